@@ -1,0 +1,27 @@
+//! miqa-offline: the way of a data set.
+//!
+//! ```text
+//! source → rank → render → label → train → export → evaluate
+//! ```
+//!
+//! * [`source`]: folders of originals with labels → a sources table.
+//! * [`distort`]: one file a distortion, twelve parameter rows each, as data.
+//! * [`render`]: an original and a row → the degraded picture; pure, keyed randomness.
+//! * [`rank`]: the twelve candidates of a distortion, ordered by PSNR → five levels.
+//! * [`label`]: many vision models over the variants → predictions → MMOS labels.
+//! * [`train`]: RA-MIQA (feature `train`): region features, model, loop, checkpoints.
+//! * [`export`]: trained weights → one ONNX graph and its card.
+//! * [`evaluate`]: correlations, baselines, intervals, report.
+//! * [`clip`]: a video whose stretches are degraded by these distortions.
+//! * [`command`]: one file a subcommand of the `miqa-offline` binary.
+
+pub mod clip;
+pub mod command;
+pub mod distort;
+pub mod evaluate;
+pub mod export;
+pub mod label;
+pub mod rank;
+pub mod render;
+pub mod source;
+pub mod train;

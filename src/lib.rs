@@ -1,0 +1,36 @@
+//! miqa: is this picture still good enough for the models behind it?
+//!
+//! The way of a frame, one direction only:
+//!
+//! ```text
+//! source → preprocess → engine → monitor → sink
+//! (GStreamer)  (288×288 RGB)  (RA-MIQA)  (pure)   (log, JSON lines)
+//! ```
+//!
+//! * [`frame`]: one decoded picture with its times; knows nobody.
+//! * [`source`]: a stream's location → decoded frames (GStreamer lives only here).
+//! * [`preprocess`]: planes → views → 288×288 8-bit RGB, the model's one input.
+//! * [`engine`]: model card, ONNX Runtime session, execution providers.
+//! * [`monitor`]: scores and times in, gate transitions and alerts out; no clock, no I/O.
+//! * [`event`]: what the monitor says; sinks speak only this.
+//! * [`sink`]: where events go.
+//! * [`config`]: the TOML file as typed values.
+//! * [`daemon`]: wires the above with threads; decides nothing.
+//! * [`command`]: one file a subcommand of the `miqa` binary.
+
+pub mod config;
+pub mod engine;
+pub mod event;
+pub mod frame;
+pub mod monitor;
+pub mod preprocess;
+
+#[cfg(feature = "source")]
+pub mod source;
+
+#[cfg(feature = "daemon")]
+pub mod command;
+#[cfg(feature = "daemon")]
+pub mod daemon;
+#[cfg(feature = "daemon")]
+pub mod sink;
