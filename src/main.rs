@@ -1,1 +1,21 @@
-fn main(){}
+//! The `miqa` program: parse the command line, dispatch, turn an error into one line and an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use miqa::command::Cli;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,ort=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match cli.run() {
+        Ok(outcome) => outcome.into(),
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("miqa: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

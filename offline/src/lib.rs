@@ -13,6 +13,8 @@
 //! * [`export`]: trained weights → one ONNX graph and its card.
 //! * [`evaluate`]: correlations, baselines, intervals, report.
 //! * [`clip`]: a video whose stretches are degraded by these distortions.
+//! * [`parts`]: work an original at a time, in parallel, resumable.
+//! * [`table`]: typed rows in Parquet files, for all of the above.
 //! * [`command`]: one file a subcommand of the `miqa-offline` binary.
 
 pub mod clip;
@@ -21,7 +23,9 @@ pub mod distort;
 pub mod evaluate;
 pub mod export;
 pub mod label;
+pub mod parts;
 pub mod rank;
 pub mod render;
 pub mod source;
+pub mod table;
 pub mod train;

@@ -1,1 +1,72 @@
-fn main(){}
+//! The `miqa-offline` program: one subcommand a step, one line an error, public exit codes.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use miqa_offline::command::{CommandError, clip, degrade, evaluate, export, label, mmos, rank, select, split, train};
+use tracing_subscriber::EnvFilter;
+
+/// Degrade, label, train, export, evaluate: from pictures to the model that miqa runs.
+///
+/// Exit codes: 0 done or already done; 1 unexpected; 2 usage or configuration; 65 bad input data, don't retry;
+/// 75 stopped or a passing fault, the same command goes on; 78 the work folder belongs to another plan.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    step: Step,
+}
+
+#[derive(Subcommand)]
+enum Step {
+    /// List the originals of a folder
+    Select(select::Args),
+    /// Score the twelve candidates of every distortion and settle the five levels
+    Rank(rank::Args),
+    /// Show every sample to every model of the zoo
+    Label(label::Args),
+    /// Compute consistency, accuracy and composite scores from the predictions
+    Mmos(mmos::Args),
+    /// Split the originals into train, validation and test
+    Split(split::Args),
+    /// Train RA-MIQA on the labels
+    Train(train::Args),
+    /// Write the trained model as ONNX with its card
+    Export(export::Args),
+    /// Judge a model on the test originals beside its baselines
+    Evaluate(evaluate::Args),
+    /// Make a video whose stretches are degraded
+    Clip(clip::Args),
+    /// Distort single pictures, to look at them
+    Degrade(degrade::Args),
+}
+
+impl Step {
+    fn run(&self) -> Result<(), CommandError> {
+        match self {
+            Self::Select(args) => select::run(args),
+            Self::Rank(args) => rank::run(args),
+            Self::Label(args) => label::run(args),
+            Self::Mmos(args) => mmos::run(args),
+            Self::Split(args) => split::run(args),
+            Self::Train(args) => train::run(args),
+            Self::Export(args) => export::run(args),
+            Self::Evaluate(args) => evaluate::run(args),
+            Self::Clip(args) => clip::run(args),
+            Self::Degrade(args) => degrade::run(args),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,ort=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match cli.step.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("miqa-offline: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}

@@ -1,1 +1,244 @@
-//! config
+//! The configuration file (TOML) as typed, checked values. Every key is documented beside its type, with unit and
+//! default; `config/miqa.toml` shows them all.
+
+mod error;
+mod gate;
+mod location;
+mod period;
+mod rule;
+mod stream;
+
+use std::{collections::HashSet, path::Path};
+
+use serde::Deserialize;
+
+pub use error::ConfigError;
+pub use gate::{Gate, GateKeys};
+pub use location::{Location, Login, Rtsp};
+pub use period::Period;
+pub use rule::{Bound, Rule, RuleKeys, Severity, Subject};
+pub use stream::{EngineKeys, Pace, Stream, StreamKeys};
+
+/// The file as written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Keys {
+    engine: EngineKeys,
+    gate: GateKeys,
+    stream: Vec<StreamKeys>,
+    rule: Vec<RuleKeys>,
+}
+
+/// A checked configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What scores; the model's folder is resolved if it exists beside the file.
+    pub engine: EngineKeys,
+    /// The streams, at least one, with unique names.
+    pub streams: Vec<Stream>,
+    /// The alert rules, with unique names.
+    pub rules: Vec<Rule>,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file, the key's path and what to write instead.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| ConfigError::Read { path: path.into(), reason: e.to_string() })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks a configuration given as text; `path` names it in errors, and relative paths start at its folder.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let keys: Keys = toml::from_str(text).map_err(|e| ConfigError::place(path.into(), text, &e))?;
+        keys.check(path.parent().unwrap_or(Path::new(""))).map_err(|(key, reason)| ConfigError::Value {
+            path: path.into(),
+            key,
+            reason,
+        })
+    }
+}
+
+impl Keys {
+    /// The values these keys mean, or the path of the first wrong key and why.
+    fn check(self, folder: &Path) -> Result<Config, (String, String)> {
+        let mut engine = self.engine;
+        if engine.threads == 0 || engine.threads > 256 {
+            return Err(("engine.threads".into(), format!("{} must be 1 to 256", engine.threads)));
+        }
+        if engine.workers > 256 {
+            return Err(("engine.workers".into(), format!("{} must be 0 (one a core) to 256", engine.workers)));
+        }
+        let beside = folder.join(&engine.model);
+        if beside.exists() {
+            engine.model = beside;
+        }
+        if let Some((key, reason)) = self.gate.fault() {
+            return Err((format!("gate.{key}"), reason));
+        }
+        if self.stream.is_empty() {
+            return Err(("stream".into(), "no stream; add a [[stream]] with name and location".into()));
+        }
+        let (mut streams, mut names) = (Vec::new(), HashSet::new());
+        for (i, stream) in self.stream.into_iter().enumerate() {
+            let at = |(key, reason): (&str, String)| (format!("stream[{i}].{key}"), reason);
+            if let Some((key, reason)) = stream.gate.fault() {
+                return Err(at((&format!("gate.{key}"), reason)));
+            }
+            let mut stream = stream.check(&self.gate).map_err(at)?;
+            if !names.insert(stream.name.clone()) {
+                return Err(at(("name", format!("\"{}\" is the name of an earlier stream", stream.name))));
+            }
+            stream.location = stream.location.under(folder);
+            streams.push(stream);
+        }
+        let (mut rules, mut taken) = (Vec::new(), HashSet::new());
+        for (i, rule) in self.rule.into_iter().enumerate() {
+            let at = |(key, reason): (&str, String)| (format!("rule[{i}].{key}"), reason);
+            let rule = rule.check().map_err(at)?;
+            if !taken.insert(rule.name.clone()) {
+                return Err(at(("name", format!("\"{}\" is the name of an earlier rule", rule.name))));
+            }
+            if let Some(name) = rule.streams.iter().flatten().find(|name| !names.contains(*name)) {
+                return Err(at(("streams", format!("there is no stream \"{name}\""))));
+            }
+            rules.push(rule);
+        }
+        Ok(Config { engine, streams, rules })
+    }
+}
+
+/// Why a threshold is none, if it isn't.
+fn off_scale(value: f32) -> Option<String> {
+    (!(0.0..=1.0).contains(&value)).then(|| format!("{value} must be 0 to 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preprocess::ViewSet;
+
+    const ONE: &str = "[[stream]]\nname = \"a\"\nlocation = \"a.mp4\"\n";
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("conf/miqa.toml"))
+    }
+
+    #[test]
+    fn the_example_file_parses_and_holds_the_defaults() {
+        let text = include_str!("../../config/miqa.toml");
+        let config = parse(text).expect("config/miqa.toml");
+        assert!(config.streams.len() > 1 && !config.rules.is_empty());
+        // A key that is commented out shows its default.
+        let plain = parse(ONE).expect("the smallest file");
+        let (stream, gate) = (&plain.streams[0], &plain.streams[0].gate);
+        for (key, default) in [
+            ("device", "\"auto\"".to_owned()),
+            ("threads", plain.engine.threads.to_string()),
+            ("workers", plain.engine.workers.to_string()),
+            ("views", format!("\"{}\"", stream.views)),
+            ("interval", format!("\"{}\"", stream.interval)),
+            ("pace", "\"realtime\"".to_owned()),
+            ("stall_after", format!("\"{}\"", stream.stall_after)),
+            ("head", format!("\"{}\"", gate.head)),
+            ("close_for", format!("\"{}\"", gate.close_for)),
+            ("open_for", format!("\"{}\"", gate.open_for)),
+            ("smooth", format!("\"{}\"", gate.smooth)),
+            ("stale_after", format!("\"{}\"", gate.stale_after)),
+        ] {
+            assert!(text.contains(&format!("# {key} = {default}")), "config/miqa.toml lacks \"# {key} = {default}\"");
+        }
+    }
+
+    #[test]
+    fn general_and_special_keys_meet() {
+        let config = parse(
+            "[gate]\nclose_below = 0.4\nopen_above = 0.5\nclose_for = \"1s\"\n\
+             [[stream]]\nname = \"a\"\nlocation = \"v/a.mp4\"\nviews = \"centre\"\n[stream.gate]\nclose_for = \"2s\"\nhead = \"cls_accuracy\"\n\
+             [[stream]]\nname = \"b\"\nlocation = \"rtsp://u:p@h/1\"\n\
+             [[rule]]\nname = \"r\"\ndistortion = \"fog\"\nfire_above = 0.7\nresolve_below = 0.5\nfor = \"2s\"\nstreams = [\"b\"]\n",
+        )
+        .expect("valid");
+        let [a, b] = &config.streams[..] else { panic!("two streams") };
+        assert_eq!(a.location, Location::File("conf/v/a.mp4".into()));
+        assert_eq!(a.views, ViewSet::Centre);
+        assert_eq!((a.gate.close_for, a.gate.close_below), (Period::from_millis(2000), Some(0.4)));
+        assert_eq!((a.gate.head.as_str(), b.gate.head.as_str()), ("cls_accuracy", "cls_consistency"));
+        assert_eq!(b.gate.close_for, Period::from_millis(1000));
+        assert!(!config.rules[0].watches("a") && config.rules[0].watches("b"));
+        assert_eq!(config.rules[0].bound, Bound::Above { fire: 0.7, resolve: 0.5 });
+    }
+
+    #[test]
+    fn errors_name_the_key_and_the_next_step() {
+        let rule = |keys: &str| format!("{ONE}[[rule]]\nname = \"r\"\n{keys}\n");
+        for (text, expected) in [
+            ("[engine\n".to_owned(), "conf/miqa.toml:1: not valid TOML"),
+            (
+                format!("{ONE}intervall = \"1s\"\n"),
+                "conf/miqa.toml:4: stream[0].intervall: unknown key; did you mean \"interval\"?",
+            ),
+            (format!("{ONE}colour = 3\n"), "stream[0].colour: unknown key; known here: name, location, views"),
+            ("[gates]\nclose_below = 0.2\n".to_owned(), "1: gates: unknown key; did you mean \"gate\"?"),
+            (
+                format!("[gate]\nclose_bellow = 0.2\n{ONE}"),
+                "2: gate.close_bellow: unknown key; did you mean \"close_below\"?",
+            ),
+            (
+                format!("{ONE}{ONE}[stream.gate]\nopenfor = \"1s\"\n"),
+                "8: stream[1].gate.openfor: unknown key; did you mean \"open_for\"?",
+            ),
+            (
+                format!("{ONE}interval = 200\n"),
+                "4: stream[0].interval: invalid type: integer `200`, expected a duration in quotes",
+            ),
+            (format!("{ONE}interval = \"200\"\n"), "4: stream[0].interval: \"200\" is no duration"),
+            ("[[stream]]\nname = \"a\"\n".to_owned(), "1: stream[0]: missing field `location`"),
+            (String::new(), "stream: no stream; add a [[stream]]"),
+            (
+                ONE.replace("a.mp4", "http://u:hunter2@x/"),
+                "3: stream[0].location: locations of kind \"http://\" are not supported",
+            ),
+            (ONE.replace("\"a\"", "\"a b\""), "stream[0].name: \"a b\" must be letters"),
+            (format!("{ONE}{ONE}"), "stream[1].name: \"a\" is the name of an earlier stream"),
+            (format!("{ONE}views = \"tiles:1\"\n"), "4: stream[0].views: \"tiles:1\""),
+            (format!("{ONE}interval = \"4s\"\n"), "stream[0].interval: 4s is not below the gate's stale_after (3s)"),
+            (format!("{ONE}stall_after = \"1ms\"\n"), "stream[0].stall_after: 1ms is too short"),
+            (ONE.replace("a.mp4", "rtsp://x/\"\npace = \"asap"), "stream[0].pace: \"asap\" is for files"),
+            (format!("[engine]\ndevice = \"gpu\"\n{ONE}"), "2: engine.device: unknown variant `gpu`"),
+            (format!("[engine]\nthreads = 0\n{ONE}"), "engine.threads: 0 must be 1 to 256"),
+            (format!("[gate]\nclose_below = 1.5\n{ONE}"), "gate.close_below: 1.5 must be 0 to 1"),
+            (format!("[gate]\nclose_below = nan\n{ONE}"), "gate.close_below: NaN must be 0 to 1"),
+            (
+                format!("[gate]\nclose_below = 0.5\nopen_above = 0.4\n{ONE}"),
+                "gate.open_above: 0.4 is below close_below (0.5)",
+            ),
+            (
+                format!("[gate]\nclose_below = 0.5\n{ONE}[stream.gate]\nopen_above = 0.4\n"),
+                "stream[0].gate.open_above: 0.4 is below",
+            ),
+            (rule("fire_below = 0.2"), "rule[0].head: is missing"),
+            (rule("head = \"x\"\ndistortion = \"fog\""), "rule[0].distortion: stands beside head"),
+            (rule("head = \"x\""), "rule[0].fire_below: is missing"),
+            (rule("head = \"x\"\nfire_below = 0.2\nresolve_above = 0.1"), "rule[0].resolve_above: 0.1 is below"),
+            (
+                rule("head = \"x\"\nfire_above = 0.2\nresolve_above = 0.1"),
+                "rule[0].resolve_above: goes with fire_below",
+            ),
+            (rule("head = \"x\"\nfire_below = 0.2\nstreams = [\"b\"]"), "rule[0].streams: there is no stream \"b\""),
+            (rule("head = \"x\"\nfire_below = 0.2\nfore = \"1s\""), "rule[0].fore: unknown key; did you mean \"for\"?"),
+        ] {
+            let error = parse(&text).expect_err(&text).to_string();
+            assert!(error.contains(expected), "\n{text}\n gave: {error}\n want: {expected}");
+            assert!(!error.contains('\n') && !error.contains("hunter2"), "{error}");
+        }
+        let missing = Config::read(Path::new("no/such.toml")).expect_err("missing").to_string();
+        assert!(missing.starts_with("no/such.toml: cannot read the configuration"), "{missing}");
+    }
+}

@@ -4,9 +4,11 @@
 //! sees in service. Everything after these bytes (normalisation, the 224×224 crop) is in the model's graph.
 
 mod colour;
+mod resize;
 mod view;
 
 pub use colour::to_rgb;
+pub use resize::{Filter, Region, resize_rgb};
 pub use view::{View, ViewSet, from_frame, from_rgb};
 
 /// Side of the model's square input in pixels.

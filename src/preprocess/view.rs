@@ -1,9 +1,12 @@
 //! Which square of a picture the model looks at, and its resize to 288×288.
 
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{MIN_SIDE, PreprocessError, Rgb288, SIDE, colour::strip};
+use super::{
+    MIN_SIDE, PreprocessError, Rgb288, SIDE,
+    colour::strip,
+    resize::{Filter, Region, resize_rgb},
+};
 use crate::frame::Frame;
 
 /// One square view of a picture: as high (or wide) as its shorter side.
@@ -148,7 +151,6 @@ impl Cut {
 
 /// Resizes a strip of the source that begins at column `left` and cuts the view out.
 fn resize(cut: &Cut, left: u32, width: u32, height: u32, rgb: &[u8]) -> Result<Rgb288, PreprocessError> {
-    let failed = |e: &dyn std::fmt::Display| PreprocessError::Resize(e.to_string());
     let [ml, mt, mr, mb] = cut.margin;
     let (w, h) = (SIDE + ml + mr, SIDE + mt + mb);
     debug_assert!(w <= cut.whole.0 && h <= cut.whole.1);
@@ -156,13 +158,10 @@ fn resize(cut: &Cut, left: u32, width: u32, height: u32, rgb: &[u8]) -> Result<R
     let x = x - f64::from(left);
     // Rounding must not push the box over the edge.
     let (bw, bh) = (bw.min(f64::from(width) - x), bh.min(f64::from(height) - y));
-    let source = ImageRef::new(width, height, rgb, PixelType::U8x3).map_err(|e| failed(&e))?;
-    let mut out = Image::new(w, h, PixelType::U8x3);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(x, y, bw, bh).use_alpha(false);
-    Resizer::new().resize(&source, &mut out, &options).map_err(|e| failed(&e))?;
+    let region = Region { left: x, top: y, width: bw, height: bh };
+    let out = resize_rgb(rgb, (width, height), Some(region), (w, h), Filter::Bilinear)?;
     let row = 3 * w as usize;
     let bytes: Vec<u8> = out
-        .buffer()
         .chunks_exact(row)
         .skip(mt as usize)
         .take(SIDE as usize)
@@ -191,12 +190,9 @@ mod tests {
         let (w, h) = image.dimensions();
         let longer = SIDE * w.max(h) / w.min(h);
         let (rw, rh) = if w >= h { (longer, SIDE) } else { (SIDE, longer) };
-        let source = ImageRef::new(w, h, image.as_raw(), PixelType::U8x3).unwrap();
-        let mut out = Image::new(rw, rh, PixelType::U8x3);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        Resizer::new().resize(&source, &mut out, &options).unwrap();
+        let out = resize_rgb(image.as_raw(), (w, h), None, (rw, rh), Filter::Bilinear).unwrap();
         let (x, y) = at(rw, rh);
-        let out = image::RgbImage::from_raw(rw, rh, out.into_vec()).unwrap();
+        let out = image::RgbImage::from_raw(rw, rh, out).unwrap();
         image::imageops::crop_imm(&out, x, y, SIDE, SIDE).to_image().into_raw()
     }
 

@@ -1,1 +1,23 @@
-//! command
+//! The subcommands of `miqa-offline`, one file each, and how they fail.
+
+pub mod clip;
+pub mod degrade;
+pub mod evaluate;
+pub mod export;
+pub mod label;
+pub mod mmos;
+pub mod rank;
+pub mod select;
+pub mod split;
+pub mod train;
+
+mod error;
+#[cfg(test)]
+mod flow;
+mod progress;
+mod stop;
+mod work;
+
+pub use error::CommandError;
+pub use stop::stop_flag;
+pub use work::WorkFolder;

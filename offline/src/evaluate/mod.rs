@@ -1,1 +1,46 @@
-//! evaluate
+//! Predictions beside labels: correlations, baselines, intervals, report.
+//!
+//! [`Samples`] are read, [`Measuring`] makes and scores them, [`evaluate`] compares the model with every baseline,
+//! [`report`] writes what came out. The statistics below them know nothing of pictures or tables.
+
+mod baselines;
+mod bootstrap;
+mod compare;
+mod diagnosis;
+mod error;
+mod evaluation;
+mod filter_curve;
+mod isotonic;
+mod linear;
+mod logistic;
+mod measure;
+mod method;
+pub mod metrics;
+pub mod report;
+mod ridge;
+mod roc;
+mod samples;
+mod ssim;
+mod threshold;
+
+#[cfg(test)]
+mod golden;
+
+pub use baselines::BACKBONE;
+pub use bootstrap::{Interval, Resamples, interval};
+pub use compare::{Comparison, Detail, Figure, MethodRow, Question, RESAMPLES, compare};
+pub use diagnosis::{Diagnosis, DistortionRow, diagnose};
+pub use error::EvaluateError;
+pub use evaluation::{Cell, DISTORTED, Evaluated, Evaluation, MethodAbout, NamedCurve, WITH_CLEAN, evaluate};
+pub use filter_curve::{FilterCurve, filter_curve};
+pub use isotonic::Isotonic;
+pub use linear::{Cholesky, Singular, gram};
+pub use logistic::{Logistic, LogisticError};
+pub use measure::{Measurement, Measuring};
+pub use method::{MODEL, Method};
+pub use metrics::{average_ranks, krcc, plcc, rmse, srcc};
+pub use ridge::{Ridge, RidgeError};
+pub use roc::{average_precision, roc_auc};
+pub use samples::{ALL_MODELS, HEADS, LabelSet, Samples};
+pub use ssim::{Luma, SsimError, ssim};
+pub use threshold::{Thresholds, thresholds};

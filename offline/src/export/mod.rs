@@ -1,1 +1,20 @@
-//! export
+//! Trained weights → one ONNX graph and its card.
+//!
+//! [`onnx`] is the file format, [`graph`] writes graphs, [`region`] makes the frozen region branch, [`transformer`]
+//! the trained part, [`model`] joins them. [`spec`] names every trained tensor, [`weights`] holds their values.
+
+pub mod card;
+mod error;
+pub mod graph;
+pub mod model;
+pub mod onnx;
+#[cfg(all(test, feature = "train"))]
+mod parity;
+pub mod region;
+pub mod session;
+pub mod spec;
+mod transformer;
+pub mod weights;
+
+pub use error::ExportError;
+pub use transformer::Attention;

@@ -1,1 +1,14 @@
-//! label
+//! Labels: what a zoo of vision models makes of each variant, and the scores (MMOS) computed from it.
+//!
+//! [`zoo`] lists the models, [`fit`] brings a picture to a model's size, [`classifier`] runs one, [`predictions`] keeps
+//! what they said, [`mmos`] turns that into scores, [`ceiling`] says how far such scores can be trusted.
+
+pub mod ceiling;
+pub mod classifier;
+pub mod fit;
+pub mod mmos;
+pub mod predictions;
+mod row;
+pub mod zoo;
+
+pub use row::{LabelRow, read_labels};

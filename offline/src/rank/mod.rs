@@ -1,1 +1,7 @@
-//! rank
+//! Twelve candidates of a distortion, ordered by PSNR against the original, and the five levels taken from them.
+
+mod order;
+mod psnr;
+
+pub use order::{LEVEL_RANKS, RankRow, by_error, rank, read_rank, row_of_level};
+pub use psnr::{psnr, squared_error};

@@ -1,1 +1,11 @@
-//! render
+//! A degraded picture from an original: pure functions, all randomness by key.
+//!
+//! A candidate's bytes depend on the original's pixels, the distortion, the parameter row and the recipe seed only,
+//! never on order, thread or machine: the generator is counter-based and the elementary functions are our own.
+
+pub mod elementary;
+pub mod random;
+pub mod variant;
+
+pub use random::RandomField;
+pub use variant::{CLEAN, CLEAN_ROW, RECIPE, RenderError, candidate, sample, sample_id};

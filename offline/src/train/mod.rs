@@ -1,1 +1,29 @@
-//! train
+//! RA-MIQA's training: samples in, weights out.
+//!
+//! [`prepare`] renders every labelled sample to a 288×288 crop and runs the frozen region graph on it; [`dataset`]
+//! maps the result; [`batch`] cuts and flips crops; [`recipe`] holds all choices. With the feature `train`:
+//! `network` (equations 9 to 13), `optimiser`, `validation` and `fit`, the loop. All randomness is keyed by seed and step
+//! ([`draws`]), so a run continued from a [`checkpoint`] ends in the same weights as one that was never stopped.
+
+pub mod batch;
+pub mod checkpoint;
+pub mod dataset;
+pub mod draws;
+mod error;
+mod journal;
+pub mod prepare;
+pub mod recipe;
+pub mod schedule;
+
+#[cfg(feature = "train")]
+pub mod fit;
+#[cfg(feature = "train")]
+pub mod network;
+#[cfg(feature = "train")]
+pub mod optimiser;
+#[cfg(feature = "train")]
+mod report;
+#[cfg(feature = "train")]
+mod validation;
+
+pub use error::TrainError;

@@ -1,0 +1,80 @@
+//! `miqa-offline evaluate`: a model on the test originals beside its baselines.
+
+use std::path::PathBuf;
+use std::thread;
+
+use miqa::engine::{Card, Device, Runtime};
+
+use super::work::needs;
+use super::{CommandError, WorkFolder, stop_flag};
+use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, HEADS, Measuring, Samples};
+
+/// Arguments of `evaluate`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    work: WorkFolder,
+    /// Folder of the model, with card.toml
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Folder for the report; `report` in the work folder unless given
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Worker threads, each with a one-thread session; one a core unless given
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+}
+
+/// Runs `evaluate`.
+///
+/// # Errors
+/// 2: a step before is missing, or there is no test original; 65: tables, pictures or the model do not fit; 75: stopped.
+pub fn run(args: &Args) -> Result<(), CommandError> {
+    needs(&args.work.sources(), "select")?;
+    needs(&args.work.labels(), "mmos")?;
+    needs(&args.work.split(), "split")?;
+    let work = args.work.work.as_path();
+    let card = Card::read(&args.model).map_err(CommandError::data)?;
+    let runtime = Runtime::open(Device::Cpu).map_err(CommandError::unexpected)?;
+    let stop = stop_flag()?;
+    let samples = Samples::read(work).map_err(classify)?;
+    let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let measuring = Measuring { runtime: &runtime, card: &card, workers, stop: &stop };
+    let measured = measuring.run(&samples).map_err(classify)?;
+    let evaluated = evaluate::evaluate(work, &card, &samples, &measured).map_err(classify)?;
+    let folder = args.out.clone().unwrap_or_else(|| work.join("report"));
+    evaluate::report::write(&folder, &samples, &evaluated).map_err(classify)?;
+    print!("{}", summary(&evaluated.evaluation));
+    println!("evaluate: report in {}", folder.display());
+    Ok(())
+}
+
+/// The headline rows as text, a line a method.
+fn summary(evaluation: &Evaluation) -> String {
+    let mut out = String::new();
+    for labels in evaluation.comparisons.iter().filter(|c| c.head == HEADS[0] && c.set == DISTORTED) {
+        let whose = if labels.labels == ALL_MODELS { String::new() } else { format!(", labels {}", labels.labels) };
+        out += &format!("{} SRCC, {} distorted samples of {} originals{whose}\n", labels.head, labels.samples, labels.originals);
+        for row in &labels.rows {
+            let value = row.srcc.value.map_or("undefined".into(), |value| format!("{value:.3}"));
+            let interval = row.srcc.interval.map(|i| format!("  [{:.3}, {:.3}]", i.low, i.high)).unwrap_or_default();
+            out += &format!("  {:<18}{value}{interval}\n", row.method);
+        }
+        if let Some(ceiling) = labels.ceiling {
+            out += &format!("  {:<18}{ceiling:.3}\n", "label ceiling");
+        }
+    }
+    for line in &evaluation.missing {
+        out += &format!("not compared: {line}\n");
+    }
+    out
+}
+
+fn classify(error: EvaluateError) -> CommandError {
+    match error {
+        EvaluateError::Stopped => CommandError::retry(error),
+        EvaluateError::NoTestFold => CommandError::usage(error),
+        EvaluateError::Io { .. } => CommandError::unexpected(error),
+        _ => CommandError::data(error),
+    }
+}

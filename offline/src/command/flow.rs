@@ -1,0 +1,149 @@
+//! The steps one after another on a few small pictures, as the command line runs them.
+#![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+
+use std::path::Path;
+
+use clap::Parser;
+use image::RgbImage;
+
+use super::{CommandError, WorkFolder, degrade, label, mmos, rank, select, split};
+use crate::label::predictions::{Prediction, Sample, write_predictions};
+use crate::label::read_labels;
+use crate::label::zoo::Zoo;
+use crate::rank::{RankRow, read_rank};
+use crate::render::sample;
+use crate::source::read_split;
+
+#[derive(Parser)]
+struct Line<A: clap::Args> {
+    #[command(flatten)]
+    args: A,
+}
+
+fn args<A: clap::Args>(line: &[&str]) -> A {
+    let line = std::iter::once(&"miqa-offline").chain(line);
+    Line::<A>::try_parse_from(line).map(|line| line.args).map_err(|e| e.to_string()).unwrap()
+}
+
+/// Three pictures of known class, one broken file and one missing, and a list of them.
+fn pictures(folder: &Path) {
+    let mut list = "file,class_index\n".to_owned();
+    for i in 0..3_u32 {
+        let picture =
+            RgbImage::from_fn(40 + i, 30, |x, y| image::Rgb([(x * 6) as u8, (y * 8) as u8, ((x + i) * y % 256) as u8]));
+        picture.save(folder.join(format!("p{i}.png"))).unwrap();
+        list += &format!("p{i}.png,{i}\n");
+    }
+    std::fs::write(folder.join("broken.png"), b"\x89PNG\r\n").unwrap();
+    list += "broken.png,4\ngone.png,5\n";
+    std::fs::write(folder.join("labels.csv"), list).unwrap();
+}
+
+/// Each model answers the class up to a level of its own, then class 999.
+fn predictions(zoo: &Zoo, work: &WorkFolder) -> Vec<Prediction> {
+    let ranks = read_rank(&work.rank()).unwrap();
+    let mut all = Vec::new();
+    for original in work.originals().unwrap() {
+        let own: Vec<RankRow> = ranks.iter().filter(|row| row.original == original.id).cloned().collect();
+        for sample in Sample::of_original(&own) {
+            for (i, model) in zoo.models.iter().enumerate() {
+                let class = if usize::from(sample.level) <= i % 5 { original.class } else { 999 };
+                all.push(Prediction {
+                    model: model.name.clone(),
+                    sample: sample.id(&original.id),
+                    class_1: class,
+                    class_2: 0,
+                    class_3: 0,
+                    class_4: 0,
+                    class_5: 0,
+                    score_1: 0.9,
+                    score_2: 0.0,
+                    score_3: 0.0,
+                    score_4: 0.0,
+                    score_5: 0.0,
+                });
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn from_pictures_to_labels_and_folds() {
+    let (input, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    pictures(input.path());
+    let (images, work) = (input.path().to_str().unwrap(), output.path().to_str().unwrap());
+    let folder = WorkFolder { work: output.path().to_owned() };
+    let labels = format!("{images}/labels.csv");
+
+    select::run(&args(&["--work", work, "--images", images, "--labels", &labels, "--licence", "CC0-1.0"])).unwrap();
+    // The same pictures again, without classes: the same pixels under the same id are not added twice.
+    select::run(&args(&["--work", work, "--images", images, "--append"])).unwrap();
+    let originals = folder.originals().unwrap();
+    assert_eq!(originals.len(), 3);
+    select::run(&args(&["--work", work, "--images", images, "--labels", &labels])).unwrap();
+
+    rank::run(&args(&["--work", work, "--threads", "2"])).unwrap();
+    let ranks = read_rank(&folder.rank()).unwrap();
+    assert_eq!(ranks.len(), 3 * 5 * 12);
+    assert_eq!(ranks.iter().filter(|row| row.level.is_some()).count(), 3 * 5 * 5);
+    rank::run(&args(&["--work", work])).unwrap();
+    assert_eq!(read_rank(&folder.rank()).unwrap(), ranks);
+
+    let zoo = Zoo::read(None).unwrap();
+    write_predictions(&folder.predictions(), &zoo, predictions(&zoo, &folder)).unwrap();
+    mmos::run(&args(&["--work", work, "--without-family", "efficientnet_lite"])).unwrap();
+    let rows = read_labels(&folder.labels()).unwrap();
+    assert_eq!(rows.len(), 3 * 26);
+    for row in &rows {
+        let agreeing = |zoo: &Zoo| -> f64 {
+            let weights = zoo.weights().into_iter().enumerate();
+            weights.filter_map(|(i, weight)| (usize::from(row.level) <= i % 5).then_some(weight)).sum()
+        };
+        assert!((f64::from(row.consistency) - agreeing(&zoo)).abs() < 1e-6, "{row:?}");
+        assert_eq!(row.accuracy, Some(row.consistency));
+        // The table names the picture: rendering it again gives its PSNR.
+        let original = folder.originals().unwrap().into_iter().find(|o| o.id == row.original).unwrap();
+        let pixels = original.load().unwrap();
+        let again = sample(&original, &pixels, &row.distortion, row.row).unwrap();
+        assert_eq!(crate::rank::psnr(&pixels, &again), Some(row.psnr), "{row:?}");
+    }
+    assert_eq!(read_labels(&folder.labels_without("efficientnet_lite")).unwrap().len(), 3 * 26);
+    let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.labels_summary()).unwrap()).unwrap();
+    assert_eq!(summary["labels"]["models"].as_array().unwrap().len(), 9);
+    assert_eq!(summary["labels"]["models"][0]["top1_clean"], 1.0);
+    assert!(summary["labels"]["ceiling"]["composite"]["srcc"].as_f64().unwrap() > 0.5);
+    assert_eq!(summary["labels-without-efficientnet_lite"]["models"].as_array().unwrap().len(), 5);
+
+    split::run(&args(&["--work", work])).unwrap();
+    assert_eq!(read_split(&folder.split()).unwrap().len(), 3);
+}
+
+#[test]
+fn failures_have_their_code_and_name_the_next_step() {
+    let (input, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    pictures(input.path());
+    let (images, work) = (input.path().to_str().unwrap(), output.path().to_str().unwrap());
+    let labels = format!("{images}/labels.csv");
+    let p0 = format!("{images}/p0.png");
+    let broken = format!("{images}/broken.png");
+    let fails = |result: Result<(), CommandError>, code: u8, part: &str| {
+        let error = result.unwrap_err();
+        let text = error.to_string();
+        assert!(error.code() == code && text.contains(part) && !text.contains('\n'), "{} {text}", error.code());
+    };
+    fails(rank::run(&args(&["--work", work])), 2, "miqa-offline select");
+    fails(select::run(&args(&["--work", work, "--images", "/nowhere"])), 2, "/nowhere");
+    let select_args = ["--work", work, "--images", images, "--labels", &labels];
+    fails(select::run(&args(&[&select_args[..], &["--max-errors", "1"]].concat())), 65, "--max-errors");
+    select::run(&args(&select_args)).unwrap();
+    fails(label::run(&args(&["--work", work, "--zoo-dir", images])), 2, "miqa-offline rank");
+    fails(label::run(&args(&["--work", work, "--zoo-dir", images, "--zoo", &labels])), 2, "labels.csv");
+    fails(mmos::run(&args(&["--work", work, "--without-family", "vgg"])), 2, "`vgg`");
+    rank::run(&args(&["--work", work])).unwrap();
+    fails(mmos::run(&args(&["--work", work])), 2, "miqa-offline label");
+    fails(degrade::run(&args(&["--distortion", "haze", "--row", "1", &p0])), 2, "`haze`");
+    fails(degrade::run(&args(&["--distortion", "fog", "--row", "1", "--out", work, &broken])), 65, "broken.png");
+    degrade::run(&args(&["--distortion", "fog", "--level", "5", "--out", work, &p0])).unwrap();
+    assert_eq!(image::open(output.path().join("p0_fog_5.png")).unwrap().width(), 40);
+}

@@ -1,0 +1,114 @@
+//! `miqa-offline train`: labels → region features and crops (`W/train/`) → weights (`W/train/<recipe>/`).
+
+use std::path::PathBuf;
+
+use miqa::engine::{Device, Runtime};
+
+use super::work::needs;
+use super::{CommandError, WorkFolder, stop_flag};
+use crate::train::TrainError;
+use crate::train::prepare::{Request, prepare};
+use crate::train::recipe::Recipe;
+
+/// Arguments of `train`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    work: WorkFolder,
+    /// Recipe; without it that of the shipped model
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// Folder with the region encoder's file; may be given several times
+    #[arg(long = "zoo-dir", value_name = "DIR")]
+    zoo_dirs: Vec<PathBuf>,
+    /// Worker threads of the preparation; 0 takes one a core
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    threads: usize,
+    /// Only prepare the crops and region features
+    #[arg(long)]
+    prepare_only: bool,
+}
+
+/// Runs `train`.
+///
+/// # Errors
+/// 2: tables, recipe or region encoder missing, or a build without libtorch; 65: data that do not fit; 75: stopped by
+/// a signal, the same command goes on.
+pub fn run(args: &Args) -> Result<(), CommandError> {
+    if !args.prepare_only {
+        runnable()?;
+    }
+    needs(&args.work.sources(), "select")?;
+    needs(&args.work.labels(), "mmos")?;
+    needs(&args.work.split(), "split")?;
+    let recipe = Recipe::read(args.recipe.as_deref()).map_err(CommandError::usage)?;
+    let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
+    let workers = match args.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    let stop = stop_flag()?;
+    let request = Request { work: &args.work.work, recipe: &recipe, zoo: &args.zoo_dirs, workers, stop: &stop };
+    let prepared = prepare(&request, &runtime).map_err(failure)?;
+    let prepared = prepared.ok_or_else(|| CommandError::retry("preparation stopped; the same command goes on"))?;
+    println!("prepared: {} samples, {} region features each", prepared.samples, prepared.region);
+    if args.prepare_only { Ok(()) } else { fit(&args.work, &recipe, &stop) }
+}
+
+/// Missing files are the command line's fault, all else the data's.
+fn failure(error: TrainError) -> CommandError {
+    match error {
+        TrainError::NoEncoder { .. } => CommandError::usage(error),
+        other => CommandError::data(other),
+    }
+}
+
+#[cfg(not(feature = "train"))]
+fn runnable() -> Result<(), CommandError> {
+    Err(CommandError::usage(
+        "this build can't train: run scripts/libtorch.sh, then build with `cargo build --release -p miqa-offline --features train`",
+    ))
+}
+
+/// libgomp reads its waiting policy when it is loaded, before `main`, and by default spins idle threads on cores that
+/// others need; so the program starts once more with the policy set.
+#[cfg(feature = "train")]
+fn runnable() -> Result<(), CommandError> {
+    use std::os::unix::process::CommandExt;
+
+    const POLICY: &str = "OMP_WAIT_POLICY";
+    if std::env::var_os(POLICY).is_some() {
+        return Ok(());
+    }
+    let program = std::env::current_exe().map_err(CommandError::unexpected)?;
+    let mut again = std::process::Command::new(program);
+    again.args(std::env::args_os().skip(1)).env(POLICY, "passive").env("GOMP_SPINCOUNT", "0");
+    Err(CommandError::unexpected(again.exec()))
+}
+
+#[cfg(not(feature = "train"))]
+fn fit(_work: &WorkFolder, _recipe: &Recipe, _stop: &std::sync::atomic::AtomicBool) -> Result<(), CommandError> {
+    runnable()
+}
+
+#[cfg(feature = "train")]
+fn fit(work: &WorkFolder, recipe: &Recipe, stop: &std::sync::atomic::AtomicBool) -> Result<(), CommandError> {
+    use std::sync::atomic::Ordering;
+
+    use crate::train::dataset::{Dataset, Layout};
+    use crate::train::fit::{Outcome, WEIGHTS};
+
+    let data = Dataset::open(&work.work).map_err(failure)?;
+    let folder = Layout::of(&work.work).file(&recipe.name);
+    let outcome = crate::train::fit::fit(recipe, &data, &folder, &|_| stop.load(Ordering::Relaxed));
+    match outcome.map_err(failure)? {
+        Outcome::Finished { score, step } => {
+            let score = score.map_or_else(|| "no validation fold".to_owned(), |s| format!("validation SRCC {s:.4}"));
+            println!("trained: {score} at step {step}; weights in {}", folder.join(WEIGHTS).display());
+            Ok(())
+        }
+        Outcome::Interrupted { step } => {
+            Err(CommandError::retry(format!("training stopped after step {step}; the same command goes on")))
+        }
+    }
+}

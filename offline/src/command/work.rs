@@ -1,0 +1,81 @@
+//! The work folder: where each step's table lies.
+
+use std::path::{Path, PathBuf};
+
+use super::CommandError;
+use crate::source::{Original, read_sources};
+
+/// Argument `--work`, and the files below it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WorkFolder {
+    /// Folder for all tables; every step reads what the steps before it wrote here
+    #[arg(long, value_name = "DIR")]
+    pub work: PathBuf,
+}
+
+impl WorkFolder {
+    /// Originals: written by `select`.
+    #[must_use]
+    pub fn sources(&self) -> PathBuf {
+        self.work.join("sources.parquet")
+    }
+
+    /// Candidates and levels: written by `rank`.
+    #[must_use]
+    pub fn rank(&self) -> PathBuf {
+        self.work.join("rank.parquet")
+    }
+
+    /// One table a model: written by `label`.
+    #[must_use]
+    pub fn predictions(&self) -> PathBuf {
+        self.work.join("predictions")
+    }
+
+    /// Scores: written by `mmos`.
+    #[must_use]
+    pub fn labels(&self) -> PathBuf {
+        self.work.join("labels.parquet")
+    }
+
+    /// Scores from a zoo without one family: written by `mmos --without-family`.
+    #[must_use]
+    pub fn labels_without(&self, family: &str) -> PathBuf {
+        self.work.join(format!("labels-without-{family}.parquet"))
+    }
+
+    /// Models, weights and label ceilings: written by `mmos`.
+    #[must_use]
+    pub fn labels_summary(&self) -> PathBuf {
+        self.work.join("labels.json")
+    }
+
+    /// Folds: written by `split`.
+    #[must_use]
+    pub fn split(&self) -> PathBuf {
+        self.work.join("split.parquet")
+    }
+
+    /// Where a resumable step keeps the results of single originals.
+    #[must_use]
+    pub fn parts(&self, step: &str, version: &str) -> PathBuf {
+        self.work.join(step).join(version)
+    }
+
+    /// The originals.
+    ///
+    /// # Errors
+    /// There are none yet, or the table is of another shape.
+    pub fn originals(&self) -> Result<Vec<Original>, CommandError> {
+        needs(&self.sources(), "select")?;
+        read_sources(&self.sources()).map_err(CommandError::data)
+    }
+}
+
+/// Says which step makes a table that is not there.
+pub(super) fn needs(table: &Path, step: &str) -> Result<(), CommandError> {
+    if table.exists() {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!("{} is not there: run `miqa-offline {step}` first", table.display())))
+}

@@ -1,0 +1,73 @@
+//! Values that numpy, OpenCV and Pillow computed (tests/golden/make_distortions.py).
+
+use image::RgbImage;
+use serde::Deserialize;
+
+/// What the maker wrote into distortions.json, as far as the tests here read it.
+#[derive(Deserialize)]
+pub(crate) struct Golden {
+    /// Losses of `darkness`.
+    pub(super) darkness: Vec<f64>,
+    /// Deviations of `gaussian_noise`.
+    pub(super) gaussian_noise: Vec<f64>,
+    /// Quality and PSNR of the scene.
+    pub(super) jpeg: Vec<Jpeg>,
+    /// Plasmas drawn from a Weyl sequence.
+    pub(super) plasma: Vec<Plasma>,
+    /// The scene at classifiers' sizes.
+    pub(crate) fit: Vec<Fit>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Jpeg {
+    pub(super) quality: u8,
+    pub(super) psnr: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Plasma {
+    pub(super) side: usize,
+    pub(super) decay: f64,
+    pub(super) points: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Fit {
+    pub(crate) size: u32,
+    pub(crate) crop: Option<f64>,
+    pub(crate) interpolation: crate::label::zoo::Interpolation,
+    /// RGB8 in hexadecimal digits.
+    pub(crate) pixels: String,
+}
+
+/// The values.
+pub(crate) fn golden() -> Golden {
+    serde_json::from_str(include_str!("../../tests/golden/distortions.json")).expect("written by the maker")
+}
+
+/// The picture that they were computed from.
+pub(crate) fn scene() -> RgbImage {
+    picture(include_bytes!("../../tests/golden/scene.png"))
+}
+
+/// One of the pictures, decoded.
+pub(super) fn picture(png: &[u8]) -> RgbImage {
+    image::load_from_memory(png).expect("written by the maker").into_rgb8()
+}
+
+/// Compares twelve rows of a distortion with twelve tiles below each other: at most a thousandth of the samples may
+/// differ, and by one level, where the reference's own rounding decides.
+pub(super) fn compare(distortion: &dyn super::Distortion, tiles: &RgbImage) {
+    let scene = scene();
+    let random = crate::render::RandomField::of(&crate::source::PixelHash::of(&scene), distortion.name(), 0, 0);
+    for (row, tile) in tiles.as_raw().chunks_exact(scene.as_raw().len()).enumerate() {
+        let ours = distortion.apply(&scene, row, &random).expect("the scene can be distorted");
+        let differences = ours.as_raw().iter().zip(tile).map(|(a, b)| a.abs_diff(*b)).filter(|&d| d > 0);
+        let (count, largest) = differences.fold((0, 0), |(count, largest), d| (count + 1, d.max(largest)));
+        assert!(
+            largest <= 1 && count <= tile.len() / 1000,
+            "{} row {row}: {count} differ, by up to {largest}",
+            distortion.name()
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! What the model has to beat: pictures' differences, cell means, the backbone's own confidence, ridge regression.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use ndarray::Array2;
+
+use super::samples::labels_of;
+use super::{EvaluateError, HEADS, Measurement, Method, Ridge, Samples, method::PSNR_LIMIT};
+use crate::label::{LabelRow, predictions::read_predictions};
+use crate::train::dataset::{Dataset, Layout};
+
+/// The model of the zoo whose largest softmax probability is the confidence baseline.
+pub const BACKBONE: &str = "efficientnet_lite0";
+/// Folds of originals in which the ridge penalty is chosen.
+const RIDGE_FOLDS: usize = 5;
+/// Weights of confidence and ridge in their mix, both standardised; the best of six tried in an earlier trial.
+const MIX: (f64, f64) = (0.7, 0.3);
+
+/// All baselines that the work folder has what it takes for, and a line for each that it lacks.
+///
+/// # Errors
+/// A table can't be read or does not belong to the samples, or the ridge regression fails.
+pub(super) fn baselines(
+    work: &Path,
+    samples: &Samples,
+    measured: &[Measurement],
+) -> Result<(Vec<Method>, Vec<String>), EvaluateError> {
+    let (mut methods, mut missing) = (Vec::new(), Vec::new());
+    let psnr = samples.test.iter().map(|row| row.psnr.min(PSNR_LIMIT)).collect();
+    methods.push(Method::same("psnr", "PSNR against the original (full reference)", psnr));
+    let ssim = measured.iter().map(|m| m.ssim).collect();
+    methods.push(Method::same("ssim", "SSIM against the original (full reference)", ssim));
+    methods.push(cell_mean(samples));
+
+    let confidence = match read_predictions(&work.join("predictions"), BACKBONE) {
+        Ok(rows) => {
+            let scores: HashMap<String, f32> = rows.into_iter().map(|row| (row.sample, row.score_1)).collect();
+            samples.test.iter().map(|row| scores.get(&row.sample).map(|&score| f64::from(score))).collect()
+        }
+        Err(_) => None,
+    };
+    let confidence: Option<Vec<f64>> = confidence;
+    match &confidence {
+        Some(scores) => {
+            let about = format!("largest softmax probability of {BACKBONE}, untrained");
+            methods.push(Method::same("confidence", &about, scores.clone()));
+        }
+        None => missing.push(format!("confidence: predictions of {BACKBONE} for all test samples")),
+    }
+
+    if !Layout::of(work).prepared().is_file() {
+        missing.push("ridge: region features, which `train` prepares".into());
+        return Ok((methods, missing));
+    }
+    let dataset = Dataset::open(work)?;
+    let features = Features::of(work, samples, &dataset)?;
+    let about = "largest softmax probability of the region encoder on the model's own 288×288 input";
+    methods.push(Method::same("confidence_288", about, features.confidence.clone()));
+    let all = features.ridge(samples, |_| true)?;
+    if let Some(confidence) = &confidence {
+        let (a, b) = (standardised(confidence), all.each_ref().map(|scores| standardised(scores)));
+        let mixed = b.map(|ridge| a.iter().zip(ridge).map(|(c, r)| MIX.0 * c + MIX.1 * r).collect());
+        methods.push(Method::by_head("confidence_ridge", "confidence and ridge, standardised, 7 : 3", mixed));
+    }
+    methods.push(Method::by_head("ridge", "tuned ridge regression on all region features of the model", all));
+    let pooled = features.ridge(samples, |group| group.ends_with("/mean") || group.ends_with("/deviation"))?;
+    methods.push(Method::by_head("ridge_pooled", "tuned ridge regression on the pooled maps alone, without beliefs", pooled));
+    Ok((methods, missing))
+}
+
+/// Mean label of the same distortion and level over the originals seen in training: all that can be known without
+/// looking at the picture.
+fn cell_mean(samples: &Samples) -> Method {
+    let mut cells: BTreeMap<(&str, u8), [(f64, f64); 3]> = BTreeMap::new();
+    for row in &samples.seen {
+        let cell = cells.entry((&row.distortion, row.level)).or_default();
+        for ((sum, count), label) in cell.iter_mut().zip(labels_of(row)) {
+            *sum += label.unwrap_or(0.0);
+            *count += f64::from(label.is_some());
+        }
+    }
+    let mean = |row: &LabelRow, head: usize| match cells.get(&(row.distortion.as_str(), row.level)) {
+        Some(cell) if cell[head].1 > 0.0 => cell[head].0 / cell[head].1,
+        _ => 0.5,
+    };
+    let scores = [0, 1, 2].map(|head| samples.test.iter().map(|row| mean(row, head)).collect());
+    Method::by_head("cell_mean", "mean label of the distortion and level in training (knows both, sees no picture)", scores)
+}
+
+/// Values less their mean, a standard deviation each.
+fn standardised(values: &[f64]) -> Vec<f64> {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt().max(1e-12);
+    values.iter().map(|v| (v - mean) / deviation).collect()
+}
+
+/// Region features of the samples, as training prepared them.
+struct Features<'a> {
+    dataset: &'a Dataset,
+    /// Row in the prepared folder of each seen and of each test sample.
+    seen: Vec<usize>,
+    test: Vec<usize>,
+    confidence: Vec<f64>,
+}
+
+impl<'a> Features<'a> {
+    fn of(work: &Path, samples: &Samples, dataset: &'a Dataset) -> Result<Self, EvaluateError> {
+        let place: HashMap<&str, usize> = dataset.rows.iter().enumerate().map(|(i, row)| (row.sample.as_str(), i)).collect();
+        let find = |rows: &[LabelRow]| -> Result<Vec<usize>, EvaluateError> {
+            let find = |row: &LabelRow| {
+                place.get(row.sample.as_str()).copied().ok_or_else(|| EvaluateError::Mismatch {
+                    table: Layout::of(work).samples(),
+                    reason: format!("sample {} is missing", row.sample),
+                })
+            };
+            rows.iter().map(find).collect()
+        };
+        let (seen, test) = (find(&samples.seen)?, find(&samples.test)?);
+        let confidence = test.iter().map(|&row| f64::from(dataset.rows[row].confidence)).collect();
+        Ok(Self { dataset, seen, test, confidence })
+    }
+
+    /// Predictions of one regression a head on the groups of features that `wanted` names.
+    fn ridge(&self, samples: &Samples, wanted: impl Fn(&str) -> bool) -> Result<[Vec<f64>; HEADS.len()], EvaluateError> {
+        let mut columns = Vec::new();
+        let mut first = 0;
+        for group in &self.dataset.prepared.groups {
+            if wanted(&group.name) {
+                columns.extend(first..first + group.width);
+            }
+            first += group.width;
+        }
+        let matrix = |rows: &[usize]| {
+            let values = rows.iter().flat_map(|&row| {
+                let features = self.dataset.features(row, false);
+                columns.iter().map(|&column| features[column])
+            });
+            Array2::from_shape_vec((rows.len(), columns.len()), values.collect())
+                .expect("each row gives one value a column")
+        };
+        let test = matrix(&self.test);
+        let mut predictions = [Vec::new(), Vec::new(), Vec::new()];
+        for (head, predictions) in predictions.iter_mut().enumerate() {
+            let labelled: Vec<(usize, f64)> =
+                samples.seen.iter().enumerate().filter_map(|(i, row)| Some((i, labels_of(row)[head]?))).collect();
+            let rows: Vec<usize> = labelled.iter().map(|&(i, _)| self.seen[i]).collect();
+            let labels: Vec<f64> = labelled.iter().map(|&(_, label)| label).collect();
+            let mut numbers: HashMap<&str, usize> = HashMap::new();
+            let groups: Vec<usize> = labelled
+                .iter()
+                .map(|&(i, _)| {
+                    let next = numbers.len();
+                    *numbers.entry(samples.seen[i].original.as_str()).or_insert(next)
+                })
+                .collect();
+            let fit = Ridge::tuned(&matrix(&rows).view(), &labels, &groups, RIDGE_FOLDS)?;
+            *predictions = fit.predict(&test.view());
+        }
+        Ok(predictions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+    use super::*;
+    use crate::evaluate::samples::fixture;
+
+    #[test]
+    fn cell_means_know_the_distortion_and_the_level_of_seen_originals_only() {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::work(folder.path(), 9);
+        let samples = Samples::read(folder.path()).unwrap();
+        let method = cell_mean(&samples);
+        for (row, &score) in samples.test.iter().zip(method.scores(1)) {
+            let cell: Vec<f64> = samples
+                .seen
+                .iter()
+                .filter(|s| (&s.distortion, s.level) == (&row.distortion, row.level))
+                .map(|s| f64::from(s.consistency))
+                .collect();
+            assert!((score - cell.iter().sum::<f64>() / cell.len() as f64).abs() < 1e-9, "{}", row.sample);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::work(folder.path(), 6);
+        let samples = Samples::read(folder.path()).unwrap();
+        let measured: Vec<Measurement> =
+            samples.test.iter().map(|_| Measurement { ssim: 0.5, heads: [0.5; 3], distortions: vec![] }).collect();
+        let (methods, missing) = baselines(folder.path(), &samples, &measured).unwrap();
+        let names: Vec<&str> = methods.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, ["psnr", "ssim", "cell_mean"]);
+        assert_eq!(missing.len(), 2, "{missing:?}");
+        assert!(methods[0].scores(0).iter().all(|v| v.is_finite()), "clean pictures have a finite PSNR");
+    }
+}

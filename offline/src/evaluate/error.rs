@@ -1,0 +1,85 @@
+//! Why an evaluation could not be made.
+
+use std::path::PathBuf;
+
+use crate::{render::RenderError, source::SourceError, table::TableError, train::TrainError};
+
+/// Why an evaluation could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// A table can't be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// An original can't be loaded.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A variant can't be made again.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The prepared features can't be read.
+    #[error(transparent)]
+    Prepared(#[from] TrainError),
+    /// A variant has another size than its original, or is too small.
+    #[error("sample {sample}: {source}")]
+    Ssim {
+        /// Id of the sample.
+        sample: String,
+        /// Why.
+        source: super::SsimError,
+    },
+    /// A variant can't become a model input.
+    #[error("sample {sample}: {source}")]
+    Preprocess {
+        /// Id of the sample.
+        sample: String,
+        /// Why.
+        source: miqa::preprocess::PreprocessError,
+    },
+    /// The card can't be read.
+    #[error(transparent)]
+    Card(#[from] miqa::engine::CardError),
+    /// The model can't be opened or run.
+    #[error(transparent)]
+    Engine(#[from] miqa::engine::EngineError),
+    /// The model lacks a head that there are labels for.
+    #[error("model {model} has no head {head}; evaluate a model that this version exported")]
+    Head {
+        /// Name of the model.
+        model: String,
+        /// The head.
+        head: &'static str,
+    },
+    /// The model gave something that is no number.
+    #[error("model {model} gave NaN for sample {sample}; export it again and look at its training log")]
+    NotANumber {
+        /// Name of the model.
+        model: String,
+        /// Id of the sample.
+        sample: String,
+    },
+    /// The ridge baseline failed.
+    #[error("ridge baseline: {0}")]
+    Ridge(#[from] super::RidgeError),
+    /// Tables do not belong together.
+    #[error("{table}: {reason}; make that table again", table = table.display())]
+    Mismatch {
+        /// The table.
+        table: PathBuf,
+        /// What is missing or too much.
+        reason: String,
+    },
+    /// Nothing to evaluate.
+    #[error("there is no labelled original in fold `test`; run `miqa-offline split` with more originals")]
+    NoTestFold,
+    /// The evaluation was asked to stop.
+    #[error("stopped; the same command begins the evaluation again")]
+    Stopped,
+    /// A report can't be written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,214 @@
+//! Everything that an evaluation finds out, as one value: what the report files show.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::baselines::baselines;
+use super::compare::{Comparison, Detail, Question, compare};
+use super::diagnosis::{Diagnosis, diagnose};
+use super::method::{MODEL, Method};
+use super::threshold::{Thresholds, thresholds};
+use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
+
+/// Name of the headline set: all distorted samples.
+pub const DISTORTED: &str = "distorted";
+/// Name of the set with the clean samples among them.
+pub const WITH_CLEAN: &str = "distorted and clean";
+
+/// A method's name and what it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MethodAbout {
+    /// Short name in tables.
+    pub name: String,
+    /// What it is, in one line.
+    pub about: String,
+}
+
+/// A filter curve and what it drops by.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NamedCurve {
+    /// Name of the method, or `oracle`.
+    pub method: String,
+    /// Mean downstream accuracy of what is left.
+    pub curve: FilterCurve,
+}
+
+/// Mean label and mean score of one distortion at one level.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cell {
+    /// The head.
+    pub head: String,
+    /// Name of the distortion, `none` for clean.
+    pub distortion: String,
+    /// Level, 0 for clean.
+    pub level: u8,
+    /// Mean label.
+    pub label: f64,
+    /// Mean score of the model.
+    pub score: f64,
+}
+
+/// What an evaluation found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Name and version of the model.
+    pub model: String,
+    /// SHA-256 of the model file.
+    pub sha256: String,
+    /// Test originals.
+    pub originals: usize,
+    /// Test samples, clean ones included.
+    pub samples: usize,
+    /// The methods compared, in the order of tables.
+    pub methods: Vec<MethodAbout>,
+    /// Baselines that could not be made, and what they lack.
+    pub missing: Vec<String>,
+    /// By labels, head and set: distorted, with clean, each distortion, each level.
+    pub comparisons: Vec<Comparison>,
+    /// Default thresholds by head.
+    pub thresholds: Vec<Thresholds>,
+    /// The distortion head.
+    pub diagnosis: Option<Diagnosis>,
+    /// By head, distortion and level.
+    pub cells: Vec<Cell>,
+    /// Downstream accuracy after dropping the worst-scored.
+    pub filter_curves: Vec<NamedCurve>,
+}
+
+/// An evaluation and the scores it rests on.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// What was found.
+    pub evaluation: Evaluation,
+    /// Every method's scores for the test samples.
+    pub methods: Vec<Method>,
+}
+
+impl Evaluation {
+    /// The comparison of some labels, head and set.
+    pub fn comparison(&self, labels: &str, head: &str, set: &str) -> Option<&Comparison> {
+        self.comparisons.iter().find(|c| (c.labels.as_str(), c.head.as_str(), c.set.as_str()) == (labels, head, set))
+    }
+}
+
+/// Compares the model's measurements on the test samples with every baseline.
+///
+/// # Errors
+/// A baseline's tables can't be read or do not fit.
+pub fn evaluate(
+    work: &Path,
+    card: &miqa::engine::Card,
+    samples: &Samples,
+    measured: &[Measurement],
+) -> Result<Evaluated, EvaluateError> {
+    let own = [0, 1, 2].map(|head| measured.iter().map(|m| m.heads[head]).collect());
+    let mut methods = vec![Method::by_head(MODEL, &format!("{} {} (no reference)", card.name, card.version), own)];
+    let (others, missing) = baselines(work, samples, measured)?;
+    methods.extend(others);
+    let probabilities: Vec<Vec<f64>> = measured.iter().map(|m| m.distortions.clone()).collect();
+    let evaluation = Evaluation {
+        model: format!("{} {}", card.name, card.version),
+        sha256: card.file.sha256.clone(),
+        originals: samples.originals.len(),
+        samples: samples.test.len(),
+        methods: methods.iter().map(|m| MethodAbout { name: m.name.clone(), about: m.about.clone() }).collect(),
+        missing,
+        comparisons: comparisons(samples, &methods, &label_summary(work)),
+        thresholds: HEADS.iter().enumerate().filter_map(|(head, name)| head_thresholds(samples, &methods[0], head, name)).collect(),
+        diagnosis: diagnose(&card.output.distortions, &samples.test, &probabilities),
+        cells: cells(samples, &methods[0]),
+        filter_curves: filter_curves(samples, &methods),
+    };
+    Ok(Evaluated { evaluation, methods })
+}
+
+/// `labels.json` as `mmos` wrote it; null where there is none.
+fn label_summary(work: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(work.join("labels.json")).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Where `labels.json` keeps the ceiling of each of [`HEADS`], on distorted samples of known class.
+const CEILINGS: [&str; HEADS.len()] = ["composite", "consistency_of_known_class", "accuracy"];
+
+fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Value) -> Vec<Comparison> {
+    let original: Vec<&str> = samples.test.iter().map(|row| row.original.as_str()).collect();
+    let where_ = |keep: &dyn Fn(usize) -> bool| (0..samples.test.len()).filter(|&row| keep(row)).collect::<Vec<_>>();
+    let distorted = where_(&|row| samples.test[row].level > 0);
+    let mut parts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for &row in &distorted {
+        let sample = &samples.test[row];
+        parts.entry(sample.distortion.clone()).or_default().push(row);
+        parts.entry(format!("level {}", sample.level)).or_default().push(row);
+    }
+    let mut out = Vec::new();
+    for (index, set) in samples.label_sets.iter().enumerate() {
+        for (head, name) in HEADS.into_iter().enumerate() {
+            let label: Vec<Option<f64>> = set.labels.iter().map(|labels| labels[head]).collect();
+            let scored: Vec<(&Method, &[f64])> = methods.iter().map(|method| (method, method.scores(head))).collect();
+            let ceiling = summary[&set.table]["ceiling"][CEILINGS[head]]["corrected"].as_f64();
+            let mut add = |name_of_set: &str, detail, rows: &[usize]| {
+                let ceiling = ceiling.filter(|_| name_of_set == DISTORTED);
+                let question = Question { labels: &set.name, head: name, set: name_of_set, detail, ceiling };
+                out.push(compare(question, &scored, &label, &original, rows));
+            };
+            add(DISTORTED, Detail::Full, &distorted);
+            add(WITH_CLEAN, Detail::Full, &where_(&|_| true));
+            // Parts only for the labels of all models: they are for finding weak spots, not for the leak.
+            if index == 0 {
+                for (part, rows) in &parts {
+                    add(part, Detail::Rank, rows);
+                }
+            }
+        }
+    }
+    out
+}
+
+fn head_thresholds(samples: &Samples, model: &Method, head: usize, name: &str) -> Option<Thresholds> {
+    let labels = &samples.label_sets.first()?.labels;
+    let labelled: Vec<(usize, f64)> = labels.iter().enumerate().filter_map(|(row, l)| Some((row, l[head]?))).collect();
+    let score: Vec<f64> = labelled.iter().map(|&(row, _)| model.scores(head)[row]).collect();
+    let label: Vec<f64> = labelled.iter().map(|&(_, label)| label).collect();
+    let level: Vec<u8> = labelled.iter().map(|&(row, _)| samples.test[row].level).collect();
+    thresholds(name, &score, &label, &level)
+}
+
+fn cells(samples: &Samples, model: &Method) -> Vec<Cell> {
+    let mut sums: BTreeMap<(usize, &str, u8), (f64, f64, f64)> = BTreeMap::new();
+    for (row, sample) in samples.test.iter().enumerate() {
+        for (head, label) in super::samples::labels_of(sample).into_iter().enumerate() {
+            if let Some(label) = label {
+                let sum = sums.entry((head, &sample.distortion, sample.level)).or_default();
+                *sum = (sum.0 + label, sum.1 + model.scores(head)[row], sum.2 + 1.0);
+            }
+        }
+    }
+    sums.into_iter()
+        .map(|((head, distortion, level), (label, score, count))| Cell {
+            head: HEADS[head].into(),
+            distortion: distortion.into(),
+            level,
+            label: label / count,
+            score: score / count,
+        })
+        .collect()
+}
+
+/// Curves of downstream accuracy for the model and the plainest baselines, and for the accuracy itself (`oracle`).
+fn filter_curves(samples: &Samples, methods: &[Method]) -> Vec<NamedCurve> {
+    const HEAD: usize = 2;
+    let known: Vec<(usize, f64)> =
+        samples.test.iter().enumerate().filter_map(|(row, s)| Some((row, f64::from(s.accuracy?)))).collect();
+    let accuracy: Vec<f64> = known.iter().map(|&(_, accuracy)| accuracy).collect();
+    let mut curves = vec![NamedCurve { method: "oracle".into(), curve: filter_curve(&accuracy, &accuracy) }];
+    for name in [MODEL, "confidence", "ridge", "ssim", "psnr"] {
+        if let Some(method) = methods.iter().find(|method| method.name == name) {
+            let score: Vec<f64> = known.iter().map(|&(row, _)| method.scores(HEAD)[row]).collect();
+            curves.push(NamedCurve { method: name.into(), curve: filter_curve(&score, &accuracy) });
+        }
+    }
+    curves
+}

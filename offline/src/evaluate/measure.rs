@@ -1,0 +1,168 @@
+//! The test samples made again, compared with their originals and scored by the model.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use indicatif::ProgressBar;
+use miqa::engine::{Card, Model, Runtime};
+use miqa::preprocess::{View, from_rgb};
+
+use super::{EvaluateError, HEADS, Luma, Samples, ssim};
+use crate::label::LabelRow;
+use crate::render;
+use crate::source::Original;
+
+/// What is measured on one sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// SSIM against the original.
+    pub ssim: f64,
+    /// The model's scores in the order of [`HEADS`].
+    pub heads: [f64; 3],
+    /// Probability of each distortion in the card's order.
+    pub distortions: Vec<f64>,
+}
+
+/// How the measuring is done.
+#[derive(Clone, Copy)]
+pub struct Measuring<'a> {
+    /// Where sessions come from.
+    pub runtime: &'a Runtime,
+    /// The model's card.
+    pub card: &'a Card,
+    /// Worker threads, each with a one-thread session.
+    pub workers: usize,
+    /// Set when the process was asked to stop.
+    pub stop: &'a AtomicBool,
+}
+
+impl Measuring<'_> {
+    /// Renders every test sample as labelling did and measures it; in the order of `samples.test`.
+    ///
+    /// # Errors
+    /// An original has changed, a variant can't be made or scored, the model lacks a head, or the process was asked
+    /// to stop.
+    pub fn run(&self, samples: &Samples) -> Result<Vec<Measurement>, EvaluateError> {
+        let columns = self.columns()?;
+        let bar = ProgressBar::new(samples.originals.len() as u64).with_message("originals");
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Vec<(usize, Vec<Measurement>)>, EvaluateError> {
+            let mut model = Model::open(self.runtime, self.card, 1)?;
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some((original, range)) = samples.originals.get(index) else {
+                    return Ok(done);
+                };
+                if self.stop.load(Ordering::Relaxed) {
+                    return Err(EvaluateError::Stopped);
+                }
+                done.push((index, self.original(&mut model, columns, original, &samples.test[range.clone()])?));
+                bar.inc(1);
+            }
+        };
+        let parts: Vec<_> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.workers.max(1)).map(|_| scope.spawn(work)).collect();
+            let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
+            joined.map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        bar.finish_and_clear();
+        let mut parts: Vec<_> = parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        parts.sort_unstable_by_key(|(index, _)| *index);
+        Ok(parts.into_iter().flat_map(|(_, measured)| measured).collect())
+    }
+
+    /// Where the model has the heads of [`HEADS`].
+    fn columns(&self) -> Result<[usize; 3], EvaluateError> {
+        let mut columns = [0; 3];
+        for (column, head) in columns.iter_mut().zip(HEADS) {
+            let missing = || EvaluateError::Head { model: self.card.name.clone(), head };
+            *column = self.card.head(head).ok_or_else(missing)?;
+        }
+        Ok(columns)
+    }
+
+    fn original(
+        &self,
+        model: &mut Model,
+        columns: [usize; 3],
+        original: &Original,
+        rows: &[LabelRow],
+    ) -> Result<Vec<Measurement>, EvaluateError> {
+        let pixels = original.load()?;
+        let luma = Luma::of(&pixels);
+        rows.iter()
+            .map(|row| {
+                let picture = render::sample(original, &pixels, &row.distortion, row.row)?;
+                let ssim = ssim(&luma, &Luma::of(&picture))
+                    .map_err(|source| EvaluateError::Ssim { sample: row.sample.clone(), source })?;
+                let view = from_rgb(&picture, View::Centre)
+                    .map_err(|source| EvaluateError::Preprocess { sample: row.sample.clone(), source })?;
+                let scores = model.score(&[view])?.remove(0);
+                if scores.heads.iter().chain(&scores.distortions).any(|v| v.is_nan()) {
+                    let (model, sample) = (self.card.name.clone(), row.sample.clone());
+                    return Err(EvaluateError::NotANumber { model, sample });
+                }
+                Ok(Measurement {
+                    ssim,
+                    heads: columns.map(|column| f64::from(scores.heads[column])),
+                    distortions: scores.distortions.into_iter().map(f64::from).collect(),
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+    use std::path::Path;
+
+    use miqa::engine::Device;
+
+    use super::*;
+    use crate::evaluate::samples::fixture;
+
+    #[test]
+    fn every_test_sample_is_made_again_and_scored_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::work(folder.path(), 9);
+        let samples = Samples::read(folder.path()).unwrap();
+        let runtime = Runtime::open(Device::Cpu).unwrap();
+        // Its heads are the mean brightness.
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny");
+        let card = Card::read(&model).unwrap();
+        let stop = AtomicBool::new(false);
+        let measure = |workers| Measuring { runtime: &runtime, card: &card, workers, stop: &stop }.run(&samples);
+        let measured = measure(2).unwrap();
+        assert_eq!(measured.len(), samples.test.len());
+        for (original, range) in &samples.originals {
+            let rows = samples.test[range.clone()].iter().zip(&measured[range.clone()]);
+            let dark: Vec<f64> = rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.heads[1]).collect();
+            assert!(dark.windows(2).all(|pair| pair[0] > pair[1]), "{}: {dark:?}", original.id);
+            for (row, measurement) in rows {
+                let identical = (measurement.ssim - 1.0).abs() < 1e-6;
+                assert_eq!(identical, row.level == 0, "{}: SSIM {}", row.sample, measurement.ssim);
+                assert_eq!(measurement.distortions.len(), 5);
+            }
+        }
+        assert!(measure(1).unwrap() == measured, "the number of workers changed the figures");
+
+        stop.store(true, Ordering::Relaxed);
+        assert!(matches!(measure(2), Err(EvaluateError::Stopped)));
+    }
+
+    #[test]
+    fn an_original_that_has_changed_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::work(folder.path(), 3);
+        let samples = Samples::read(folder.path()).unwrap();
+        image::RgbImage::new(70, 50).save(&samples.originals[0].0.path).unwrap();
+        let runtime = Runtime::open(Device::Cpu).unwrap();
+        let card = Card::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny")).unwrap();
+        let stop = AtomicBool::new(false);
+        let measuring = Measuring { runtime: &runtime, card: &card, workers: 1, stop: &stop };
+        let error = measuring.run(&samples).unwrap_err().to_string();
+        assert!(error.contains("changed"), "{error}");
+    }
+}

@@ -1,0 +1,36 @@
+//! The predictors that are compared, each as a score a test sample.
+
+use super::HEADS;
+
+/// PSNR in dB at which an undistorted picture (infinite PSNR) is put.
+pub(super) const PSNR_LIMIT: f64 = 100.0;
+
+/// Name of the model's own row.
+pub const MODEL: &str = "model";
+
+/// One predictor's scores for the test samples; higher is better.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// Short name in tables.
+    pub name: String,
+    /// What it is, in one line.
+    pub about: String,
+    scores: Vec<Vec<f64>>,
+}
+
+impl Method {
+    /// A predictor that gives every head the same score.
+    pub fn same(name: &str, about: &str, scores: Vec<f64>) -> Self {
+        Self { name: name.into(), about: about.into(), scores: vec![scores] }
+    }
+
+    /// A predictor with a score for each of [`HEADS`].
+    pub fn by_head(name: &str, about: &str, scores: [Vec<f64>; HEADS.len()]) -> Self {
+        Self { name: name.into(), about: about.into(), scores: scores.into() }
+    }
+
+    /// Scores for the head of index `head` in [`HEADS`], one a test sample.
+    pub fn scores(&self, head: usize) -> &[f64] {
+        &self.scores[head.min(self.scores.len() - 1)]
+    }
+}

@@ -1,0 +1,83 @@
+//! What goes from an evaluation into the model's card: default thresholds and the headline figures.
+
+use std::collections::BTreeMap;
+
+use miqa::engine::card::Threshold;
+use serde::Serialize;
+
+use crate::evaluate::{ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, MODEL};
+
+/// The keys that `export --results` reads.
+#[derive(Debug, Serialize)]
+pub(super) struct CardPart {
+    thresholds: BTreeMap<String, Threshold>,
+    metrics: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+impl CardPart {
+    /// A row a head (all distorted samples), the same with labels `_without_FAMILY`, and a row for the distortion head.
+    pub(super) fn of(evaluation: &Evaluation) -> Self {
+        let thresholds = evaluation.thresholds.iter().map(|head| {
+            let threshold = Threshold { close_below: hundredth(head.close_below), open_above: hundredth(head.open_above) };
+            (head.head.clone(), threshold)
+        });
+        let mut metrics: BTreeMap<_, _> = evaluation
+            .comparisons
+            .iter()
+            .filter(|comparison| comparison.set == DISTORTED)
+            .map(|comparison| {
+                let labels = if comparison.labels == ALL_MODELS { String::new() } else { format!(" {}", comparison.labels) };
+                (format!("{}{labels}", comparison.head).replace(' ', "_"), headline(comparison))
+            })
+            .collect();
+        if let Some(diagnosis) = &evaluation.diagnosis {
+            let mut row = BTreeMap::new();
+            let mut add = |name: String, value: Option<f64>| {
+                row.extend(value.map(|value| (name, rounded(value))));
+            };
+            add("accuracy_levels_3_to_5".into(), diagnosis.accuracy_plain);
+            add("false_alarms_clean".into(), diagnosis.false_alarms_clean);
+            for distortion in &diagnosis.rows {
+                add(format!("{}_auc", distortion.distortion), distortion.auc);
+            }
+            metrics.insert("distortion".to_owned(), row);
+        }
+        Self { thresholds: thresholds.collect(), metrics }
+    }
+}
+
+/// The model's four figures, the SRCC of everything beside it, and the size of the sample.
+fn headline(comparison: &Comparison) -> BTreeMap<String, f64> {
+    let mut row = BTreeMap::from([
+        ("samples".to_owned(), comparison.samples as f64),
+        ("originals".to_owned(), comparison.originals as f64),
+    ]);
+    let mut add = |name: String, value: Option<f64>| {
+        row.extend(value.map(|value| (name, rounded(value))));
+    };
+    add("label_ceiling".into(), comparison.ceiling);
+    for method in &comparison.rows {
+        if method.method == MODEL {
+            let value = |figure: Option<Figure>| figure.and_then(|f| f.value);
+            add("srcc".into(), method.srcc.value);
+            add("srcc_low".into(), method.srcc.interval.map(|i| i.low));
+            add("srcc_high".into(), method.srcc.interval.map(|i| i.high));
+            add("plcc".into(), value(method.plcc));
+            add("krcc".into(), value(method.krcc));
+            add("rmse".into(), value(method.rmse));
+        } else {
+            add(format!("{}_srcc", method.method), method.srcc.value);
+        }
+    }
+    row
+}
+
+/// Four decimals: more than the intervals allow.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// Two decimals, as an operator would set it.
+fn hundredth(value: f64) -> f32 {
+    ((value * 100.0).round() / 100.0) as f32
+}

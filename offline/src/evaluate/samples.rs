@@ -1,0 +1,211 @@
+//! What is evaluated: labelled samples of the originals that training never saw.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::EvaluateError;
+use crate::label::{LabelRow, read_labels};
+use crate::source::{Original, TEST, read_sources, read_split};
+
+/// The heads with labels, in the order of reports; the first one is the headline.
+pub const HEADS: [&str; 3] = ["cls_composite", "cls_consistency", "cls_accuracy"];
+
+/// Labels that all models of the zoo made.
+pub const ALL_MODELS: &str = "all models";
+
+/// One set of labels for the test samples: those of all models, or with a family of models left out.
+#[derive(Debug, Clone)]
+pub struct LabelSet {
+    /// [`ALL_MODELS`] or `without FAMILY`.
+    pub name: String,
+    /// Name of its table without the ending, as `labels.json` lists it.
+    pub table: String,
+    /// By sample, one label a head of [`HEADS`].
+    pub labels: Vec<[Option<f64>; 3]>,
+}
+
+/// The samples of a work folder, split as training had them.
+#[derive(Debug)]
+pub struct Samples {
+    /// Test samples by original, distortion and level. Only originals with a known class.
+    pub test: Vec<LabelRow>,
+    /// Test originals with the range of their samples.
+    pub originals: Vec<(Original, Range<usize>)>,
+    /// Samples of all other folds.
+    pub seen: Vec<LabelRow>,
+    /// Labels for the test samples; the first are those of all models.
+    pub label_sets: Vec<LabelSet>,
+}
+
+impl Samples {
+    /// Reads `labels.parquet`, every `labels-without-*.parquet`, `split.parquet` and `sources.parquet`.
+    ///
+    /// # Errors
+    /// A table is missing, tables do not fit each other, or there is no test original.
+    pub fn read(work: &Path) -> Result<Self, EvaluateError> {
+        let path = work.join("labels.parquet");
+        let folds = read_split(&work.join("split.parquet"))?;
+        let folds: HashMap<String, String> = folds.into_iter().map(|row| (row.original, row.fold)).collect();
+        let (mut test, mut seen) = (Vec::new(), Vec::new());
+        for row in read_labels(&path)?.into_iter().filter(|row| row.class >= 0) {
+            match folds.get(&row.original).map(String::as_str) {
+                Some(TEST) => test.push(row),
+                Some(_) => seen.push(row),
+                None => return Err(mismatch(&work.join("split.parquet"), format!("original {} is missing", row.original))),
+            }
+        }
+        if test.is_empty() {
+            return Err(EvaluateError::NoTestFold);
+        }
+        test.sort_by(|a, b| (&a.original, &a.distortion, a.level).cmp(&(&b.original, &b.distortion, b.level)));
+        let originals = by_original(work, &test)?;
+        let mut label_sets = vec![LabelSet { name: ALL_MODELS.into(), table: "labels".into(), labels: test.iter().map(labels_of).collect() }];
+        for (family, path) in without_family(work)? {
+            let rows = read_labels(&path)?;
+            let by_sample: HashMap<&str, &LabelRow> = rows.iter().map(|row| (row.sample.as_str(), row)).collect();
+            let found = test.iter().map(|row| {
+                let other = by_sample.get(row.sample.as_str());
+                other.map(|row| labels_of(row)).ok_or_else(|| mismatch(&path, format!("sample {} is missing", row.sample)))
+            });
+            label_sets.push(LabelSet {
+                name: format!("without {family}"),
+                table: format!("labels-without-{family}"),
+                labels: found.collect::<Result<_, _>>()?,
+            });
+        }
+        Ok(Self { test, originals, seen, label_sets })
+    }
+}
+
+/// The labels of a row, in the order of [`HEADS`].
+pub(super) fn labels_of(row: &LabelRow) -> [Option<f64>; 3] {
+    [row.composite.map(f64::from), Some(f64::from(row.consistency)), row.accuracy.map(f64::from)]
+}
+
+fn by_original(work: &Path, test: &[LabelRow]) -> Result<Vec<(Original, Range<usize>)>, EvaluateError> {
+    let path = work.join("sources.parquet");
+    let mut sources: HashMap<String, Original> = read_sources(&path)?.into_iter().map(|o| (o.id.clone(), o)).collect();
+    let mut at = 0;
+    test.chunk_by(|a, b| a.original == b.original)
+        .map(|rows| {
+            let range = at..at + rows.len();
+            at = range.end;
+            let id = &rows[0].original;
+            let original = sources.remove(id).ok_or_else(|| mismatch(&path, format!("original {id} is missing")))?;
+            Ok((original, range))
+        })
+        .collect()
+}
+
+/// Label tables with a family left out, by the family's name.
+fn without_family(work: &Path) -> Result<BTreeMap<String, PathBuf>, EvaluateError> {
+    let io = |source| EvaluateError::Io { path: work.to_owned(), source };
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(work).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if let Some(family) = name.strip_prefix("labels-without-").and_then(|rest| rest.strip_suffix(".parquet")) {
+            found.insert(family.to_owned(), path.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn mismatch(table: &Path, reason: String) -> EvaluateError {
+    EvaluateError::Mismatch { table: table.to_owned(), reason }
+}
+
+#[cfg(test)]
+pub(super) mod fixture {
+    #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+    use super::*;
+    use crate::render::{CLEAN, CLEAN_ROW, sample_id};
+    use crate::source::{PixelHash, SplitRow};
+    use crate::table;
+
+    /// A work folder of `count` pictures with made-up labels: clean, and fog and darkness at five levels.
+    pub(crate) fn work(folder: &Path, count: usize) {
+        let (mut sources, mut labels, mut folds) = (Vec::new(), Vec::new(), Vec::new());
+        for index in 0..count {
+            let id = format!("picture{index:02}");
+            let path = folder.join(format!("{id}.png"));
+            let picture = image::RgbImage::from_fn(70, 50, |x, y| {
+                let wave = ((x as usize * (index + 3) / 7 + y as usize) % 200) as u8;
+                image::Rgb([wave + 40, wave / 2 + 60, 255 - wave])
+            });
+            picture.save(&path).unwrap();
+            let original = Original {
+                id: id.clone(),
+                path: path.to_string_lossy().into_owned(),
+                class: index as i32,
+                pixel_sha256: PixelHash::of(&picture),
+                width: 70,
+                height: 50,
+                licence: "CC0-1.0".into(),
+            };
+            sources.push(original);
+            let fold = ["train", "validation", TEST][index % 3];
+            folds.push(SplitRow { original: id.clone(), fold: fold.into() });
+            let variants = ["fog", "darkness"].iter().flat_map(|d| (1..=5).map(move |level| (*d, level)));
+            for (distortion, level) in std::iter::once((CLEAN, 0_u8)).chain(variants) {
+                let hardness = (index % 5) as f32 / 20.0;
+                let consistency = (1.0 - f32::from(level) * (0.12 + hardness / 4.0)).max(0.0);
+                let accuracy = (consistency - hardness).max(0.0);
+                labels.push(LabelRow {
+                    sample: sample_id(&id, distortion, level),
+                    original: id.clone(),
+                    distortion: distortion.into(),
+                    level,
+                    row: if level == 0 { CLEAN_ROW } else { i16::from(level) * 2 + 1 },
+                    psnr: if level == 0 { f64::INFINITY } else { 34.0 - 4.0 * f64::from(level) + index as f64 * 0.1 },
+                    class: index as i32,
+                    consistency,
+                    accuracy: Some(accuracy),
+                    composite: Some((accuracy + consistency) / 2.0),
+                });
+            }
+        }
+        table::write(&folder.join("labels.parquet"), &labels).unwrap();
+        table::write(&folder.join("labels-without-nets.parquet"), &labels).unwrap();
+        table::write(&folder.join("split.parquet"), &folds).unwrap();
+        crate::source::write_sources(&folder.join("sources.parquet"), &sources).unwrap();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+    use super::*;
+    use crate::source::SplitRow;
+    use crate::table;
+
+    #[test]
+    fn the_test_fold_comes_with_its_originals_and_every_label_set() {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::work(folder.path(), 7);
+        let samples = Samples::read(folder.path()).unwrap();
+        assert_eq!((samples.test.len(), samples.seen.len(), samples.originals.len()), (22, 55, 2));
+        for (original, range) in &samples.originals {
+            assert!(samples.test[range.clone()].iter().all(|row| row.original == original.id));
+        }
+        let names: Vec<&str> = samples.label_sets.iter().map(|set| set.name.as_str()).collect();
+        assert_eq!(names, [ALL_MODELS, "without nets"]);
+    }
+
+    #[test]
+    fn tables_that_do_not_fit_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fixture::work(folder.path(), 7);
+        let rows = read_labels(&path("labels.parquet")).unwrap();
+        table::write(&path("labels-without-nets.parquet"), &rows[..3]).unwrap();
+        let error = Samples::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("labels-without-nets.parquet") && error.contains("picture02"), "{error}");
+
+        let folds = vec![SplitRow { original: "picture00".into(), fold: TEST.into() }];
+        table::write(&path("split.parquet"), &folds).unwrap();
+        let error = Samples::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("split.parquet") && error.contains("picture01"), "{error}");
+    }
+}

@@ -1,0 +1,93 @@
+//! Gate thresholds from what happened to the labels.
+//!
+//! The mean label as a non-decreasing function of the score (isotonic regression) says what a score is worth. A gate
+//! closes under the score at which that mean has fallen to half of what clean pictures have, and opens again where it
+//! is back at 65 %: below half, most of what the models say about the picture is no longer what they would have said.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Isotonic;
+
+/// Share of the clean mean under which a gate closes.
+const CLOSE_SHARE: f64 = 0.5;
+/// Share of the clean mean over which a gate opens.
+const OPEN_SHARE: f64 = 0.65;
+
+/// Thresholds of one head and what they do to the evaluated samples.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Thresholds {
+    /// The head.
+    pub head: String,
+    /// Mean label of the clean samples.
+    pub clean_mean: f64,
+    /// A gate closes under this score.
+    pub close_below: f64,
+    /// A closed gate opens at or over this score.
+    pub open_above: f64,
+    /// Share of the samples of each level (0 clean, 5 extreme) that score under `close_below`.
+    pub closed_share: BTreeMap<u8, f64>,
+    /// Mean label of the samples that score under `close_below`.
+    pub closed_mean: Option<f64>,
+    /// Mean label of the other samples.
+    pub open_mean: Option<f64>,
+}
+
+/// Thresholds for scores with their labels and levels; `None` where the scores say nothing about the labels (the mean
+/// never crosses the stated shares) or nothing is clean.
+pub fn thresholds(head: &str, score: &[f64], label: &[f64], level: &[u8]) -> Option<Thresholds> {
+    let clean: Vec<f64> = label.iter().zip(level).filter(|(_, level)| **level == 0).map(|(label, _)| *label).collect();
+    let clean_mean = mean(&clean)?;
+    let curve = Isotonic::fit(score, label)?;
+    let close_below = curve.crossing(CLOSE_SHARE * clean_mean)?;
+    let open_above = curve.crossing(OPEN_SHARE * clean_mean)?;
+    let mut levels: BTreeMap<u8, Vec<f64>> = BTreeMap::new();
+    for (&score, &level) in score.iter().zip(level) {
+        levels.entry(level).or_default().push(f64::from(score < close_below));
+    }
+    let side = |closed: bool| {
+        let labels = score.iter().zip(label).filter(|(score, _)| (**score < close_below) == closed);
+        mean(&labels.map(|(_, label)| *label).collect::<Vec<_>>())
+    };
+    Some(Thresholds {
+        head: head.into(),
+        clean_mean,
+        close_below,
+        open_above,
+        closed_share: levels.into_iter().filter_map(|(level, closed)| Some((level, mean(&closed)?))).collect(),
+        closed_mean: side(true),
+        open_mean: side(false),
+    })
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+    use super::*;
+
+    #[test]
+    fn thresholds_lie_where_the_mean_label_crosses_the_shares() {
+        // Label equals score squared; clean samples score 1.
+        let score: Vec<f64> = (0..=100).map(|i| f64::from(i) / 100.0).collect();
+        let label: Vec<f64> = score.iter().map(|s| s * s).collect();
+        let level: Vec<u8> = score.iter().map(|&s| ((1.0 - s) * 5.0).ceil() as u8).collect();
+        let found = thresholds("h", &score, &label, &level).unwrap();
+        assert!((found.clean_mean - 1.0).abs() < 1e-12);
+        assert!((found.close_below - 0.5_f64.sqrt()).abs() < 1e-3, "{}", found.close_below);
+        assert!((found.open_above - 0.65_f64.sqrt()).abs() < 1e-3, "{}", found.open_above);
+        assert_eq!(found.closed_share[&0], 0.0);
+        assert_eq!(found.closed_share[&5], 1.0);
+        assert!(found.closed_mean.unwrap() < 0.5 && found.open_mean.unwrap() > 0.5);
+    }
+
+    #[test]
+    fn scores_that_say_nothing_have_no_thresholds() {
+        assert_eq!(thresholds("h", &[0.5; 4], &[1.0, 0.0, 1.0, 0.0], &[0, 5, 0, 5]), None);
+        assert_eq!(thresholds("h", &[0.1, 0.9], &[0.0, 1.0], &[3, 2]), None, "nothing is clean");
+    }
+}

@@ -1,0 +1,252 @@
+//! The model card and the golden scores beside an exported model.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use miqa::engine::card::{FORMAT, File, Input, Licence, Output, Threshold, Training};
+use miqa::engine::{Card, Model, Runtime};
+use miqa::preprocess::{SIDE, View, from_rgb};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::ExportError;
+use super::spec::ModelSpec;
+use crate::source::{Original, decode};
+use crate::train::dataset::SampleRow;
+use crate::train::recipe::Recipe;
+
+/// What the evaluation adds to a card; other keys of its file are ignored.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Evaluation {
+    /// Gate thresholds by head.
+    #[serde(default)]
+    pub thresholds: BTreeMap<String, Threshold>,
+    /// Figures by row name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+/// Everything a card is written from.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Version of the model.
+    pub version: &'a str,
+    /// The recipe it was made by.
+    pub recipe: &'a Recipe,
+    /// Its sizes.
+    pub spec: &'a ModelSpec,
+    /// The file's bytes.
+    pub model: &'a [u8],
+    /// The samples of the work folder.
+    pub samples: &'a [SampleRow],
+    /// The originals of the work folder.
+    pub originals: &'a [Original],
+    /// The models whose agreement the labels state.
+    pub labellers: &'a [String],
+    /// Thresholds and figures, if it was evaluated.
+    pub evaluation: &'a Evaluation,
+}
+
+/// The card of a model.
+#[must_use]
+pub fn card(facts: &Facts<'_>) -> Card {
+    let (spec, recipe) = (facts.spec, facts.recipe);
+    let mut folds: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for row in facts.samples {
+        *folds.entry(&row.fold).or_default().entry(&row.original).or_default() += 1;
+    }
+    let split: Vec<String> = folds.iter().map(|(fold, o)| format!("{} {fold}", o.len())).collect();
+    let used = |o: &&Original| folds.values().any(|f| f.contains_key(o.id.as_str()));
+    let mut licences: BTreeMap<&str, usize> = BTreeMap::new();
+    for original in facts.originals.iter().filter(used) {
+        *licences.entry(&original.licence).or_default() += 1;
+    }
+    let pictures: Vec<String> = licences.iter().map(|(licence, n)| format!("{n} pictures: {licence}")).collect();
+    let originals: usize = folds.values().map(BTreeMap::len).sum();
+    let t = &recipe.train;
+    Card {
+        format: FORMAT,
+        name: recipe.name.clone(),
+        version: facts.version.to_owned(),
+        description: format!(
+            "RA-MIQA (arXiv 2508.19850) for one core: predicts how far vision models still get from a picture what they \
+             would get from a clean one. Width {}, {} blocks, {} attention heads, {} region features from {}.",
+            spec.width, spec.depth, spec.heads, spec.region, recipe.region.encoder
+        ),
+        file: File {
+            name: "model.onnx".to_owned(),
+            sha256: hex(&Sha256::digest(facts.model)),
+            bytes: facts.model.len() as u64,
+        },
+        input: Input {
+            name: "image".to_owned(),
+            dtype: "uint8".to_owned(),
+            layout: "NHWC".to_owned(),
+            colour: "RGB".to_owned(),
+            size: SIDE,
+        },
+        output: Output {
+            heads: spec.outputs.clone(),
+            distortion: "distortion".to_owned(),
+            distortions: spec.distortions.clone(),
+        },
+        thresholds: facts.evaluation.thresholds.clone(),
+        training: Training {
+            data: format!("{} samples of {originals} originals, clean and uniformly degraded", facts.samples.len()),
+            labels: format!("agreement and accuracy (MMOS) of: {}", facts.labellers.join(", ")),
+            recipe: format!(
+                "{}: up to {} epochs, batch {}, AdamW rate {} decay {}, seed {}; epoch chosen on the validation fold; \
+                 final layer normalisation before the heads; region features: pooled maps with deviations and the \
+                 encoder's own belief in {} views",
+                recipe.name, t.epochs, t.batch, t.rate, t.decay, t.seed, recipe.region.views.len()
+            ),
+            split: format!("by original: {}", split.join(", ")),
+        },
+        metrics: facts.evaluation.metrics.clone(),
+        licence: Licence {
+            weights: "trained on pictures under the terms below; use is bound to them, so research use only where they say so".to_owned(),
+            parts: std::iter::once(format!("{}: {}", recipe.region.encoder, recipe.region.licence)).chain(pictures).collect(),
+        },
+        limits: vec![
+            "Knows only uniform degradations of the kinds it names; others lower the score less surely.".to_owned(),
+            "cls_accuracy and cls_composite ask about ImageNet's classes; for other scenes use cls_consistency and a clean level of the camera's own.".to_owned(),
+            "Judges the centre 288×288 of a picture whose shorter side was resized to 288.".to_owned(),
+        ],
+        folder: PathBuf::new(),
+    }
+}
+
+/// Scores of pictures, by which another machine can tell that it runs the same model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Golden {
+    /// Largest difference that another processor's arithmetic may make.
+    pub tolerance: f32,
+    /// The pictures.
+    pub pictures: Vec<GoldenPicture>,
+}
+
+/// Scores of one picture's centre view.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoldenPicture {
+    /// The picture, relative to the folder of the golden scores.
+    pub file: String,
+    /// Score by head.
+    pub scores: BTreeMap<String, f32>,
+    /// Probability by distortion.
+    pub distortions: BTreeMap<String, f32>,
+}
+
+/// Scores pictures with the model that lies in `folder` beside its card, as serving does.
+///
+/// # Errors
+/// [`ExportError::Engine`] for a model that does not fit its card, [`ExportError::Run`] for a picture that can't be read.
+pub fn golden(runtime: &Runtime, folder: &Path, pictures: &[PathBuf]) -> Result<Golden, ExportError> {
+    let card = Card::read(folder).map_err(|e| ExportError::Engine(e.into()))?;
+    let mut model = Model::open(runtime, &card, 1)?;
+    let mut golden = Golden { tolerance: 1e-3, pictures: Vec::new() };
+    for path in pictures {
+        let wrong = |why: String| ExportError::run(&path.display().to_string(), why);
+        let rgb = decode(path).map_err(|e| wrong(e.to_string()))?;
+        let view = from_rgb(&rgb, View::Centre).map_err(|e| wrong(e.to_string()))?;
+        let scores = model.score(&[view])?.remove(0);
+        golden.pictures.push(GoldenPicture {
+            file: relative(path, folder),
+            scores: card.output.heads.iter().cloned().zip(scores.heads).collect(),
+            distortions: card.output.distortions.iter().cloned().zip(scores.distortions).collect(),
+        });
+    }
+    Ok(golden)
+}
+
+/// `path` as seen from `folder`, with `/`.
+fn relative(path: &Path, folder: &Path) -> String {
+    let whole = |p: &Path| p.canonicalize().unwrap_or_else(|_| p.to_owned());
+    let (path, folder) = (whole(path), whole(folder));
+    let shared = path.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(shared).map(|_| "..".to_owned());
+    let down = path.components().skip(shared).filter_map(|c| match c {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::export::graph::Storage;
+    use crate::export::model::assemble;
+    use crate::export::region::tests::{pictures, tiny_encoder};
+    use crate::export::region::{build, groups};
+    use crate::export::transformer::Attention;
+    use crate::export::weights::{Array, Weights};
+
+    #[test]
+    fn the_engine_accepts_card_and_model_and_golden_scores_follow_the_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let (encoder, region) = tiny_encoder();
+        let width = groups(&region, encoder.graph().unwrap()).unwrap().iter().map(|g| g.width).sum();
+        let recipe = Recipe { region, ..Recipe::read(None).unwrap() };
+        let spec = ModelSpec { width: 16, depth: 1, heads: 2, patch: 56, region: width, ..recipe.model.clone() };
+        let mut weights = Weights::default();
+        for p in spec.parameters() {
+            let count = p.shape.iter().product();
+            let values = (0..count).map(|i: usize| 0.2 * (i as f32 * 0.7).sin() + 0.1).collect();
+            weights.insert(&p.name, Array { shape: p.shape, values });
+        }
+        let graph = build(&recipe.region, &encoder, None, Storage::Half).unwrap();
+        let model = assemble(&graph, &spec, &weights, Attention::Plain, Storage::Half).unwrap().to_bytes();
+        let threshold = Threshold { close_below: 0.4, open_above: 0.5 };
+        let evaluation = Evaluation {
+            thresholds: BTreeMap::from([("cls_consistency".to_owned(), threshold)]),
+            metrics: BTreeMap::from([("cls_composite".to_owned(), BTreeMap::from([("srcc".to_owned(), 0.5)]))]),
+        };
+        let facts = Facts {
+            version: "0.1.0",
+            recipe: &recipe,
+            spec: &spec,
+            model: &model,
+            samples: &[],
+            originals: &[],
+            labellers: &["a".to_owned(), "b".to_owned()],
+            evaluation: &evaluation,
+        };
+        let written = card(&facts);
+        std::fs::write(folder.path().join("card.toml"), toml::to_string_pretty(&written).unwrap()).unwrap();
+        std::fs::write(folder.path().join("model.onnx"), &model).unwrap();
+        let read = Card::read(folder.path()).unwrap();
+        assert_eq!(Card { folder: PathBuf::new(), ..read }, written);
+
+        let files: Vec<PathBuf> = pictures(2)
+            .chunks(crate::export::session::IMAGE_BYTES)
+            .enumerate()
+            .map(|(i, bytes)| {
+                let path = folder.path().join(format!("pictures/{i}.png"));
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                image::RgbImage::from_raw(SIDE, SIDE, bytes.to_vec()).unwrap().save(&path).unwrap();
+                path
+            })
+            .collect();
+        let runtime = Runtime::open(miqa::engine::Device::Cpu).unwrap();
+        let golden = golden(&runtime, folder.path(), &files).unwrap();
+        assert_eq!(golden.pictures[1].file, "pictures/1.png");
+        assert_eq!(golden.pictures[0].scores.len(), 3);
+        assert_ne!(golden.pictures[0].distortions, golden.pictures[1].distortions);
+    }
+
+    #[test]
+    fn paths_are_seen_from_the_folder() {
+        for (path, folder, expected) in
+            [("/a/b/c.png", "/a/b", "c.png"), ("/a/x/c.png", "/a/b/d", "../../x/c.png"), ("/c.png", "/a", "../c.png")]
+        {
+            assert_eq!(relative(Path::new(path), Path::new(folder)), expected);
+        }
+    }
+}

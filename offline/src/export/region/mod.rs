@@ -1,0 +1,15 @@
+//! The region branch's frozen encoder as one graph: pixels in, feature vector f of equation 9 out.
+//!
+//! The graph runs alone when features are cached for training, and is merged into the shipped model; so both see
+//! the same numbers. [`spec`] says what it is made of, [`build`] writes it, and [`belief`] adds what the encoder's own
+//! classifier thinks.
+
+mod belief;
+mod build;
+mod spec;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use belief::BELIEF_WIDTH;
+pub use build::{build, groups};
+pub use spec::{FeatureGroup, RegionSpec, Standard, TapSpec, ViewSpec};

@@ -1,0 +1,325 @@
+//! The labelling models, as data: `zoo/cls.toml`, or a file of the user's.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The list that comes with the program.
+const BUILT_IN: &str = include_str!("../../zoo/cls.toml");
+
+/// Why the zoo can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ZooError {
+    /// The list can't be read or understood.
+    #[error("model list {name}: {reason}")]
+    List {
+        /// The list's file, or `built in`.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A model's file is in none of the folders.
+    #[error("model `{model}`: no file {file} in {folders}; name its folder with --zoo-dir")]
+    Missing {
+        /// Name of the model.
+        model: String,
+        /// Path below a zoo folder.
+        file: String,
+        /// The folders searched.
+        folders: String,
+    },
+    /// A model's file is not the one the list means.
+    #[error(
+        "model `{model}`: {path} has SHA-256 {found}, the list says {expected}; fetch it again or correct the list"
+    )]
+    Hash {
+        /// Name of the model.
+        model: String,
+        /// The file.
+        path: PathBuf,
+        /// Hash in the list.
+        expected: String,
+        /// Hash of the file.
+        found: String,
+    },
+}
+
+/// The labelling models.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zoo {
+    /// One entry a model.
+    #[serde(rename = "model")]
+    pub models: Vec<ZooModel>,
+}
+
+/// One ImageNet classifier.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZooModel {
+    /// Unique; names the predictions table.
+    pub name: String,
+    /// Models of one family can be left out of the labels together.
+    pub family: String,
+    /// For people.
+    pub architecture: String,
+    /// Path below one of the zoo folders.
+    pub file: String,
+    /// SHA-256 of the file in hexadecimal digits; none where a conversion is not repeatable byte for byte.
+    pub sha256: Option<String>,
+    /// Where the weights come from.
+    pub source: String,
+    /// Licence of the weights.
+    pub licence: String,
+    /// Top-1 accuracy 0..=1 from which the weight α follows.
+    pub performance: f64,
+    /// Position of class 0 in the output.
+    pub class_offset: usize,
+    /// What the output values are.
+    pub output: Output,
+    /// What the model takes.
+    pub input: Input,
+}
+
+/// What a classifier's output values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Output {
+    /// Unnormalised; a softmax makes them probabilities.
+    Logits,
+    /// 0..=1.
+    Probabilities,
+}
+
+/// What a classifier takes.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Name of the tensor.
+    pub name: String,
+    /// Side of the square in pixels.
+    pub size: u32,
+    /// Order of the axes.
+    pub layout: Layout,
+    /// Order of the channels.
+    pub colour: Channels,
+    /// Type of the elements.
+    pub element: Element,
+    /// Subtracted from values 0..=255, in the order of `colour`; none: nothing.
+    #[serde(default)]
+    pub mean: [f32; 3],
+    /// Divides after that.
+    #[serde(default = "ones")]
+    pub std: [f32; 3],
+    /// Share of the shorter side in the centre crop; none: the whole picture is squashed to the square.
+    pub crop: Option<f64>,
+    /// Filter of the resize, antialiased.
+    pub interpolation: Interpolation,
+}
+
+fn ones() -> [f32; 3] {
+    [1.0; 3]
+}
+
+/// Order of a tensor's axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Channels first.
+    Nchw,
+    /// Channels last.
+    Nhwc,
+}
+
+/// Order of a tensor's channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channels {
+    /// Red first.
+    Rgb,
+    /// Blue first.
+    Bgr,
+}
+
+/// Type of a tensor's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Element {
+    /// 32-bit floats, normalised by mean and std.
+    F32,
+    /// The bytes themselves.
+    U8,
+}
+
+/// Filter of an antialiased resize, as Pillow defines them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interpolation {
+    /// Triangle.
+    Bilinear,
+    /// Cubic with a = -0.5.
+    Bicubic,
+}
+
+impl Zoo {
+    /// The list in `path`, or the one that comes with the program.
+    ///
+    /// # Errors
+    /// [`ZooError::List`] for a file that can't be read, unknown keys, names used twice or values out of range.
+    pub fn read(path: Option<&Path>) -> Result<Self, ZooError> {
+        let name = path.map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
+        let refuse = |reason: String| ZooError::List { name: name.clone(), reason };
+        let text = match path {
+            Some(path) => fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?,
+            None => BUILT_IN.to_owned(),
+        };
+        let zoo: Self = toml::from_str(&text).map_err(|e| refuse(e.to_string()))?;
+        zoo.check().map_err(refuse)?;
+        Ok(zoo)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut names = HashSet::new();
+        for model in &self.models {
+            let refuse = |what: &str| Err(format!("model `{}`: {what}", model.name));
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            if model.name.is_empty() || !model.name.chars().all(plain) {
+                return refuse("its name is also a file name: letters, digits, `_` and `-` only");
+            }
+            if !names.insert(&model.name) {
+                return refuse("is listed twice");
+            }
+            if !(model.performance > 0.0 && model.performance <= 1.0) {
+                return refuse("performance must be over 0 and at most 1");
+            }
+            if !(1..=4096).contains(&model.input.size) {
+                return refuse("input size must be 1 to 4096 pixels");
+            }
+            if model.input.crop.is_some_and(|crop| !(crop > 0.1 && crop <= 1.0)) {
+                return refuse("crop must be over 0.1 and at most 1");
+            }
+            if model.input.std.iter().any(|std| !std.is_normal()) {
+                return refuse("std must not be 0");
+            }
+        }
+        if self.models.is_empty() { Err("lists no model".to_owned()) } else { Ok(()) }
+    }
+
+    /// A short fingerprint of everything in the list that predictions depend on.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for model in &self.models {
+            let (name, file, sha256) = (&model.name, &model.file, &model.sha256);
+            let part = (name, file, sha256, model.class_offset, model.output, &model.input);
+            hash.update(serde_json::to_vec(&part).expect("plain values always serialise"));
+        }
+        hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The list without the models of one family; the weights α of the rest follow from them alone.
+    ///
+    /// # Errors
+    /// [`ZooError::List`] when no model has that family, or no model would be left.
+    pub fn without_family(&self, family: &str) -> Result<Self, ZooError> {
+        let models: Vec<_> = self.models.iter().filter(|model| model.family != family).cloned().collect();
+        let reason = match models.len() {
+            0 => format!("all models are of family `{family}`"),
+            left if left == self.models.len() => {
+                let families: HashSet<_> = self.models.iter().map(|model| model.family.as_str()).collect();
+                let mut families: Vec<_> = families.into_iter().collect();
+                families.sort_unstable();
+                format!("no model is of family `{family}`: there are {}", families.join(", "))
+            }
+            _ => return Ok(Self { models }),
+        };
+        Err(ZooError::List { name: "in use".to_owned(), reason })
+    }
+
+    /// α: weights proportional to the models' performances, summing to 1 (equation 4).
+    #[must_use]
+    pub fn weights(&self) -> Vec<f64> {
+        let sum: f64 = self.models.iter().map(|model| model.performance).sum();
+        self.models.iter().map(|model| model.performance / sum).collect()
+    }
+}
+
+impl ZooModel {
+    /// The model's file in the first of `folders` that has it, and its bytes; their hash is checked where stated.
+    ///
+    /// # Errors
+    /// No folder has the file, it can't be read, or its hash differs.
+    pub fn load(&self, folders: &[PathBuf]) -> Result<(PathBuf, Vec<u8>), ZooError> {
+        let found = folders.iter().map(|folder| folder.join(&self.file)).find(|path| path.is_file());
+        let path = found.ok_or_else(|| ZooError::Missing {
+            model: self.name.clone(),
+            file: self.file.clone(),
+            folders: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
+        })?;
+        let bytes =
+            fs::read(&path).map_err(|e| ZooError::List { name: path.display().to_string(), reason: e.to_string() })?;
+        if let Some(expected) = &self.sha256 {
+            let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            if !found.eq_ignore_ascii_case(expected) {
+                return Err(ZooError::Hash { model: self.name.clone(), path, expected: expected.clone(), found });
+            }
+        }
+        Ok((path, bytes))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_list_is_sound() {
+        let zoo = Zoo::read(None).unwrap();
+        assert_eq!(zoo.models.len(), 9);
+        assert!((zoo.weights().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        let rest = zoo.without_family("efficientnet_lite").unwrap();
+        assert_eq!(rest.models.len(), 5);
+        assert!((rest.weights().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert_ne!(zoo.fingerprint(), rest.fingerprint());
+        let refused = zoo.without_family("vgg").unwrap_err().to_string();
+        assert!(refused.contains("`vgg`") && refused.contains("squeezenet"), "{refused}");
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("zoo.toml");
+        for (from, to, part) in [
+            ("performance = 0.888", "performance = 0.0", "performance"),
+            ("name = \"efficientnet_lite1\"", "name = \"efficientnet_lite0\"", "twice"),
+            ("name = \"efficientnet_lite1\"", "name = \"../lite1\"", "file name"),
+            ("crop = 0.875", "crop = 8.75", "crop"),
+            ("size = 224", "size = 0", "size"),
+            ("std = [128.0, 128.0, 128.0]", "std = [128.0, 0.0, 128.0]", "std"),
+            ("crop = 0.875", "cropping = 0.875", "cropping"),
+        ] {
+            assert!(BUILT_IN.contains(from), "{from}");
+            fs::write(&path, BUILT_IN.replacen(from, to, 1)).unwrap();
+            let text = Zoo::read(Some(&path)).unwrap_err().to_string();
+            assert!(text.contains(part) && text.contains("zoo.toml"), "{text}");
+        }
+        fs::write(&path, "model = []").unwrap();
+        assert!(Zoo::read(Some(&path)).is_err());
+    }
+
+    #[test]
+    fn files_are_searched_and_verified() {
+        let (empty, full) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folders = [empty.path().to_owned(), full.path().to_owned()];
+        let mut model = Zoo::read(None).unwrap().models.swap_remove(0);
+        assert!(matches!(model.load(&folders), Err(ZooError::Missing { .. })));
+        fs::write(full.path().join(&model.file), b"weights").unwrap();
+        assert!(matches!(model.load(&folders), Err(ZooError::Hash { .. })));
+        model.sha256 = None;
+        assert_eq!(model.load(&folders).unwrap().1, b"weights");
+    }
+}

@@ -1,0 +1,121 @@
+//! Keyed randomness: a counter-based generator, so any sample of any field can be drawn on its own.
+//!
+//! Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+
+use sha2::{Digest, Sha256};
+
+use super::elementary::normal_quantile;
+use crate::source::PixelHash;
+
+/// Ten rounds of Philox4x32: four random words from a 128-bit counter and a 64-bit key.
+#[must_use]
+pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for _ in 0..10 {
+        let (low0, high0) = product(0xD251_1F53, counter[0]);
+        let (low1, high1) = product(0xCD9E_8D57, counter[2]);
+        counter = [high1 ^ counter[1] ^ key[0], low1, high0 ^ counter[3] ^ key[1], low0];
+        key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+    }
+    counter
+}
+
+#[inline]
+fn product(a: u32, b: u32) -> (u32, u32) {
+    let wide = u64::from(a) * u64::from(b);
+    (wide as u32, (wide >> 32) as u32)
+}
+
+/// The random numbers of one candidate: an endless sequence addressed by index.
+#[derive(Debug, Clone, Copy)]
+pub struct RandomField {
+    key: [u32; 2],
+    /// The upper half of every counter; with the key it makes 128 bits, so two fields don't meet.
+    stream: [u32; 2],
+}
+
+impl RandomField {
+    /// The field of (original's pixels, distortion, parameter row, recipe seed).
+    #[must_use]
+    pub fn of(pixels: &PixelHash, distortion: &str, row: usize, seed: u64) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(pixels.0);
+        hash.update((distortion.len() as u64).to_le_bytes());
+        hash.update(distortion.as_bytes());
+        hash.update((row as u64).to_le_bytes());
+        hash.update(seed.to_le_bytes());
+        let digest = hash.finalize();
+        let word =
+            |i: usize| u32::from_le_bytes([digest[4 * i], digest[4 * i + 1], digest[4 * i + 2], digest[4 * i + 3]]);
+        Self { key: [word(0), word(1)], stream: [word(2), word(3)] }
+    }
+
+    /// Words 4·`block` to 4·`block` + 3 of the field.
+    #[inline]
+    #[must_use]
+    pub fn words(&self, block: u64) -> [u32; 4] {
+        philox([block as u32, (block >> 32) as u32, self.stream[0], self.stream[1]], self.key)
+    }
+
+    /// Four values uniform in the open interval (0, 1), steps of 2⁻³².
+    #[inline]
+    #[must_use]
+    pub fn uniform(&self, block: u64) -> [f64; 4] {
+        self.words(block).map(|word| (f64::from(word) + 0.5) / 4_294_967_296.0)
+    }
+
+    /// Four standard normal values.
+    #[inline]
+    #[must_use]
+    pub fn normal(&self, block: u64) -> [f64; 4] {
+        self.uniform(block).map(normal_quantile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn philox_known_answers() {
+        // Random123 1.14, kat_vectors, philox4x32 10.
+        for (counter, key, expected) in [
+            ([0; 4], [0; 2], [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([u32::MAX; 4], [u32::MAX; 2], [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (
+                [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+                [0xa409_3822, 0x299f_31d0],
+                [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
+            ),
+        ] {
+            assert_eq!(philox(counter, key), expected);
+        }
+    }
+
+    #[test]
+    fn every_part_of_the_key_counts() {
+        let (a, b) = (PixelHash([1; 32]), PixelHash([2; 32]));
+        let first = RandomField::of(&a, "fog", 3, 0).words(5);
+        assert_eq!(first, RandomField::of(&a, "fog", 3, 0).words(5));
+        for other in [
+            RandomField::of(&b, "fog", 3, 0),
+            RandomField::of(&a, "snow", 3, 0),
+            RandomField::of(&a, "fog", 4, 0),
+            RandomField::of(&a, "fog", 3, 1),
+        ] {
+            assert_ne!(first, other.words(5));
+        }
+    }
+
+    #[test]
+    fn moments_of_the_normal_field() {
+        let field = RandomField::of(&PixelHash([7; 32]), "gaussian_noise", 0, 0);
+        let values: Vec<f64> = (0..50_000).flat_map(|block| field.normal(block)).collect();
+        let n = values.len() as f64;
+        let moment = |k: i32| values.iter().map(|v| v.powi(k)).sum::<f64>() / n;
+        // Five standard errors at n = 200,000.
+        assert!(moment(1).abs() < 5.0 / n.sqrt(), "mean {}", moment(1));
+        assert!((moment(2) - 1.0).abs() < 5.0 * (2.0 / n).sqrt(), "variance {}", moment(2));
+        assert!(moment(3).abs() < 5.0 * (15.0 / n).sqrt(), "skew {}", moment(3));
+        assert!((moment(4) - 3.0).abs() < 5.0 * (96.0 / n).sqrt(), "kurtosis {}", moment(4));
+    }
+}

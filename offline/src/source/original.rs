@@ -1,0 +1,198 @@
+//! One original and the table of all of them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use image::{ImageReader, RgbImage};
+
+use super::PixelHash;
+use crate::columns;
+use crate::table::{self, TableError};
+
+/// Why originals could not be listed or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file could not be opened or decoded.
+    #[error("image {path}: {reason}; replace it or leave it out of the folder")]
+    Image {
+        /// The picture's file.
+        path: PathBuf,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// The pixels are not those that `select` saw.
+    #[error(
+        "image {path} has changed since `select`: pixels {found}, the table says {expected}; run `select` and what follows again"
+    )]
+    Changed {
+        /// The picture's file.
+        path: PathBuf,
+        /// Hash in the sources table.
+        expected: PixelHash,
+        /// Hash of the file's pixels now.
+        found: PixelHash,
+    },
+    /// A list of labels or annotations could not be understood.
+    #[error("{path}: {reason}")]
+    List {
+        /// The list's file.
+        path: PathBuf,
+        /// What is wrong, with its line where known.
+        reason: String,
+    },
+    /// Two files share one stem, which is the id of an original.
+    #[error("originals `{first}` and `{second}` have the same id `{id}` (their file stem): rename one of them")]
+    SameId {
+        /// The id both would have.
+        id: String,
+        /// The one that was there.
+        first: String,
+        /// The one that came later.
+        second: String,
+    },
+    /// The sources table itself.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+/// An undistorted picture: one row of `sources.parquet`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Original {
+    /// File stem; unique in a work folder.
+    pub id: String,
+    /// Where the file lies.
+    pub path: String,
+    /// ImageNet-1k class 0..=999, or -1 if unknown.
+    pub class: i32,
+    /// Identity of the pixels: the key of everything random about this original's variants.
+    pub pixel_sha256: PixelHash,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Licence of the picture, as the user or the annotations state it.
+    pub licence: String,
+}
+
+columns!(Original { id, path, class, pixel_sha256, width, height, licence });
+
+impl Original {
+    /// Decodes the file at `path` and describes it; its id is the file stem.
+    ///
+    /// # Errors
+    /// The file can't be read or decoded.
+    pub fn describe(path: &Path, class: i32, licence: &str) -> Result<Self, SourceError> {
+        let rgb = decode(path)?;
+        Ok(Self {
+            id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            path: path.to_string_lossy().into_owned(),
+            class,
+            pixel_sha256: PixelHash::of(&rgb),
+            width: rgb.width(),
+            height: rgb.height(),
+            licence: licence.to_owned(),
+        })
+    }
+
+    /// The original's pixels.
+    ///
+    /// # Errors
+    /// The file can't be decoded, or it has changed since it was described.
+    pub fn load(&self) -> Result<RgbImage, SourceError> {
+        let path = Path::new(&self.path);
+        let rgb = decode(path)?;
+        let found = PixelHash::of(&rgb);
+        if found != self.pixel_sha256 {
+            return Err(SourceError::Changed { path: path.to_owned(), expected: self.pixel_sha256, found });
+        }
+        Ok(rgb)
+    }
+}
+
+/// Decodes a picture to RGB8; the format comes from the content, EXIF orientation is ignored.
+///
+/// # Errors
+/// The file is missing, truncated, of an unknown format or beyond the decoder's memory limit.
+pub fn decode(path: &Path) -> Result<RgbImage, SourceError> {
+    let refuse = |reason: String| SourceError::Image { path: path.to_owned(), reason };
+    let image = ImageReader::open(path)
+        .and_then(ImageReader::with_guessed_format)
+        .map_err(|e| refuse(e.to_string()))?
+        .decode()
+        .map_err(|e| refuse(e.to_string()))?;
+    Ok(image.into_rgb8())
+}
+
+/// Refuses two originals of one id.
+///
+/// # Errors
+/// [`SourceError::SameId`] with both paths.
+pub fn check_unique(originals: &[Original]) -> Result<(), SourceError> {
+    let mut seen: HashMap<&str, &Original> = HashMap::new();
+    for original in originals {
+        if let Some(first) = seen.insert(&original.id, original) {
+            return Err(SourceError::SameId {
+                id: original.id.clone(),
+                first: first.path.clone(),
+                second: original.path.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Reads `sources.parquet`.
+///
+/// # Errors
+/// The table is missing or of another shape.
+pub fn read_sources(path: &Path) -> Result<Vec<Original>, SourceError> {
+    Ok(table::read(path)?)
+}
+
+/// Writes `sources.parquet`.
+///
+/// # Errors
+/// Two originals share an id, or the file can't be written.
+pub fn write_sources(path: &Path, originals: &[Original]) -> Result<(), SourceError> {
+    check_unique(originals)?;
+    Ok(table::write(path, originals)?)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_original_is_its_pixels() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("red.png");
+        RgbImage::from_pixel(5, 3, image::Rgb([200, 1, 2])).save(&path).unwrap();
+        let original = Original::describe(&path, 7, "CC0-1.0").unwrap();
+        assert_eq!((original.id.as_str(), original.class, original.width, original.height), ("red", 7, 5, 3));
+        assert_eq!(original.load().unwrap().dimensions(), (5, 3));
+
+        RgbImage::from_pixel(5, 3, image::Rgb([200, 1, 3])).save(&path).unwrap();
+        assert!(matches!(original.load(), Err(SourceError::Changed { .. })));
+
+        let table = folder.path().join("sources.parquet");
+        write_sources(&table, std::slice::from_ref(&original)).unwrap();
+        assert_eq!(read_sources(&table).unwrap(), std::slice::from_ref(&original));
+        let twice = write_sources(&table, &[original.clone(), original]).unwrap_err().to_string();
+        assert!(twice.contains("the same id `red`"), "{twice}");
+    }
+
+    #[test]
+    fn undecodable_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = folder.path().join("good.png");
+        RgbImage::new(64, 64).save(&good).unwrap();
+        let whole = std::fs::read(&good).unwrap();
+        for (name, bytes) in [("empty.png", &[][..]), ("cut.png", &whole[..whole.len() / 2]), ("text.jpg", b"hello")] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let text = decode(&path).unwrap_err().to_string();
+            assert!(text.contains(name) && !text.contains('\n'), "{text}");
+        }
+    }
+}

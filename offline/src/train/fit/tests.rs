@@ -1,0 +1,119 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::{Mutex, PoisonError};
+
+use miqa::preprocess::{BYTES, SIDE};
+
+use super::*;
+use crate::export::weights::Weights;
+use crate::render::random::philox;
+use crate::table;
+use crate::train::dataset::{FEATURE_VIEWS, Layout, Prepared, SampleRow};
+use crate::train::recipe::Precision;
+
+/// libtorch has one generator a process; runs that draw from it take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+const REGION: usize = 6;
+
+/// A work folder of pictures whose quality is their contrast; features say nothing.
+fn work(samples: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::of(folder.path());
+    std::fs::create_dir_all(layout.folder()).unwrap();
+    let (mut crops, mut features, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for i in 0..samples {
+        let word = |k: u32| philox([k, i as u32, 0, 0], [8, 8])[0];
+        let quality = word(0) as f32 / 4_294_967_296.0;
+        let phase = f64::from(word(1) % 100);
+        crops.extend((0..BYTES).map(|at| {
+            let (y, x) = (at / 3 / SIDE as usize, at / 3 % SIDE as usize);
+            let wave = ((x as f64 + phase) / 5.0).sin() * ((y as f64 + phase) / 7.0).cos();
+            (127.0 + f64::from(quality) * 120.0 * wave) as u8
+        }));
+        for k in 0..(FEATURE_VIEWS * REGION) as u32 {
+            features.extend((word(2 + k) as f32 / 4_294_967_296.0 - 0.5).to_le_bytes());
+        }
+        rows.push(SampleRow {
+            sample: format!("s{i}"),
+            original: format!("o{i}"),
+            distortion: if quality < 0.3 { "fog" } else { "none" }.to_owned(),
+            level: 1,
+            fold: if i % 4 == 3 { VALIDATION } else { TRAIN }.to_owned(),
+            consistency: quality,
+            accuracy: (i % 3 > 0).then_some(quality / 2.0),
+            composite: (i % 3 > 0).then_some(quality * 0.75),
+            confidence: 0.5,
+        });
+    }
+    std::fs::write(layout.crops(), crops).unwrap();
+    std::fs::write(layout.features(), features).unwrap();
+    table::write(&layout.samples(), &rows).unwrap();
+    let prepared =
+        Prepared { samples, region: REGION, groups: vec![], samples_key: "s".to_owned(), features_key: "f".to_owned() };
+    std::fs::write(layout.prepared(), serde_json::to_vec(&prepared).unwrap()).unwrap();
+    folder
+}
+
+fn recipe(change: impl FnOnce(&mut Recipe)) -> Recipe {
+    let mut recipe: Recipe = toml::from_str(include_str!("../../../recipes/edge.toml")).unwrap();
+    recipe.model = ModelSpec { patch: 32, width: 16, depth: 2, heads: 2, ..recipe.model };
+    recipe.train =
+        TrainSpec { epochs: 3, batch: 8, rate: 3e-3, precision: Precision::Fp32, threads: 1, ..recipe.train };
+    change(&mut recipe);
+    recipe
+}
+
+fn bits(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn a_run_that_was_stopped_ends_in_the_same_weights() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = work(40);
+    let data = Dataset::open(work.path()).unwrap();
+    // 30 training samples in batches of 8: three steps an epoch, nine in all; every regulariser draws.
+    let recipe = recipe(|r| {
+        let t = &mut r.train;
+        (t.dropout, t.feature_dropout, t.feature_noise, t.patch_dropout, t.average) = (0.1, 0.2, 0.1, 0.3, 0.9);
+    });
+    let (straight, broken) = (work.path().join("straight"), work.path().join("broken"));
+    let whole = fit(&recipe, &data, &straight, &|_| false).unwrap();
+    assert!(matches!(whole, Outcome::Finished { .. }));
+    assert_eq!(fit(&recipe, &data, &broken, &|step| step == 4).unwrap(), Outcome::Interrupted { step: 4 });
+    let kept = bits(&broken.join(CHECKPOINT));
+    assert_eq!(fit(&recipe, &data, &broken, &|step| step == 7).unwrap(), Outcome::Interrupted { step: 7 });
+    // As after kill -9: the log is ahead of the checkpoint.
+    std::fs::write(broken.join(CHECKPOINT), kept).unwrap();
+    assert_eq!(fit(&recipe, &data, &broken, &|_| false).unwrap(), whole);
+    for file in [WEIGHTS, CHECKPOINT, "log.csv"] {
+        assert!(bits(&straight.join(file)) == bits(&broken.join(file)), "{file} differs");
+    }
+
+    let other =
+        fit(&Recipe { train: TrainSpec { seed: 2, ..recipe.train.clone() }, ..recipe }, &data, &broken, &|_| false);
+    assert!(matches!(other.unwrap(), Outcome::Finished { .. }));
+    assert!(bits(&straight.join(WEIGHTS)) != bits(&broken.join(WEIGHTS)), "another seed, another model");
+}
+
+#[test]
+fn learns_what_only_the_pictures_tell() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = work(120);
+    let data = Dataset::open(work.path()).unwrap();
+    for precision in [Precision::Fp32, Precision::Bf16] {
+        let recipe = recipe(|r| {
+            r.model.outputs = vec!["cls_consistency".to_owned(), "cls_accuracy".to_owned()];
+            let t = &mut r.train;
+            (t.epochs, t.dropout, t.feature_dropout, t.feature_noise, t.patch_dropout) = (8, 0.0, 0.0, 0.0, 0.0);
+            (t.average, t.precision) = (0.0, precision);
+        });
+        let folder = work.path().join(format!("{precision:?}"));
+        let outcome = fit(&recipe, &data, &folder, &|_| false).unwrap();
+        let Outcome::Finished { score: Some(score), .. } = outcome else { panic!("{outcome:?}") };
+        assert!(score > 0.9, "{precision:?}: SRCC {score}");
+        let spec = ModelSpec { region: REGION, ..recipe.model.clone() };
+        Weights::read(&folder.join(WEIGHTS)).unwrap().check(&spec).unwrap();
+    }
+}

@@ -1,0 +1,245 @@
+//! Every choice of a training run, as a TOML file.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+use crate::export::Attention;
+use crate::export::graph::Storage;
+use crate::export::region::RegionSpec;
+use crate::export::spec::ModelSpec;
+
+/// The recipe of the shipped model.
+const EDGE: &str = include_str!("../../recipes/edge.toml");
+
+/// A recipe: what the model is made of, how it is trained and how it is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the model, as of its folder.
+    pub name: String,
+    /// The frozen region branch.
+    pub region: RegionSpec,
+    /// Sizes of the trained part.
+    pub model: ModelSpec,
+    /// The training run.
+    pub train: TrainSpec,
+    /// The exported file.
+    pub export: ExportSpec,
+}
+
+/// Arithmetic of the training run. Master weights, normalisation, softmax and loss are 32-bit in all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// bf16 where the processor multiplies it natively, else fp32.
+    Auto,
+    /// 32-bit floats, the reference.
+    Fp32,
+    /// Matrix products in bfloat16.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether products are taken in bfloat16 on this machine.
+    #[must_use]
+    pub fn is_bf16(self) -> bool {
+        match self {
+            Self::Fp32 => false,
+            Self::Bf16 => true,
+            Self::Auto => native_bf16(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn native_bf16() -> bool {
+    std::arch::is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn native_bf16() -> bool {
+    false
+}
+
+/// The training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    /// Passes over the training samples.
+    pub epochs: u32,
+    /// Samples a step; an incomplete last batch of an epoch is left out.
+    pub batch: usize,
+    /// Highest learning rate of AdamW.
+    pub rate: f64,
+    /// Weight decay of matrices.
+    pub decay: f64,
+    /// Weight decay of the region projection W_r, whose input is wide (default: `decay`).
+    #[serde(default)]
+    pub region_decay: Option<f64>,
+    /// Epochs of linear warm-up before the cosine (default 1).
+    #[serde(default = "one")]
+    pub warmup: f64,
+    /// Seed of the start, the order and the augmentation.
+    pub seed: u64,
+    /// Arithmetic (default auto).
+    #[serde(default = "auto")]
+    pub precision: Precision,
+    /// Share of a block's and head's hidden values set to zero (default 0).
+    #[serde(default)]
+    pub dropout: f64,
+    /// Share of region features set to zero (default 0).
+    #[serde(default)]
+    pub feature_dropout: f64,
+    /// Standard deviation of Gaussian noise on the standardised region features (default 0).
+    #[serde(default)]
+    pub feature_noise: f64,
+    /// Share of patches left out of the sequence, drawn anew each step (default 0).
+    #[serde(default)]
+    pub patch_dropout: f64,
+    /// Whether the crop's place and flips are drawn; else centre crops (default true).
+    #[serde(default = "yes")]
+    pub augment: bool,
+    /// Weight of the distortion head's cross-entropy beside the heads' squared error (default 0.1).
+    #[serde(default = "tenth")]
+    pub distortion_weight: f64,
+    /// Weight of a present distortion over an absent one (default 3).
+    #[serde(default = "three")]
+    pub present_weight: f64,
+    /// Decay a step of the running mean of weights that is validated and exported; 0: the weights themselves (default 0).
+    #[serde(default)]
+    pub average: f64,
+    /// Validations an epoch (default 2); the best by SRCC of the first head is kept.
+    #[serde(default = "two")]
+    pub validations: u32,
+    /// Threads of libtorch; 0: as many as there are cores (default 0).
+    #[serde(default)]
+    pub threads: i32,
+}
+
+fn one() -> f64 {
+    1.0
+}
+fn tenth() -> f64 {
+    0.1
+}
+fn three() -> f64 {
+    3.0
+}
+fn two() -> u32 {
+    2
+}
+fn yes() -> bool {
+    true
+}
+fn auto() -> Precision {
+    Precision::Auto
+}
+
+/// How the trained model is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportSpec {
+    /// Form of the weights, region encoder included.
+    pub storage: Storage,
+    /// Form of attention.
+    pub attention: Attention,
+}
+
+impl Recipe {
+    /// Reads and checks a recipe; without a path the one of the shipped model.
+    ///
+    /// # Errors
+    /// [`TrainError::File`], [`TrainError::Content`] with the key, or the first value that makes no sense.
+    pub fn read(path: Option<&Path>) -> Result<Self, TrainError> {
+        let (path, text) = match path {
+            Some(path) => (path, std::fs::read_to_string(path).map_err(TrainError::file(path))?),
+            None => (Path::new("the built-in recipe"), EDGE.to_owned()),
+        };
+        let recipe: Self = toml::from_str(&text).map_err(|e| {
+            let line = e.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            TrainError::content(path, line)
+        })?;
+        recipe.check().map_err(|why| TrainError::content(path, why))?;
+        Ok(recipe)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.region.check().map_err(|e| e.to_string())?;
+        self.model.check().map_err(|e| e.to_string())?;
+        for head in &self.model.outputs {
+            if super::dataset::label_of(head).is_none() {
+                let known = super::dataset::HEADS.map(|(name, _)| name).join(", ");
+                return Err(format!("model.outputs: {head} has no label; known: {known}"));
+            }
+        }
+        let t = &self.train;
+        let shares = [
+            ("dropout", t.dropout),
+            ("feature_dropout", t.feature_dropout),
+            ("patch_dropout", t.patch_dropout),
+            ("average", t.average),
+        ];
+        for (key, value) in shares {
+            if !(0.0..1.0).contains(&value) {
+                return Err(format!("train.{key} = {value}: must be at least 0 and below 1"));
+            }
+        }
+        let sizes = [
+            ("rate", t.rate),
+            ("epochs", f64::from(t.epochs)),
+            ("batch", t.batch as f64),
+            ("validations", f64::from(t.validations)),
+            ("present_weight", t.present_weight),
+        ];
+        for (key, value) in sizes {
+            if value.is_nan() || value <= 0.0 {
+                return Err(format!("train.{key} = {value}: must be above 0"));
+            }
+        }
+        let weights = [
+            ("decay", t.decay),
+            ("region_decay", t.region_decay.unwrap_or(0.0)),
+            ("warmup", t.warmup),
+            ("feature_noise", t.feature_noise),
+            ("distortion_weight", t.distortion_weight),
+        ];
+        for (key, value) in weights {
+            if value.is_nan() || value < 0.0 {
+                return Err(format!("train.{key} = {value}: must not be negative"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_recipe_parses_and_makes_sense() {
+        let recipe: Recipe = toml::from_str(EDGE).unwrap();
+        assert_eq!(recipe.check(), Ok(()));
+        assert_eq!(recipe.name, "edge");
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_named() {
+        for (from, to, key) in [
+            ("epochs = ", "epochs = 0 #", "train.epochs"),
+            ("patch_dropout = ", "patch_dropout = 1.0 #", "train.patch_dropout"),
+            ("feature_noise = ", "feature_noise = -1.0 #", "train.feature_noise"),
+            ("heads = ", "heads = 5 #", "model.heads"),
+            ("\"cls_composite\"", "\"composite\"", "model.outputs"),
+        ] {
+            assert!(EDGE.contains(from), "{from}");
+            let recipe: Recipe = toml::from_str(&EDGE.replacen(from, to, 1)).unwrap();
+            let message = recipe.check().unwrap_err();
+            assert!(message.contains(key), "{key}: {message}");
+        }
+        assert!(toml::from_str::<Recipe>(&EDGE.replacen("epochs", "epoch", 1)).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+use tch::{Kind, Reduction, Tensor, no_grad};
+
+use super::batch::Batch;
+use super::dataset::{Dataset, label_of};
+use super::network::{Network, Output, to_vec};
+use super::recipe::TrainSpec;
+use crate::evaluate::metrics::{plcc, srcc};
+use crate::export::spec::ModelSpec;
+
+/// A fold's result.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Validation {
+    /// The training loss on the fold, without augmentation or dropout.
+    pub(super) loss: f64,
+    /// Correlations a head, in the order of the outputs.
+    pub(super) heads: Vec<Correlation>,
+    /// Mean binary cross-entropy of the distortion head, unweighted.
+    pub(super) distortion: f64,
+}
+
+/// Correlations of one head with its label over the distorted samples that have one; `None` where a side is constant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Correlation {
+    pub(super) srcc: Option<f64>,
+    pub(super) plcc: Option<f64>,
+}
+
+/// A batch as tensors.
+pub(super) struct Tensors {
+    pub(super) images: Tensor,
+    pub(super) features: Tensor,
+    labels: Tensor,
+    mask: Tensor,
+    distortions: Tensor,
+}
+
+impl Tensors {
+    pub(super) fn of(batch: &Batch, spec: &ModelSpec) -> Self {
+        let rows = |values: &[f32]| Tensor::from_slice(values).view([batch.count as i64, -1]);
+        let side = i64::from(spec.crop);
+        Self {
+            images: Tensor::from_slice(&batch.images).view([batch.count as i64, side, side, 3]),
+            features: rows(&batch.features),
+            labels: rows(&batch.labels),
+            mask: rows(&batch.mask),
+            distortions: rows(&batch.distortions),
+        }
+    }
+
+    /// Squared error a head, averaged over the labels that are there, plus the weighted cross-entropy of the
+    /// distortion head.
+    pub(super) fn loss(&self, output: &Output, train: &TrainSpec) -> Tensor {
+        let squares = (output.quality.to_kind(Kind::Float) - &self.labels).square() * &self.mask;
+        let quality = squares.sum(Kind::Float) / self.mask.sum(Kind::Float).clamp_min(1.0);
+        quality + self.cross_entropy(output, train.present_weight) * train.distortion_weight
+    }
+
+    fn cross_entropy(&self, output: &Output, present: f64) -> Tensor {
+        let weight = Tensor::full([self.distortions.size()[1]], present, (Kind::Float, self.distortions.device()));
+        let logits = output.distortion.to_kind(Kind::Float);
+        logits.binary_cross_entropy_with_logits::<&Tensor>(&self.distortions, None, Some(&weight), Reduction::Mean)
+    }
+}
+
+/// Runs a network over samples on centre crops.
+pub(super) fn validate(
+    network: &Network,
+    data: &Dataset,
+    spec: &ModelSpec,
+    train: &TrainSpec,
+    samples: &[usize],
+) -> Validation {
+    let (mut loss, mut distortion, mut scores) = (0.0, 0.0, vec![Vec::new(); spec.outputs.len()]);
+    no_grad(|| {
+        for chunk in samples.chunks(train.batch) {
+            let still: Vec<_> = chunk.iter().map(|&i| (i, None)).collect();
+            let batch = Tensors::of(&Batch::collect(data, spec, &still), spec);
+            let output = network.forward(&batch.images, &batch.features, None);
+            let share = chunk.len() as f64 / samples.len() as f64;
+            loss += batch.loss(&output, train).double_value(&[]) * share;
+            distortion += batch.cross_entropy(&output, 1.0).double_value(&[]) * share;
+            let quality = to_vec(&output.quality);
+            for row in quality.chunks_exact(scores.len()) {
+                for (column, &value) in scores.iter_mut().zip(row) {
+                    column.push(f64::from(value));
+                }
+            }
+        }
+    });
+    let heads = spec.outputs.iter().zip(&scores).map(|(head, scores)| correlate(data, samples, head, scores)).collect();
+    Validation { loss, heads, distortion }
+}
+
+fn correlate(data: &Dataset, samples: &[usize], head: &str, scores: &[f64]) -> Correlation {
+    let (mut predicted, mut labelled) = (Vec::new(), Vec::new());
+    for (&i, &score) in samples.iter().zip(scores) {
+        let row = &data.rows[i];
+        if let Some(label) = label_of(head).and_then(|label| label(row)).filter(|_| row.level > 0) {
+            predicted.push(score);
+            labelled.push(f64::from(label));
+        }
+    }
+    Correlation { srcc: srcc(&predicted, &labelled), plcc: plcc(&predicted, &labelled) }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::train::recipe::Recipe;
+
+    #[test]
+    fn missing_labels_do_not_count() {
+        let recipe: Recipe = toml::from_str(include_str!("../../recipes/edge.toml")).unwrap();
+        let batch = Tensors {
+            images: Tensor::zeros([2, 1], (Kind::Uint8, tch::Device::Cpu)),
+            features: Tensor::from_slice(&[0.0_f32, 0.0]).view([2, 1]),
+            labels: Tensor::from_slice(&[0.5_f32, 0.0, 1.0, 0.25]).view([2, 2]),
+            mask: Tensor::from_slice(&[1.0_f32, 0.0, 1.0, 1.0]).view([2, 2]),
+            distortions: Tensor::from_slice(&[0.0_f32, 1.0]).view([2, 1]),
+        };
+        let output = |unlabelled: f32| Output {
+            quality: Tensor::from_slice(&[0.0_f32, unlabelled, 1.0, 0.75]).view([2, 2]).set_requires_grad(true),
+            distortion: Tensor::from_slice(&[0.0_f32, 0.0]).view([2, 1]),
+        };
+        let train = TrainSpec { distortion_weight: 0.1, present_weight: 3.0, ..recipe.train };
+        // (0.5² + 0.5²) over three labels, and a cross-entropy of ln 2 for the absent, 3 ln 2 for the present one.
+        let expected = 0.5 / 3.0 + 0.1 * (1.0 + 3.0) / 2.0 * std::f64::consts::LN_2;
+        for unlabelled in [-9.0, 0.0, 9.0] {
+            let output = output(unlabelled);
+            let loss = batch.loss(&output, &train);
+            assert!((loss.double_value(&[]) - expected).abs() < 1e-6, "{}", loss.double_value(&[]));
+            loss.backward();
+            let gradient = to_vec(&output.quality.grad());
+            assert_eq!(gradient[1], 0.0);
+            assert!(gradient[0] != 0.0 && gradient[3] != 0.0);
+        }
+    }
+}

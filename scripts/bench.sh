@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# All benches. Each prints both sides, measured in one run, and their ratio; machines are noisy, absolute times mean little.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo bench --locked --benches -p miqa -- "$@"

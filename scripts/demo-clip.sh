@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Remakes demo/traffic.mp4 from CLIP, the original car-detection.mp4 (demo/README.md says whose it is).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+: "${CLIP:?set CLIP=<path of car-detection.mp4>}"
+cargo build --release --locked --quiet -p miqa-offline
+target/release/miqa-offline clip --input "$CLIP" --output demo/traffic.mp4 \
+  --stretch clean:4.3s --stretch fog:10:4.3s --stretch clean:4.3s --stretch darkness:10:4.3s \
+  --stretch clean:4.3s --stretch defocus_blur:11:4.3s --stretch clean:4.3s

@@ -1,0 +1,74 @@
+//! Why a command could not do its work.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    config::ConfigError,
+    daemon::DaemonError,
+    engine::{CardError, EngineError},
+    monitor::SettingsError,
+    preprocess::PreprocessError,
+    source::SourceError,
+};
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The daemon.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    /// The model's card or file.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// ONNX Runtime or the model.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Configuration and model don't go together.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A video.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A picture that can't be used.
+    #[error("{path}: {reason}", path = path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and the next step.
+        reason: String,
+    },
+    /// A picture or frame that can't become a model input.
+    #[error("{path}: {source}", path = path.display())]
+    Preprocess {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PreprocessError,
+    },
+    /// The model gave something that is no score.
+    #[error("{path}: the model gave {value} for {head}; run `miqa check`, then restore or replace the model", path = path.display())]
+    NoScore {
+        /// The file.
+        path: PathBuf,
+        /// The head.
+        head: String,
+        /// What it gave.
+        value: f32,
+    },
+    /// A head that the model doesn't have, or without a threshold.
+    #[error("{0}")]
+    Head(String),
+    /// Standard output or signals.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl CommandError {
+    /// Nobody reads the output any more: a reason to stop, not to complain.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,122 @@
+//! What can be wrong with a configuration file, with the place and the next step.
+
+use std::path::PathBuf;
+
+use toml::de::{DeTable, DeValue};
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("{path}: cannot read the configuration: {reason}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: String,
+    },
+    /// It is no TOML.
+    #[error("{path}:{line}: not valid TOML: {reason}", path = path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The parser's reason.
+        reason: String,
+    },
+    /// A key is unknown, missing or has a value of the wrong kind.
+    #[error("{path}:{line}: {key}: {reason}", path = path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The key's path, such as `stream[0].interval`.
+        key: String,
+        /// What is wrong and what to write instead.
+        reason: String,
+    },
+    /// A value contradicts itself or another one.
+    #[error("{path}: {key}: {reason}", path = path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key's path, such as `rule[1].fire_below`.
+        key: String,
+        /// What is wrong and what to write instead.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    /// Places a parser's error: line and key's path from its span, and the nearest known key for an unknown one.
+    pub(super) fn place(path: PathBuf, text: &str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start);
+        let line = 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
+        let reason = one_line(error.message());
+        let Ok(root) = DeTable::parse(text) else {
+            return Self::Syntax { path, line, reason };
+        };
+        let mut finder = Finder { at, found: None };
+        finder.table("", root.get_ref());
+        let key = finder.found.map_or_else(|| "(top)".into(), |(_, key)| key);
+        Self::Key { path, line, key, reason: hint(&reason).unwrap_or(reason) }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Turns serde's list of expected keys into the one that was probably meant.
+fn hint(message: &str) -> Option<String> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let unknown = quoted.next()?;
+    let known: Vec<&str> = quoted.collect();
+    let near = known.iter().map(|key| (strsim::damerau_levenshtein(unknown, key), key)).min()?;
+    Some(if near.0 <= 1 + near.1.len() / 3 {
+        format!("unknown key; did you mean \"{}\"?", near.1)
+    } else {
+        format!("unknown key; known here: {}", known.join(", "))
+    })
+}
+
+/// Looks for the key whose span, or whose value's span, holds a place in the text most tightly.
+struct Finder {
+    at: usize,
+    found: Option<(usize, String)>,
+}
+
+impl Finder {
+    fn offer(&mut self, span: &std::ops::Range<usize>, key: &str) {
+        let tighter = self.found.as_ref().is_none_or(|(width, _)| span.len() <= *width);
+        if (span.contains(&self.at) || span.start == self.at) && tighter {
+            self.found = Some((span.len(), key.to_owned()));
+        }
+    }
+
+    fn table(&mut self, path: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let key = if path.is_empty() { name.get_ref().to_string() } else { format!("{path}.{}", name.get_ref()) };
+            // A table's name is shared by all its headers: only names of values tell which key it is.
+            self.offer(&name.span(), &key);
+            self.offer(&value.span(), &key);
+            self.value(&key, value.get_ref());
+        }
+    }
+
+    fn value(&mut self, key: &str, value: &DeValue<'_>) {
+        match value {
+            DeValue::Table(table) => self.table(key, table),
+            DeValue::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    let key = format!("{key}[{i}]");
+                    self.offer(&item.span(), &key);
+                    self.value(&key, item.get_ref());
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `[gate]` and `[stream.gate]`: when a stream counts as good enough.
+
+use serde::Deserialize;
+
+use super::Period;
+
+/// The keys of `[gate]`; those of a `[stream.gate]` win over it, key by key.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateKeys {
+    /// Model output that decides. Default `"cls_consistency"`.
+    pub head: Option<String>,
+    /// Score (0–1) below which the gate closes. Default: the model's card.
+    pub close_below: Option<f32>,
+    /// Score (0–1) from which it opens again, at least `close_below`. Default: the model's card.
+    pub open_above: Option<f32>,
+    /// How long the score must stay below before the gate closes. Default `"800ms"`.
+    pub close_for: Option<Period>,
+    /// How long the score must stay above before the gate opens. Default `"800ms"`.
+    pub open_for: Option<Period>,
+    /// Time constant of the exponential smoothing of scores, `"0s"` for none. Default `"400ms"`.
+    pub smooth: Option<Period>,
+    /// Age of the newest score at which the gate becomes unknown. Default `"3s"`.
+    pub stale_after: Option<Period>,
+}
+
+/// A stream's gate with defaults filled in; the thresholds may still have to come from the model's card.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gate {
+    /// Model output that decides.
+    pub head: String,
+    /// Score below which the gate closes.
+    pub close_below: Option<f32>,
+    /// Score from which it opens again.
+    pub open_above: Option<f32>,
+    /// How long the score must stay below.
+    pub close_for: Period,
+    /// How long the score must stay above.
+    pub open_for: Period,
+    /// Time constant of smoothing.
+    pub smooth: Period,
+    /// Age at which a score stops counting.
+    pub stale_after: Period,
+}
+
+impl GateKeys {
+    /// The head that decides where no key names one: what the degradation changed, not how hard the scene is.
+    pub const HEAD: &'static str = "cls_consistency";
+
+    /// These keys as the general ones, `stream`'s as the special ones.
+    pub fn with(&self, stream: &Self) -> Gate {
+        let period = |special: Option<Period>, general: Option<Period>, ms| {
+            special.or(general).unwrap_or(Period::from_millis(ms))
+        };
+        Gate {
+            head: stream.head.as_ref().or(self.head.as_ref()).map_or_else(|| Self::HEAD.into(), Clone::clone),
+            close_below: stream.close_below.or(self.close_below),
+            open_above: stream.open_above.or(self.open_above),
+            close_for: period(stream.close_for, self.close_for, 800),
+            open_for: period(stream.open_for, self.open_for, 800),
+            smooth: period(stream.smooth, self.smooth, 400),
+            stale_after: period(stream.stale_after, self.stale_after, 3000),
+        }
+    }
+
+    /// The first key whose own value makes no sense, with the reason.
+    pub(super) fn fault(&self) -> Option<(&'static str, String)> {
+        for (key, value) in [("close_below", self.close_below), ("open_above", self.open_above)] {
+            if let Some(reason) = value.and_then(super::off_scale) {
+                return Some((key, reason));
+            }
+        }
+        match (self.close_below, self.open_above) {
+            (Some(close), Some(open)) if open < close => {
+                Some(("open_above", format!("{open} is below close_below ({close})")))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What a monitor needs to know of its stream: configuration and the model's card brought together.
+
+use std::time::Duration;
+
+use super::{alert::AlertSettings, gate::GateSettings};
+use crate::{
+    config::{Gate, Rule, Severity, Subject},
+    engine::Card,
+};
+
+/// One rule as the monitor applies it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Watch {
+    pub(super) rule: String,
+    pub(super) severity: Severity,
+    pub(super) distortion: bool,
+    /// Which head or distortion of the card.
+    pub(super) index: usize,
+    pub(super) settings: AlertSettings,
+}
+
+/// Everything that a monitor goes by; checked against the model's card.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub(super) stream: String,
+    pub(super) heads: Vec<String>,
+    pub(super) distortions: Vec<String>,
+    /// Which head drives the gate.
+    pub(super) head: usize,
+    pub(super) gate: GateSettings,
+    pub(super) smooth: Duration,
+    pub(super) watches: Vec<Watch>,
+}
+
+/// Why configuration and model don't go together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A head or distortion that the model doesn't have.
+    #[error("{place}: model {model} has no {kind} \"{name}\"; it has {known}")]
+    Unknown {
+        /// Where it is asked for.
+        place: String,
+        /// The model's name.
+        model: String,
+        /// `head` or `distortion`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// No thresholds in the configuration and none in the card.
+    #[error(
+        "stream \"{stream}\": the card of model {model} has no thresholds for {head}; set close_below and open_above in [gate]"
+    )]
+    NoThresholds {
+        /// The stream.
+        stream: String,
+        /// The model's name.
+        model: String,
+        /// The head.
+        head: String,
+    },
+    /// One threshold from the configuration contradicts the other from the card.
+    #[error(
+        "stream \"{stream}\": close_below {close} is above open_above {open} (one of them is the model card's); set both in [gate]"
+    )]
+    Crossed {
+        /// The stream.
+        stream: String,
+        /// Closing threshold.
+        close: String,
+        /// Opening threshold.
+        open: String,
+    },
+}
+
+impl Settings {
+    /// Brings a stream's gate, the rules that watch it and the model's card together.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for names that the model doesn't have and for thresholds that nobody gives.
+    pub fn new(stream: &str, gate: &Gate, rules: &[Rule], card: &Card) -> Result<Self, SettingsError> {
+        let place = format!("stream \"{stream}\" gate");
+        let head = find(card, &place, &Subject::Head(gate.head.clone()))?;
+        let default = card.thresholds.get(&gate.head);
+        let (close_below, open_above) = match (gate.close_below, gate.open_above, default) {
+            (Some(close), Some(open), _) => (close, open),
+            // One key alone moves the other of the card along only where it has to.
+            (Some(close), None, Some(card)) => (close, card.open_above.max(close)),
+            (None, Some(open), Some(card)) => (card.close_below, open),
+            (Some(close), None, None) => (close, close),
+            (None, None, Some(card)) => (card.close_below, card.open_above),
+            (None, _, None) => {
+                return Err(SettingsError::NoThresholds {
+                    stream: stream.into(),
+                    model: card.name.clone(),
+                    head: gate.head.clone(),
+                });
+            }
+        };
+        if close_below > open_above {
+            let (close, open) = (close_below.to_string(), open_above.to_string());
+            return Err(SettingsError::Crossed { stream: stream.into(), close, open });
+        }
+        let watches = rules
+            .iter()
+            .filter(|rule| rule.watches(stream))
+            .map(|rule| {
+                Ok(Watch {
+                    rule: rule.name.clone(),
+                    severity: rule.severity,
+                    distortion: matches!(rule.subject, Subject::Distortion(_)),
+                    index: find(card, &format!("rule \"{}\"", rule.name), &rule.subject)?,
+                    settings: AlertSettings {
+                        bound: rule.bound,
+                        hold: rule.hold.get(),
+                        keep_firing_for: rule.keep_firing_for.get(),
+                    },
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            stream: stream.into(),
+            heads: card.output.heads.clone(),
+            distortions: card.output.distortions.clone(),
+            head,
+            gate: GateSettings {
+                close_below,
+                open_above,
+                close_for: gate.close_for.get(),
+                open_for: gate.open_for.get(),
+                stale_after: gate.stale_after.get(),
+            },
+            smooth: gate.smooth.get(),
+            watches,
+        })
+    }
+
+    /// The gate's thresholds and times.
+    pub fn gate(&self) -> GateSettings {
+        self.gate
+    }
+}
+
+fn find(card: &Card, place: &str, subject: &Subject) -> Result<usize, SettingsError> {
+    let (kind, names) = match subject {
+        Subject::Head(_) => ("head", &card.output.heads),
+        Subject::Distortion(_) => ("distortion", &card.output.distortions),
+    };
+    names.iter().position(|name| name == subject.name()).ok_or_else(|| SettingsError::Unknown {
+        place: place.into(),
+        model: card.name.clone(),
+        kind,
+        name: subject.name().into(),
+        known: if names.is_empty() { "none".into() } else { names.join(", ") },
+    })
+}

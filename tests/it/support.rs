@@ -1,0 +1,66 @@
+//! What the tests share: the program, its fixtures, a sink that remembers.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{Arc, Mutex},
+};
+
+use miqa::{event::Event, sink::Sink};
+
+/// A model of `tests/fixtures`.
+pub(crate) fn model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// Runs the program with these arguments in the repository's folder.
+pub(crate) fn miqa<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
+    command().args(arguments).output().expect("the program starts")
+}
+
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_miqa"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("RUST_LOG");
+    command
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A configuration file: the fixture model on the CPU, then `rest`.
+pub(crate) fn config(folder: &Path, model_name: &str, rest: &str) -> PathBuf {
+    let path = folder.join(format!("{model_name}.toml"));
+    let model = model(model_name);
+    std::fs::write(&path, format!("[engine]\nmodel = {model:?}\ndevice = \"cpu\"\n{rest}")).expect("written");
+    path
+}
+
+/// Remembers every event.
+#[derive(Clone, Default)]
+pub(crate) struct Memory(Arc<Mutex<Vec<Event>>>);
+
+impl Memory {
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.0.lock().expect("no panic").clone()
+    }
+
+    pub(crate) fn sink(&self) -> Vec<Box<dyn Sink>> {
+        vec![Box::new(self.clone())]
+    }
+}
+
+impl Sink for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn write(&mut self, event: &Event) -> std::io::Result<()> {
+        self.0.lock().expect("no panic").push(event.clone());
+        Ok(())
+    }
+}
