@@ -66,5 +66,8 @@ fn main() {
         values[values.len() / 2]
     };
     let (bare, whole) = (median(&mut bare), median(&mut whole));
-    println!("throughput: bare loop {bare:.1} views/s, daemon {whole:.1} views/s (start-up included), ratio {:.3}", whole / bare);
+    println!(
+        "throughput: bare loop {bare:.1} views/s, daemon {whole:.1} views/s (start-up included), ratio {:.3}",
+        whole / bare
+    );
 }

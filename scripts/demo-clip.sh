@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 : "${CLIP:?set CLIP=<path of car-detection.mp4>}"
 cargo build --release --locked --quiet -p miqa-offline
 target/release/miqa-offline clip --input "$CLIP" --output demo/traffic.mp4 \
-  --stretch clean:4.3s --stretch fog:10:4.3s --stretch clean:4.3s --stretch darkness:10:4.3s \
-  --stretch clean:4.3s --stretch defocus_blur:11:4.3s --stretch clean:4.3s
+  --stretch clean:4.3s --stretch fog:9:4.3s --stretch clean:4.3s --stretch darkness:8:4.3s \
+  --stretch clean:4.3s --stretch defocus_blur:10:4.3s --stretch clean:4.3s

@@ -184,14 +184,21 @@ impl Card {
         })?;
         let refuse = |message: String| Err(CardError::Unsupported { path: path.clone(), message });
         if card.format != FORMAT {
-            return refuse(format!("form {} is not known, this program reads form {FORMAT}; update miqa or export the model again", card.format));
+            return refuse(format!(
+                "form {} is not known, this program reads form {FORMAT}; update miqa or export the model again",
+                card.format
+            ));
         }
         let input = &card.input;
-        if (input.dtype.as_str(), input.layout.as_str(), input.colour.as_str(), input.size) != ("uint8", "NHWC", "RGB", crate::preprocess::SIDE) {
+        if (input.dtype.as_str(), input.layout.as_str(), input.colour.as_str(), input.size)
+            != ("uint8", "NHWC", "RGB", crate::preprocess::SIDE)
+        {
             return refuse("the input must be uint8 NHWC RGB of size 288; export the model with miqa-offline".into());
         }
         if card.output.heads.is_empty() || card.output.distortion.is_empty() != card.output.distortions.is_empty() {
-            return refuse("[output] needs at least one head, and names for the distortion columns if there is that output".into());
+            return refuse(
+                "[output] needs at least one head, and names for the distortion columns if there is that output".into(),
+            );
         }
         let plain = Path::new(&card.file.name).file_name() == Some(card.file.name.as_ref());
         if !plain {

@@ -32,8 +32,14 @@ impl Model {
         if !card.output.distortion.is_empty() {
             distortion = Some((card.output.distortion.clone(), card.output.distortions.len()));
         }
-        let mut model =
-            Self { session, name, input: card.input.name.clone(), heads: card.output.heads.clone(), distortion, batch: Vec::new() };
+        let mut model = Self {
+            session,
+            name,
+            input: card.input.name.clone(),
+            heads: card.output.heads.clone(),
+            distortion,
+            batch: Vec::new(),
+        };
         model.check()?;
         Ok(model)
     }
@@ -57,10 +63,8 @@ impl Model {
             }
         };
         let run = |e: ort::Error| EngineError::Run { name: self.name.clone(), message: one_line(&e.to_string()) };
-        let pixels = ArrayView4::from_shape((views.len(), side, side, 3), bytes).map_err(|e| EngineError::Run {
-            name: self.name.clone(),
-            message: e.to_string(),
-        })?;
+        let pixels = ArrayView4::from_shape((views.len(), side, side, 3), bytes)
+            .map_err(|e| EngineError::Run { name: self.name.clone(), message: e.to_string() })?;
         let tensor = TensorRef::from_array_view(pixels).map_err(run)?;
         let outputs = self.session.run(ort::inputs![self.input.as_str() => tensor]).map_err(run)?;
         let read = |output: &str, columns: usize| -> Result<Vec<f32>, EngineError> {
@@ -68,7 +72,10 @@ impl Model {
             let value = outputs.get(output).ok_or_else(|| wrong(format!("there is no output {output}")))?;
             let (shape, data) = value.try_extract_tensor::<f32>().map_err(|e| wrong(one_line(&e.to_string())))?;
             if data.len() != views.len() * columns {
-                return Err(wrong(format!("output {output} has shape {shape:?} for {} views of {columns} values", views.len())));
+                return Err(wrong(format!(
+                    "output {output} has shape {shape:?} for {} views of {columns} values",
+                    views.len()
+                )));
             }
             Ok(data.to_vec())
         };
@@ -97,7 +104,8 @@ impl Model {
         let ValueType::Tensor { ty, shape, .. } = input.dtype() else {
             return Err(wrong(format!("input {} is no tensor", self.input)));
         };
-        let fits = shape.len() == 4 && shape.iter().zip([1, side, side, 3]).all(|(&have, want)| have == want || have < 0);
+        let fits =
+            shape.len() == 4 && shape.iter().zip([1, side, side, 3]).all(|(&have, want)| have == want || have < 0);
         if *ty != ort::value::TensorElementType::Uint8 || !fits {
             return Err(wrong(format!("input {} is {ty} {shape:?}, not uint8 [N, 288, 288, 3]", self.input)));
         }

@@ -23,7 +23,9 @@ pub const LIBRARY_VARIABLE: &str = "MIQA_ONNXRUNTIME";
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// No library in any of the usual places.
-    #[error("ONNX Runtime {VERSION} not found (looked for {looked}); run `make deps` or set {LIBRARY_VARIABLE} to libonnxruntime.so.{VERSION}")]
+    #[error(
+        "ONNX Runtime {VERSION} not found (looked for {looked}); run `make deps` or set {LIBRARY_VARIABLE} to libonnxruntime.so.{VERSION}"
+    )]
     NoLibrary {
         /// The places.
         looked: String,
@@ -144,7 +146,8 @@ impl Runtime {
     /// [`EngineError::Model`] names the file.
     pub fn session(&self, model: &Path, threads: usize) -> Result<Session, EngineError> {
         let name = model.display().to_string();
-        let bytes = std::fs::read(model).map_err(|e| EngineError::Model { name: name.clone(), message: e.to_string() })?;
+        let bytes =
+            std::fs::read(model).map_err(|e| EngineError::Model { name: name.clone(), message: e.to_string() })?;
         self.session_from_bytes(&name, &bytes, threads)
     }
 
@@ -212,14 +215,18 @@ fn find_library(device: Device) -> Result<PathBuf, EngineError> {
     if let Some(bin) = program.as_deref().and_then(Path::parent) {
         places.push(bin.join("../lib/miqa").join(&file));
     }
-    let builds: &[&str] = if device == Device::Cpu { &["onnxruntime", "onnxruntime-gpu"] } else { &["onnxruntime-gpu", "onnxruntime"] };
+    let builds: &[&str] =
+        if device == Device::Cpu { &["onnxruntime", "onnxruntime-gpu"] } else { &["onnxruntime-gpu", "onnxruntime"] };
     for build in builds {
         for start in [program.as_deref().and_then(Path::parent), folder.as_deref()].into_iter().flatten() {
             places.extend(start.ancestors().map(|up| up.join(".deps").join(build).join("lib").join(&file)));
         }
     }
     places.into_iter().find(|p| p.is_file()).ok_or_else(|| EngineError::NoLibrary {
-        looked: format!("../lib/miqa beside the program and .deps/{}/lib above it and above the working folder", builds.join(" or ")),
+        looked: format!(
+            "../lib/miqa beside the program and .deps/{}/lib above it and above the working folder",
+            builds.join(" or ")
+        ),
     })
 }
 

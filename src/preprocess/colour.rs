@@ -1,8 +1,8 @@
 //! A vertical strip of a frame → interleaved RGB, with the frame's own matrix and range.
 
 use yuv::{
-    YuvBiPlanarImage, YuvConversionMode, YuvGrayImage, YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv_nv12_to_rgb, yuv400_to_rgb,
-    yuv420_to_rgb,
+    YuvBiPlanarImage, YuvConversionMode, YuvGrayImage, YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv_nv12_to_rgb,
+    yuv400_to_rgb, yuv420_to_rgb,
 };
 
 use super::PreprocessError;

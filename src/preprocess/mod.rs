@@ -60,7 +60,9 @@ pub enum PreprocessError {
         height: u32,
     },
     /// A plane holds fewer bytes than its size and stride say.
-    #[error("frame of {width}×{height} has a {plane} plane of {len} bytes, shorter than its stride says; report the decoder and its caps")]
+    #[error(
+        "frame of {width}×{height} has a {plane} plane of {len} bytes, shorter than its stride says; report the decoder and its caps"
+    )]
     Plane {
         /// Which plane.
         plane: &'static str,

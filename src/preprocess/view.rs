@@ -125,18 +125,15 @@ impl Cut {
         let along = match view {
             View::Centre => room / 2,
             View::Tile { count: 0 | 1, .. } => room / 2,
-            View::Tile { index, count } => (u64::from(room) * u64::from(index.min(count - 1)) / u64::from(count - 1)) as u32,
+            View::Tile { index, count } => {
+                (u64::from(room) * u64::from(index.min(count - 1)) / u64::from(count - 1)) as u32
+            }
         };
         let at = if width >= height { (along, 0) } else { (0, along) };
         let scale = (f64::from(width) / f64::from(whole.0), f64::from(height) / f64::from(whole.1));
         let reach = |scale: f64| if scale >= 1.0 { 2 } else { (1.0 / scale).ceil() as u32 + 1 };
         let (rx, ry) = (reach(scale.0), reach(scale.1));
-        let margin = [
-            rx.min(at.0),
-            ry.min(at.1),
-            rx.min(whole.0 - SIDE - at.0),
-            ry.min(whole.1 - SIDE - at.1),
-        ];
+        let margin = [rx.min(at.0), ry.min(at.1), rx.min(whole.0 - SIDE - at.0), ry.min(whole.1 - SIDE - at.1)];
         Ok(Self { scale, whole, at, margin })
     }
 
@@ -181,7 +178,11 @@ mod tests {
     fn picture(width: u32, height: u32) -> image::RgbImage {
         image::RgbImage::from_fn(width, height, |x, y| {
             let check = if (x / 7 + y / 5) % 2 == 0 { 60 } else { 0 };
-            image::Rgb([(x * 255 / width) as u8 / 2 + check, (y * 255 / height) as u8 / 2 + check, ((x ^ y) & 127) as u8 + check])
+            image::Rgb([
+                (x * 255 / width) as u8 / 2 + check,
+                (y * 255 / height) as u8 / 2 + check,
+                ((x ^ y) & 127) as u8 + check,
+            ])
         })
     }
 
@@ -222,7 +223,11 @@ mod tests {
             let u = (0..cw * ch).map(|i| 40 + (i % 170) as u8).collect();
             let v = (0..cw * ch).map(|i| 60 + (i % 133) as u8).collect();
             let frame = Frame {
-                pixels: crate::frame::Pixels::I420 { y: Plane::owned(y, stride), u: Plane::owned(u, cw), v: Plane::owned(v, cw) },
+                pixels: crate::frame::Pixels::I420 {
+                    y: Plane::owned(y, stride),
+                    u: Plane::owned(u, cw),
+                    v: Plane::owned(v, cw),
+                },
                 colour: Colour { matrix: Matrix::Bt709, full_range: false },
                 ..Frame::from_rgb(picture(w, h))
             };
@@ -243,7 +248,9 @@ mod tests {
             colour,
             ..Frame::from_rgb(picture(64, 64))
         };
-        let red = |matrix| from_frame(&frame(Colour { matrix, full_range: false }), View::Centre).unwrap().as_bytes()[..3].to_vec();
+        let red = |matrix| {
+            from_frame(&frame(Colour { matrix, full_range: false }), View::Centre).unwrap().as_bytes()[..3].to_vec()
+        };
         assert!(largest_difference(&red(Matrix::Bt709), &[255, 0, 0]) <= 2);
         assert!(largest_difference(&red(Matrix::Bt601), &[255, 0, 0]) >= 10);
     }

@@ -190,7 +190,8 @@ pub(crate) mod tests {
 
     #[test]
     fn sizes_that_do_not_fit_are_named() {
-        let cases: &[(&str, fn(&mut ModelSpec))] = &[
+        type Spoil = fn(&mut ModelSpec);
+        let cases: [(&str, Spoil); 5] = [
             ("model.crop", |s| s.crop = 300),
             ("model.patch", |s| s.patch = 15),
             ("model.heads", |s| s.heads = 5),

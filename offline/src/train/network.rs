@@ -1,4 +1,7 @@
 //! RA-MIQA's trained part (equations 9 to 13) on libtorch.
+//!
+//! Where the paper is silent: a last layer normalisation stands before the heads, as in ViT, and the distortion head has
+//! the form of equation 13 with one output a distortion.
 
 use std::collections::HashMap;
 
