@@ -66,7 +66,7 @@ golden=()
 for picture in tests/fixtures/pictures/*.jpg; do golden+=(--golden "$picture"); done
 "$bin" export --work "$work" --out "$out" "${recipe[@]}" "${golden[@]}"
 step "evaluate"
-"$bin" evaluate --work "$work" --model "$out" "${zoo_dirs[@]}"
+"$bin" evaluate --work "$work" --model "$out"
 step "card with thresholds and metrics"
 "$bin" export --work "$work" --out "$out" "${recipe[@]}" "${golden[@]}" --results "$work/report/card.json"
 step "done: $out"

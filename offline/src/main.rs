@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use miqa_offline::command::{CommandError, clip, degrade, evaluate, export, label, mmos, rank, select, split, train};
+use miqa_offline::command::{
+    CommandError, clip, degrade, evaluate, export, label, mmos, rank, scenes, select, split, train,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Degrade, label, train, export, evaluate: from pictures to the model that miqa runs.
@@ -19,6 +21,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Step {
+    /// Cut squares out of pictures and videos, to be selected as originals
+    Scenes(scenes::Args),
     /// List the originals of a folder
     Select(select::Args),
     /// Score the twelve candidates of every distortion and settle the five levels
@@ -44,6 +48,7 @@ enum Step {
 impl Step {
     fn run(&self) -> Result<(), CommandError> {
         match self {
+            Self::Scenes(args) => scenes::run(args),
             Self::Select(args) => select::run(args),
             Self::Rank(args) => rank::run(args),
             Self::Label(args) => label::run(args),

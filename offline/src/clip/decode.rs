@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSink;
-use gstreamer_video::{VideoCapsBuilder, VideoColorMatrix, VideoColorRange, VideoFormat, VideoFrameExt, VideoFrameRef, VideoInfo};
+use gstreamer_video::{
+    VideoCapsBuilder, VideoColorMatrix, VideoColorRange, VideoFormat, VideoFrameExt, VideoFrameRef, VideoInfo,
+};
 use miqa::frame::{Colour, Frame, Matrix, Pixels, Plane};
 
 use super::ClipError;
@@ -44,11 +46,18 @@ impl Decoder {
             let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
             let video = caps.structure(0).is_some_and(|s| s.name().starts_with("video/"));
             if video && pad.link(&sink).is_err() {
-                gst::element_error!(decode, gst::StreamError::Format, ["its pictures are not 8-bit 4:2:0; convert it first"]);
+                gst::element_error!(
+                    decode,
+                    gst::StreamError::Format,
+                    ["its pictures are not 8-bit 4:2:0; convert it first"]
+                );
             }
         });
         let decoder = Self { path: path.to_owned(), pipeline, sink };
-        decoder.pipeline.set_state(gst::State::Playing).map_err(|e| decoder.bus_error().unwrap_or_else(|| failed(&e)))?;
+        decoder
+            .pipeline
+            .set_state(gst::State::Playing)
+            .map_err(|e| decoder.bus_error().unwrap_or_else(|| failed(&e)))?;
         Ok(decoder)
     }
 
@@ -66,7 +75,9 @@ impl Decoder {
                 return Ok(None);
             }
             if begun.elapsed() > PATIENCE {
-                return Err(self.refuse(format!("no frame within {} s; is there a video track in it?", PATIENCE.as_secs())));
+                return Err(
+                    self.refuse(format!("no frame within {} s; is there a video track in it?", PATIENCE.as_secs()))
+                );
             }
         }
     }

@@ -56,7 +56,10 @@ impl Encoder {
         pipeline.add_many(chain).map_err(|e| failed(&e))?;
         gst::Element::link_many(chain).map_err(|e| failed(&e))?;
         let encoder = Self { path: path.to_owned(), partial, pipeline, source, info };
-        encoder.pipeline.set_state(gst::State::Playing).map_err(|e| encoder.bus_error().unwrap_or_else(|| failed(&e)))?;
+        encoder
+            .pipeline
+            .set_state(gst::State::Playing)
+            .map_err(|e| encoder.bus_error().unwrap_or_else(|| failed(&e)))?;
         Ok(encoder)
     }
 
@@ -81,7 +84,8 @@ impl Encoder {
         }
         drop(frame);
         self.source.push_buffer(buffer).map(|_| ()).map_err(|flow| {
-            self.bus_error().unwrap_or_else(|| self.refuse(format!("it takes no more frames ({flow}); is the disk full?")))
+            self.bus_error()
+                .unwrap_or_else(|| self.refuse(format!("it takes no more frames ({flow}); is the disk full?")))
         })
     }
 

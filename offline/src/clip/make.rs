@@ -149,8 +149,10 @@ impl Work<'_> {
             .iter()
             .zip(starts.iter().zip(ends))
             .map(|(stretch, (&start, end))| {
-                let (distortion, row) = stretch.effect.map_or((render::CLEAN, render::CLEAN_ROW), |e| (e.distortion, e.row as i16));
-                let kind = stretch.effect.and_then(|e| distort::find(e.distortion).ok().map(|kind| kind.describe(e.row)));
+                let (distortion, row) =
+                    stretch.effect.map_or((render::CLEAN, render::CLEAN_ROW), |e| (e.distortion, e.row as i16));
+                let kind =
+                    stretch.effect.and_then(|e| distort::find(e.distortion).ok().map(|kind| kind.describe(e.row)));
                 MadeStretch {
                     start: seconds(start),
                     end: seconds(end),
@@ -186,7 +188,9 @@ mod tests {
             .unwrap();
         let mut encoder = Encoder::create(&path, &info, 18).unwrap();
         for frame in 0..20 {
-            let wave = |x: u32, y: u32| 120 + (50.0 * (f64::from(x + frame) / 9.0).sin() + 40.0 * (f64::from(y) / 7.0).cos()) as i32;
+            let wave = |x: u32, y: u32| {
+                120 + (50.0 * (f64::from(x + frame) / 9.0).sin() + 40.0 * (f64::from(y) / 7.0).cos()) as i32
+            };
             let rgb = image::RgbImage::from_fn(96, 64, |x, y| image::Rgb([wave(x, y) as u8, wave(y, x) as u8, 110]));
             let planes = Planes::of_rgb(&rgb, Colour { matrix: Matrix::Bt709, full_range: false }).unwrap();
             encoder.push(&planes, Duration::from_millis(100) * frame).unwrap();

@@ -28,7 +28,11 @@ impl Planes {
         Ok(Self {
             width,
             height,
-            data: [tight(y, width, height)?, tight(u, chroma_width, chroma_height)?, tight(v, chroma_width, chroma_height)?],
+            data: [
+                tight(y, width, height)?,
+                tight(u, chroma_width, chroma_height)?,
+                tight(v, chroma_width, chroma_height)?,
+            ],
         })
     }
 
@@ -63,13 +67,8 @@ impl Planes {
 /// The plane's samples without the padding of its rows.
 fn tight(plane: &Plane, width: u32, height: u32) -> Result<Vec<u8>, ClipError> {
     let (width, height) = (width as usize, height as usize);
-    let rows: Vec<u8> = plane
-        .data()
-        .chunks(plane.stride.max(1))
-        .take(height)
-        .flat_map(|row| row.iter().take(width))
-        .copied()
-        .collect();
+    let rows: Vec<u8> =
+        plane.data().chunks(plane.stride.max(1)).take(height).flat_map(|row| row.iter().take(width)).copied().collect();
     if rows.len() == width * height {
         Ok(rows)
     } else {
@@ -104,10 +103,8 @@ mod tests {
     fn padding_is_dropped_and_short_planes_are_refused() {
         let y: Vec<u8> = (0..6 * 4).map(|i| if i % 6 < 5 { i as u8 } else { 255 }).collect();
         let plane = |stride| Plane::owned(vec![7; 2 * stride], stride);
-        let frame = |y| Frame {
-            pixels: Pixels::I420 { y, u: plane(8), v: plane(3) },
-            ..Frame::from_rgb(RgbImage::new(5, 4))
-        };
+        let frame =
+            |y| Frame { pixels: Pixels::I420 { y, u: plane(8), v: plane(3) }, ..Frame::from_rgb(RgbImage::new(5, 4)) };
         let planes = Planes::of_frame(&frame(Plane::owned(y, 6))).unwrap();
         assert_eq!(planes.data.each_ref().map(Vec::len), [20, 6, 6]);
         assert!(!planes.data[0].contains(&255));

@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long = "stretch", required = true, value_name = "STRETCH")]
     stretches: Vec<Stretch>,
     /// x264's rate factor: lower is better and larger.
-    #[arg(long, default_value_t = 26, value_parser = clap::value_parser!(u32).range(0..=51))]
+    #[arg(long, default_value_t = 18, value_parser = clap::value_parser!(u32).range(0..=51))]
     quality: u32,
 }
 
@@ -33,7 +33,13 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     text.push('\n');
     std::fs::write(&list, text).map_err(|source| classify(ClipError::Io { path: list.clone(), source }))?;
     let size = std::fs::metadata(&args.output).map_or(0, |file| file.len());
-    println!("{}: {} frames, {:.2} MB; stretches in {}", args.output.display(), made.frames, size as f64 / 1e6, list.display());
+    println!(
+        "{}: {} frames, {:.2} MB; stretches in {}",
+        args.output.display(),
+        made.frames,
+        size as f64 / 1e6,
+        list.display()
+    );
     Ok(())
 }
 

@@ -54,7 +54,10 @@ fn summary(evaluation: &Evaluation) -> String {
     let mut out = String::new();
     for labels in evaluation.comparisons.iter().filter(|c| c.head == HEADS[0] && c.set == DISTORTED) {
         let whose = if labels.labels == ALL_MODELS { String::new() } else { format!(", labels {}", labels.labels) };
-        out += &format!("{} SRCC, {} distorted samples of {} originals{whose}\n", labels.head, labels.samples, labels.originals);
+        out += &format!(
+            "{} SRCC, {} distorted samples of {} originals{whose}\n",
+            labels.head, labels.samples, labels.originals
+        );
         for row in &labels.rows {
             let value = row.srcc.value.map_or("undefined".into(), |value| format!("{value:.3}"));
             let interval = row.srcc.interval.map(|i| format!("  [{:.3}, {:.3}]", i.low, i.high)).unwrap_or_default();

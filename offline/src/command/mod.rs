@@ -7,6 +7,7 @@ pub mod export;
 pub mod label;
 pub mod mmos;
 pub mod rank;
+pub mod scenes;
 pub mod select;
 pub mod split;
 pub mod train;

@@ -65,7 +65,11 @@ pub(super) fn baselines(
     }
     methods.push(Method::by_head("ridge", "tuned ridge regression on all region features of the model", all));
     let pooled = features.ridge(samples, |group| group.ends_with("/mean") || group.ends_with("/deviation"))?;
-    methods.push(Method::by_head("ridge_pooled", "tuned ridge regression on the pooled maps alone, without beliefs", pooled));
+    methods.push(Method::by_head(
+        "ridge_pooled",
+        "tuned ridge regression on the pooled maps alone, without beliefs",
+        pooled,
+    ));
     Ok((methods, missing))
 }
 
@@ -85,7 +89,11 @@ fn cell_mean(samples: &Samples) -> Method {
         _ => 0.5,
     };
     let scores = [0, 1, 2].map(|head| samples.test.iter().map(|row| mean(row, head)).collect());
-    Method::by_head("cell_mean", "mean label of the distortion and level in training (knows both, sees no picture)", scores)
+    Method::by_head(
+        "cell_mean",
+        "mean label of the distortion and level in training (knows both, sees no picture)",
+        scores,
+    )
 }
 
 /// Values less their mean, a standard deviation each.
@@ -107,7 +115,8 @@ struct Features<'a> {
 
 impl<'a> Features<'a> {
     fn of(work: &Path, samples: &Samples, dataset: &'a Dataset) -> Result<Self, EvaluateError> {
-        let place: HashMap<&str, usize> = dataset.rows.iter().enumerate().map(|(i, row)| (row.sample.as_str(), i)).collect();
+        let place: HashMap<&str, usize> =
+            dataset.rows.iter().enumerate().map(|(i, row)| (row.sample.as_str(), i)).collect();
         let find = |rows: &[LabelRow]| -> Result<Vec<usize>, EvaluateError> {
             let find = |row: &LabelRow| {
                 place.get(row.sample.as_str()).copied().ok_or_else(|| EvaluateError::Mismatch {
@@ -123,7 +132,11 @@ impl<'a> Features<'a> {
     }
 
     /// Predictions of one regression a head on the groups of features that `wanted` names.
-    fn ridge(&self, samples: &Samples, wanted: impl Fn(&str) -> bool) -> Result<[Vec<f64>; HEADS.len()], EvaluateError> {
+    fn ridge(
+        &self,
+        samples: &Samples,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<[Vec<f64>; HEADS.len()], EvaluateError> {
         let mut columns = Vec::new();
         let mut first = 0;
         for group in &self.dataset.prepared.groups {

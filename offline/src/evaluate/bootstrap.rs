@@ -54,8 +54,7 @@ impl Resamples {
         self.draws
             .par_iter()
             .map(|draw| {
-                let rows: Vec<usize> =
-                    draw.iter().flat_map(|&o| self.rows_of[o as usize].iter().copied()).collect();
+                let rows: Vec<usize> = draw.iter().flat_map(|&o| self.rows_of[o as usize].iter().copied()).collect();
                 statistic(&rows).unwrap_or(f64::NAN)
             })
             .collect()

@@ -174,8 +174,7 @@ mod tests {
     fn comparison(detail: Detail) -> Comparison {
         let n = 200;
         let noise = |i: usize, k: usize| ((i * k) as f64 * 0.737).sin();
-        let label: Vec<Option<f64>> =
-            (0..n).map(|i| (i % 50 != 7).then_some(0.5 + 0.4 * noise(i, 1))).collect();
+        let label: Vec<Option<f64>> = (0..n).map(|i| (i % 50 != 7).then_some(0.5 + 0.4 * noise(i, 1))).collect();
         let near = |weight: f64, k| (0..n).map(|i| 0.5 + 0.4 * noise(i, 1) + weight * noise(i, k)).collect();
         let methods = [
             Method::same(MODEL, "", near(0.1, 13)),

@@ -102,14 +102,8 @@ mod tests {
     fn counts_names_confusions_and_false_alarms() {
         let names = ["fog".to_owned(), "darkness".to_owned()];
         let samples = [row(CLEAN, 0), row(CLEAN, 0), row("fog", 1), row("fog", 4), row("fog", 5), row("darkness", 3)];
-        let probabilities = [
-            vec![0.1, 0.2],
-            vec![0.6, 0.1],
-            vec![0.4, 0.3],
-            vec![0.9, 0.1],
-            vec![0.3, 0.7],
-            vec![0.2, 0.8],
-        ];
+        let probabilities =
+            [vec![0.1, 0.2], vec![0.6, 0.1], vec![0.4, 0.3], vec![0.9, 0.1], vec![0.3, 0.7], vec![0.2, 0.8]];
         let found = diagnose(&names, &samples, &probabilities).unwrap();
         assert_eq!(found.false_alarms_clean, Some(0.5));
         assert_eq!(found.confusion, [[1, 1], [0, 1]]);

@@ -116,7 +116,11 @@ pub fn evaluate(
         methods: methods.iter().map(|m| MethodAbout { name: m.name.clone(), about: m.about.clone() }).collect(),
         missing,
         comparisons: comparisons(samples, &methods, &label_summary(work)),
-        thresholds: HEADS.iter().enumerate().filter_map(|(head, name)| head_thresholds(samples, &methods[0], head, name)).collect(),
+        thresholds: HEADS
+            .iter()
+            .enumerate()
+            .filter_map(|(head, name)| head_thresholds(samples, &methods[0], head, name))
+            .collect(),
         diagnosis: diagnose(&card.output.distortions, &samples.test, &probabilities),
         cells: cells(samples, &methods[0]),
         filter_curves: filter_curves(samples, &methods),

@@ -64,6 +64,5 @@ pub(super) struct Regression {
 }
 
 pub(super) fn statistics() -> Statistics {
-    serde_json::from_str(include_str!("../../tests/golden/statistics.json"))
-        .expect("the committed golden file parses")
+    serde_json::from_str(include_str!("../../tests/golden/statistics.json")).expect("the committed golden file parses")
 }

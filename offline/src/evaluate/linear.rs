@@ -9,7 +9,9 @@ const BLOCK: usize = 64;
 
 /// The matrix has no Cholesky factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the normal equations are singular at column {column}; drop constant or repeated features or raise the regularisation")]
+#[error(
+    "the normal equations are singular at column {column}; drop constant or repeated features or raise the regularisation"
+)]
 pub struct Singular {
     /// First column whose pivot was not positive.
     pub column: usize,
@@ -24,13 +26,7 @@ pub fn gram(x: &ArrayView2<'_, f64>) -> Array2<f64> {
     columns.into_par_iter().for_each(|(chunk, mut column)| {
         let first = chunk * 2 * BLOCK;
         let right = x.slice(s![.., first..first + column.ncols()]);
-        general_mat_mul(
-            1.0,
-            &x.slice(s![.., first..]).t(),
-            &right,
-            0.0,
-            &mut column.slice_mut(s![first.., ..]),
-        );
+        general_mat_mul(1.0, &x.slice(s![.., first..]).t(), &right, 0.0, &mut column.slice_mut(s![first.., ..]));
     });
     for row in 0..d {
         for column in row + 1..d {
@@ -59,8 +55,7 @@ impl Cholesky {
             solve_panel(&mut a, first, end);
             let panel = a.slice(s![end.., first..end]).to_owned();
             let mut trailing = a.slice_mut(s![end.., end..]);
-            let columns: Vec<_> =
-                trailing.axis_chunks_iter_mut(Axis(1), 2 * BLOCK).enumerate().collect();
+            let columns: Vec<_> = trailing.axis_chunks_iter_mut(Axis(1), 2 * BLOCK).enumerate().collect();
             columns.into_par_iter().for_each(|(chunk, mut column)| {
                 let offset = chunk * 2 * BLOCK;
                 let right = panel.slice(s![offset..offset + column.ncols(), ..]);

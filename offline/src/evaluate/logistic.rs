@@ -62,9 +62,7 @@ impl Logistic {
         let Some(([a1, a2, a3, a4, a5], _)) = best else {
             return Err(LogisticError::NotConverged(SLOPES.len() * CENTRES.len()));
         };
-        Ok(Self {
-            a: [a1, a2 / deviation, a3 * deviation + mean, a4 / deviation, a5 - a4 * mean / deviation],
-        })
+        Ok(Self { a: [a1, a2 / deviation, a3 * deviation + mean, a4 / deviation, a5 - a4 * mean / deviation] })
     }
 }
 

@@ -138,7 +138,8 @@ mod tests {
         assert_eq!(measured.len(), samples.test.len());
         for (original, range) in &samples.originals {
             let rows = samples.test[range.clone()].iter().zip(&measured[range.clone()]);
-            let dark: Vec<f64> = rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.heads[1]).collect();
+            let dark: Vec<f64> =
+                rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.heads[1]).collect();
             assert!(dark.windows(2).all(|pair| pair[0] > pair[1]), "{}: {dark:?}", original.id);
             for (row, measurement) in rows {
                 let identical = (measurement.ssim - 1.0).abs() < 1e-6;

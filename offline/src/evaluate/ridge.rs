@@ -7,8 +7,7 @@ use super::linear::{Cholesky, Singular, gram};
 use super::metrics;
 
 /// Penalties tried, as shares of the number of rows (a standardised feature's own square sum).
-const PENALTIES: [f64; 13] =
-    [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
+const PENALTIES: [f64; 13] = [1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
 /// A feature that varies less than this share of its size counts as constant.
 const CONSTANT: f64 = 1e-9;
 
@@ -16,7 +15,9 @@ const CONSTANT: f64 = 1e-9;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RidgeError {
     /// Rows, labels and groups are of different number.
-    #[error("{rows} rows of features, {labels} labels and {groups} groups do not belong together; prepare the features again")]
+    #[error(
+        "{rows} rows of features, {labels} labels and {groups} groups do not belong together; prepare the features again"
+    )]
     Shape {
         /// Rows of the feature matrix.
         rows: usize,
@@ -127,8 +128,7 @@ struct Scale {
 impl Scale {
     fn of(features: &ArrayView2<'_, f32>, label: &[f64]) -> Result<Self, RidgeError> {
         let n = features.nrows() as f64;
-        let (mut sum, mut squares) =
-            (Array1::<f64>::zeros(features.ncols()), Array1::<f64>::zeros(features.ncols()));
+        let (mut sum, mut squares) = (Array1::<f64>::zeros(features.ncols()), Array1::<f64>::zeros(features.ncols()));
         let first = features.row(0).mapv(f64::from);
         for (index, row) in features.axis_iter(Axis(0)).enumerate() {
             if !label[index].is_finite() || row.iter().any(|f| !f.is_finite()) {
@@ -256,8 +256,7 @@ mod tests {
 
     #[test]
     fn constant_features_are_ignored() {
-        let features =
-            Array2::from_shape_fn((30, 3), |(r, c)| if c == 1 { 7.5 } else { (r * (c + 1) % 11) as f32 });
+        let features = Array2::from_shape_fn((30, 3), |(r, c)| if c == 1 { 7.5 } else { (r * (c + 1) % 11) as f32 });
         let label: Vec<f64> = (0..30).map(|r| (r % 11) as f64 * 0.1).collect();
         let group: Vec<usize> = (0..30).map(|r| r / 3).collect();
         let fit = Ridge::tuned(&features.view(), &label, &group, 5).unwrap();
@@ -271,10 +270,7 @@ mod tests {
         let label = [0.0; 4];
         let group = [0, 0, 1, 1];
         let fit = |f: &Array2<f32>, l: &[f64], g: &[usize], k| Ridge::tuned(&f.view(), l, g, k).unwrap_err();
-        assert_eq!(
-            fit(&features, &label[..3], &group, 2),
-            RidgeError::Shape { rows: 4, labels: 3, groups: 4 }
-        );
+        assert_eq!(fit(&features, &label[..3], &group, 2), RidgeError::Shape { rows: 4, labels: 3, groups: 4 });
         assert_eq!(fit(&features, &label, &group, 3), RidgeError::Groups(2, 3));
         let mut broken = features;
         broken[[2, 0]] = f32::NAN;

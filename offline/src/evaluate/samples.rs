@@ -52,7 +52,9 @@ impl Samples {
             match folds.get(&row.original).map(String::as_str) {
                 Some(TEST) => test.push(row),
                 Some(_) => seen.push(row),
-                None => return Err(mismatch(&work.join("split.parquet"), format!("original {} is missing", row.original))),
+                None => {
+                    return Err(mismatch(&work.join("split.parquet"), format!("original {} is missing", row.original)));
+                }
             }
         }
         if test.is_empty() {
@@ -60,13 +62,19 @@ impl Samples {
         }
         test.sort_by(|a, b| (&a.original, &a.distortion, a.level).cmp(&(&b.original, &b.distortion, b.level)));
         let originals = by_original(work, &test)?;
-        let mut label_sets = vec![LabelSet { name: ALL_MODELS.into(), table: "labels".into(), labels: test.iter().map(labels_of).collect() }];
+        let mut label_sets = vec![LabelSet {
+            name: ALL_MODELS.into(),
+            table: "labels".into(),
+            labels: test.iter().map(labels_of).collect(),
+        }];
         for (family, path) in without_family(work)? {
             let rows = read_labels(&path)?;
             let by_sample: HashMap<&str, &LabelRow> = rows.iter().map(|row| (row.sample.as_str(), row)).collect();
             let found = test.iter().map(|row| {
                 let other = by_sample.get(row.sample.as_str());
-                other.map(|row| labels_of(row)).ok_or_else(|| mismatch(&path, format!("sample {} is missing", row.sample)))
+                other
+                    .map(|row| labels_of(row))
+                    .ok_or_else(|| mismatch(&path, format!("sample {} is missing", row.sample)))
             });
             label_sets.push(LabelSet {
                 name: format!("without {family}"),

@@ -46,11 +46,7 @@ impl Luma {
 
     /// Takes `width · height` values; `None` for another count.
     pub fn from_values(width: u32, height: u32, values: Vec<u8>) -> Option<Self> {
-        (values.len() as u64 == u64::from(width) * u64::from(height)).then_some(Self {
-            width,
-            height,
-            values,
-        })
+        (values.len() as u64 == u64::from(width) * u64::from(height)).then_some(Self { width, height, values })
     }
 }
 
@@ -115,8 +111,7 @@ fn similarity(mean_x: f32, mean_y: f32, squares: f32, products: f32) -> f32 {
     let variances = squares - mean_x * mean_x - mean_y * mean_y;
     let covariance = products - mean_x * mean_y;
     let (mx, my) = (mean_x + MIDDLE, mean_y + MIDDLE);
-    ((2.0 * mx * my + C1) * (2.0 * covariance + C2))
-        / ((mx * mx + my * my + C1) * (variances + C2))
+    ((2.0 * mx * my + C1) * (2.0 * covariance + C2)) / ((mx * mx + my * my + C1) * (variances + C2))
 }
 
 fn window() -> [f32; TAPS] {

@@ -11,4 +11,4 @@ mod split;
 pub use folder::{Rejected, Selection, coco_folder, labelled_folder, plain_folder};
 pub use original::{Original, SourceError, check_unique, decode, read_sources, write_sources};
 pub use pixel_hash::PixelHash;
-pub use split::{SplitRow, TEST, TRAIN, VALIDATION, read_split, split};
+pub use split::{SplitRow, TEST, TRAIN, VALIDATION, part_id, read_split, split, whole_of};

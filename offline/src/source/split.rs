@@ -1,5 +1,6 @@
 //! Which originals train, which choose among trained models, which judge: whole originals, by a keyed hash.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -31,6 +32,9 @@ columns!(SplitRow { original, fold });
 /// Originals of known and of unknown class are split apart, so that every fold has its share of both and adding
 /// pictures of one kind moves none of the other. Inside, the order of SHA-256(seed, id) decides: it does not depend on
 /// the order of the table.
+///
+/// A part of another picture ([`part_id`]) goes where its whole goes, so that no picture is on two sides; parts whose
+/// whole is no original, such as frames of a video, train.
 #[must_use]
 pub fn split(originals: &[Original], seed: u64) -> Vec<SplitRow> {
     let key = |id: &str| -> [u8; 32] {
@@ -42,15 +46,37 @@ pub fn split(originals: &[Original], seed: u64) -> Vec<SplitRow> {
     let mut folds = vec![TRAIN; originals.len()];
     for known in [true, false] {
         let mut group: Vec<usize> = (0..originals.len()).filter(|&i| (originals[i].class >= 0) == known).collect();
+        group.retain(|&i| whole_of(&originals[i].id).is_none());
         group.sort_by_cached_key(|&i| key(&originals[i].id));
         let test = (group.len() + 2) / 5;
         let validation = (group.len() - test + 5) / 10;
         group[..test].iter().for_each(|&i| folds[i] = TEST);
         group[test..test + validation].iter().for_each(|&i| folds[i] = VALIDATION);
     }
+    let wholes: HashMap<&str, &str> = originals.iter().map(|o| o.id.as_str()).zip(folds.iter().copied()).collect();
+    let fold = |original: &Original, own| match whole_of(&original.id) {
+        Some(whole) => wholes.get(whole).copied().unwrap_or(TRAIN),
+        None => own,
+    };
+    let folds: Vec<&str> = originals.iter().zip(&folds).map(|(original, own)| fold(original, *own)).collect();
     let row = |(original, fold): (&Original, &str)| SplitRow { original: original.id.clone(), fold: fold.to_owned() };
     originals.iter().zip(folds).map(row).collect()
 }
+
+/// The id of a part cut out of the picture or video `whole`.
+#[must_use]
+pub fn part_id(whole: &str, part: &str) -> String {
+    format!("{whole}{PART}{part}")
+}
+
+/// The picture or video that an original was cut out of; `None` if it is a whole itself.
+#[must_use]
+pub fn whole_of(id: &str) -> Option<&str> {
+    id.split_once(PART).map(|(whole, _)| whole)
+}
+
+/// Between a whole's id and its part's name.
+const PART: char = '~';
 
 /// Reads `split.parquet`.
 ///
@@ -106,5 +132,20 @@ mod tests {
         labelled.reverse();
         assert_eq!(rows[..200], labelled);
         assert_ne!(rows, split(&all, 2));
+    }
+
+    #[test]
+    fn parts_go_with_their_whole_and_frames_of_videos_train() {
+        let mut all = originals(0, 40);
+        let wholes = split(&all, 0);
+        let part = |whole: &str| Original { id: part_id(whole, "cut"), ..originals(0, 1).remove(0) };
+        all.extend(wholes.iter().map(|row| part(&row.original)));
+        all.push(part("camera"));
+        let folds = split(&all, 0);
+        assert_eq!(folds[..40], wholes, "parts move no whole");
+        for (whole, part) in folds[..40].iter().zip(&folds[40..80]) {
+            assert_eq!((part.fold.as_str(), whole_of(&part.original)), (whole.fold.as_str(), Some(&*whole.original)));
+        }
+        assert_eq!(folds[80].fold, TRAIN);
     }
 }

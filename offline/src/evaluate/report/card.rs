@@ -18,7 +18,8 @@ impl CardPart {
     /// A row a head (all distorted samples), the same with labels `_without_FAMILY`, and a row for the distortion head.
     pub(super) fn of(evaluation: &Evaluation) -> Self {
         let thresholds = evaluation.thresholds.iter().map(|head| {
-            let threshold = Threshold { close_below: hundredth(head.close_below), open_above: hundredth(head.open_above) };
+            let threshold =
+                Threshold { close_below: hundredth(head.close_below), open_above: hundredth(head.open_above) };
             (head.head.clone(), threshold)
         });
         let mut metrics: BTreeMap<_, _> = evaluation
@@ -26,7 +27,8 @@ impl CardPart {
             .iter()
             .filter(|comparison| comparison.set == DISTORTED)
             .map(|comparison| {
-                let labels = if comparison.labels == ALL_MODELS { String::new() } else { format!(" {}", comparison.labels) };
+                let labels =
+                    if comparison.labels == ALL_MODELS { String::new() } else { format!(" {}", comparison.labels) };
                 (format!("{}{labels}", comparison.head).replace(' ', "_"), headline(comparison))
             })
             .collect();

@@ -17,6 +17,11 @@ pub(super) fn bars(comparison: &Comparison) -> String {
         svg.line("grid", [scale.at(tick), top - 6.0, scale.at(tick), bottom]);
         svg.text("tick", scale.at(tick), bottom + 16.0, Anchor::Middle, format_args!("{tick:.1}"));
     }
+    if let Some(ceiling) = comparison.ceiling {
+        let x = scale.at(ceiling);
+        svg.line("ceiling", [x, top - 6.0, x, bottom]);
+        svg.text("note", x, bottom + 31.0, Anchor::Middle, format_args!("label ceiling {ceiling:.3}"));
+    }
     for (index, (row, value)) in rows.iter().enumerate() {
         let y = top + step * index as f64;
         let class = if row.method == MODEL { "bar model" } else { "bar" };
@@ -35,17 +40,12 @@ pub(super) fn bars(comparison: &Comparison) -> String {
         }
         svg.text("value", right + 8.0, y + step / 2.0 + 2.0, Anchor::Start, format_args!("{value:.3}"));
     }
-    if let Some(ceiling) = comparison.ceiling {
-        let x = scale.at(ceiling);
-        svg.line("ceiling", [x, top - 6.0, x, bottom]);
-        svg.text("note", x, bottom + 31.0, Anchor::Middle, format_args!("label ceiling {ceiling:.3}"));
-    }
     svg.finish()
 }
 
 /// Score against label, a dot a sample, coloured by distortion.
 pub(super) fn scatter(samples: &Samples, model: &Method, head: usize) -> String {
-    let mut svg = Svg::new(520.0, 500.0, "Score of the model against the label");
+    let mut svg = Svg::new(520.0, 522.0, "Score of the model against the label");
     let x = Scale { low: 0.0, high: 1.0, from: 56.0, to: 500.0 };
     let y = Scale { low: 0.0, high: 1.0, from: 440.0, to: 16.0 };
     frame(&mut svg, x, y, "score of the model", "label");
@@ -61,7 +61,7 @@ pub(super) fn scatter(samples: &Samples, model: &Method, head: usize) -> String 
     for (index, name) in names.iter().enumerate() {
         let (column, row) = (index % 3, index / 3);
         let left = 60.0 + 150.0 * column as f64;
-        let top = 482.0 + 14.0 * row as f64 - 4.0;
+        let top = 498.0 + 15.0 * row as f64;
         svg.dot(&format!("dot legend {}", series_of(&names, name)), left, top, 4.0);
         svg.text("tick", left + 9.0, top + 4.0, Anchor::Start, if name == CLEAN { "clean" } else { name });
     }
@@ -74,11 +74,18 @@ pub(super) fn heat_maps(evaluation: &Evaluation, head: &str) -> String {
     let mut names: Vec<&str> = cells.iter().map(|cell| cell.distortion.as_str()).collect();
     names.dedup();
     let (side, top) = (52.0, 46.0);
-    let mut svg = Svg::new(760.0, top + 40.0 * names.len() as f64 + 12.0, "Mean label and mean score by distortion and level");
+    let mut svg =
+        Svg::new(760.0, top + 40.0 * names.len() as f64 + 12.0, "Mean label and mean score by distortion and level");
     for (title, left, value) in [("mean label", 150.0, 0), ("mean score of the model", 470.0, 1)] {
         svg.text("label", left + 2.5 * side, 16.0, Anchor::Middle, title);
         for level in 1..=5 {
-            svg.text("tick", left + (f64::from(level) - 0.5) * side, 36.0, Anchor::Middle, format_args!("level {level}"));
+            svg.text(
+                "tick",
+                left + (f64::from(level) - 0.5) * side,
+                36.0,
+                Anchor::Middle,
+                format_args!("level {level}"),
+            );
         }
         for cell in &cells {
             let Some(row) = names.iter().position(|name| *name == cell.distortion) else {
@@ -108,7 +115,12 @@ pub(super) fn filter_curves(evaluation: &Evaluation) -> String {
         return svg.finish();
     }
     let x = Scale { low: 0.0, high: 70.0, from: 56.0, to: 610.0 };
-    let y = Scale { low: (low * 20.0).floor() / 20.0, high: ((high * 20.0).ceil() / 20.0).min(1.0).max(low + 0.05), from: 350.0, to: 16.0 };
+    let y = Scale {
+        low: (low * 20.0).floor() / 20.0,
+        high: ((high * 20.0).ceil() / 20.0).min(1.0).max(low + 0.05),
+        from: 350.0,
+        to: 16.0,
+    };
     frame(&mut svg, x, y, "worst-scored pictures dropped (%)", "accuracy of the classifiers on the rest");
     let mut ends: Vec<(f64, String, &str)> = Vec::new();
     for (index, named) in curves.iter().enumerate() {

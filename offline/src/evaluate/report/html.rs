@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::charts;
 use super::svg::escape;
 use crate::evaluate::{
-    ALL_MODELS, Comparison, DISTORTED, Diagnosis, Evaluated, Evaluation, Figure, HEADS, MODEL, RESAMPLES, Samples, Thresholds,
-    WITH_CLEAN,
+    ALL_MODELS, Comparison, DISTORTED, Diagnosis, Evaluated, Evaluation, Figure, HEADS, MODEL, RESAMPLES, Samples,
+    Thresholds, WITH_CLEAN,
 };
 
 const STYLE: &str = include_str!("report.css");
@@ -36,7 +36,12 @@ pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {
     }
     if let Some(comparison) = evaluation.comparison(ALL_MODELS, HEADS[0], DISTORTED) {
         let figure = charts::bars(comparison);
-        section(&mut out, "Rank correlation with the labels", "SRCC of <code>cls_composite</code> on all distorted samples.", &figure);
+        section(
+            &mut out,
+            "Rank correlation with the labels",
+            "SRCC of <code>cls_composite</code> on all distorted samples.",
+            &figure,
+        );
     }
     section(
         &mut out,
@@ -118,7 +123,11 @@ fn part_tables(evaluation: &Evaluation) -> String {
             .iter()
             .filter(|c| c.head == head && c.labels == ALL_MODELS && c.set != DISTORTED && c.set != WITH_CLEAN)
             .collect();
-        let _ = write!(out, "<details{}><summary><code>{head}</code></summary><div class=\"wide\"><table><tr><th>method", open(head));
+        let _ = write!(
+            out,
+            "<details{}><summary><code>{head}</code></summary><div class=\"wide\"><table><tr><th>method",
+            open(head)
+        );
         for part in &parts {
             let _ = write!(out, "<th>{}", escape(&part.set));
         }
@@ -163,7 +172,13 @@ fn diagnosis_tables(diagnosis: &Diagnosis) -> String {
         "<div class=\"wide\"><table><tr><th>distortion<th>AUC<th>average precision<th>named at level 1<th>2<th>3<th>4<th>5</tr>",
     );
     for row in &diagnosis.rows {
-        let _ = write!(out, "<tr><th>{}<td>{}<td>{}", escape(&row.distortion), plain(row.auc), plain(row.average_precision));
+        let _ = write!(
+            out,
+            "<tr><th>{}<td>{}<td>{}",
+            escape(&row.distortion),
+            plain(row.auc),
+            plain(row.average_precision)
+        );
         for level in 1..=5 {
             let share = row.named_by_level.get(&level).map(|share| format!("{:.0} %", 100.0 * share));
             let _ = write!(out, "<td>{}", share.unwrap_or_default());
