@@ -11,7 +11,7 @@ fn median(group: &str, function: &str) -> Option<f64> {
 }
 
 /// One line: the other side's median, ours, and how many times ours fits into the other.
-pub fn print(group: &str, other: &str, ours: &str) {
+pub(crate) fn print(group: &str, other: &str, ours: &str) {
     match (median(group, other), median(group, ours)) {
         (Some(a), Some(b)) => {
             println!("{group}: {other} {:.3} ms, {ours} {:.3} ms, ratio {:.2}", a / 1e6, b / 1e6, a / b);
