@@ -39,7 +39,7 @@ impl Gst {
     fn new() -> Self {
         gst::init().expect("GStreamer is installed by make deps");
         let pipeline = gst::parse::launch(&format!(
-            "appsrc name=in caps=video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate=25/1,colorimetry=bt709 \
+            "appsrc name=in format=time caps=video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate=25/1,colorimetry=bt709 \
              ! videocrop left=420 right=420 ! videoconvertscale method=bilinear2 n-threads=1 \
              ! video/x-raw,format=RGB,width=288,height=288 ! appsink name=out sync=false"
         ))
