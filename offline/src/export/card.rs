@@ -111,7 +111,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
             "Knows only uniform degradations of the kinds it names; others lower the score less surely.".to_owned(),
             "cls_accuracy and cls_composite ask about ImageNet's classes; for other scenes use cls_consistency and a clean level of the camera's own.".to_owned(),
             "Scenes unlike its training pictures can score low though clean, and a large object passing shifts the score: give a camera thresholds of its own.".to_owned(),
-            "Names a distortion on one clean picture in ten, and mild distortions seldom; see the row distortion of the metrics.".to_owned(),
+            "Seldom names mild distortions and sometimes names one on a clean picture; the metrics row distortion says how often.".to_owned(),
             "Judges the centre 288×288 of a picture whose shorter side was resized to 288.".to_owned(),
         ],
         folder: PathBuf::new(),
