@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::ExportError;
 use super::spec::ModelSpec;
-use crate::source::{Original, decode};
+use crate::source::{Original, VALIDATION, decode};
 use crate::train::dataset::SampleRow;
 use crate::train::recipe::Recipe;
 
@@ -64,6 +64,11 @@ pub fn card(facts: &Facts<'_>) -> Card {
     let pictures: Vec<String> = licences.iter().map(|(licence, n)| format!("{n} pictures: {licence}")).collect();
     let originals: usize = folds.values().map(BTreeMap::len).sum();
     let t = &recipe.train;
+    let kept = if t.folds.iter().any(|f| f == VALIDATION) {
+        "trained on the validation fold too, last weights kept"
+    } else {
+        "epoch chosen on the validation fold"
+    };
     Card {
         format: FORMAT,
         name: recipe.name.clone(),
@@ -95,10 +100,10 @@ pub fn card(facts: &Facts<'_>) -> Card {
             data: format!("{} samples of {originals} originals, clean and uniformly degraded", facts.samples.len()),
             labels: format!("agreement and accuracy (MMOS) of: {}", facts.labellers.join(", ")),
             recipe: format!(
-                "{}: up to {} epochs, batch {}, AdamW rate {} decay {}, seed {}; epoch chosen on the validation fold; \
+                "{}: up to {} epochs, batch {}, AdamW rate {} decay {}, seed {}; {}; \
                  final layer normalisation before the heads; region features: pooled maps with deviations and the \
                  encoder's own belief in {} views",
-                recipe.name, t.epochs, t.batch, t.rate, t.decay, t.seed, recipe.region.views.len()
+                recipe.name, t.epochs, t.batch, t.rate, t.decay, t.seed, kept, recipe.region.views.len()
             ),
             split: format!("by original: {}", split.join(", ")),
         },

@@ -70,7 +70,7 @@ fn random_weights_of_several_sizes_agree() {
     ] {
         let (d, depth, heads, patch) = sizes;
         let spec = tiny(d, depth, heads, patch, width);
-        let mut flat = start(&spec, Draws::new(5));
+        let mut flat = start(&spec, Draws::new(5), 1.0);
         // Biases and scales start at zero and one; move them so that an error in them shows.
         for (i, value) in flat.iter_mut().enumerate() {
             *value += 0.1 * (i as f32 * 0.37).sin();

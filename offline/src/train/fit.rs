@@ -19,7 +19,7 @@ use super::schedule;
 use super::validation::{Tensors, validate};
 use crate::export::ExportError;
 use crate::export::spec::ModelSpec;
-use crate::source::{TRAIN, VALIDATION};
+use crate::source::VALIDATION;
 
 /// Time between checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
@@ -55,10 +55,11 @@ pub fn fit(recipe: &Recipe, data: &Dataset, folder: &Path, stop: &dyn Fn(u64) ->
     std::fs::create_dir_all(folder).map_err(TrainError::file(folder))?;
     let spec = ModelSpec { region: data.prepared.region, ..recipe.model.clone() };
     let t = &recipe.train;
-    let (samples, held) = (data.fold(TRAIN), data.fold(VALIDATION));
+    let samples: Vec<usize> = t.folds.iter().flat_map(|fold| data.fold(fold)).collect();
+    let held = if t.folds.iter().any(|f| f == VALIDATION) { Vec::new() } else { data.fold(VALIDATION) };
     let batch = t.batch.min(samples.len());
     if batch == 0 {
-        let why = ExportError::Recipe(format!("no sample in the fold {TRAIN}; split and prepare again"));
+        let why = ExportError::Recipe(format!("no sample in the folds {}; split and prepare again", t.folds.join(", ")));
         return Err(why.into());
     }
     if t.threads > 0 {
@@ -155,7 +156,7 @@ impl Run {
         let bf16 = t.precision.is_bf16();
         let decays = decays(spec, t.decay, t.region_decay.unwrap_or(t.decay));
         let fresh = {
-            let mut flat = start(spec, Draws::new(t.seed));
+            let mut flat = start(spec, Draws::new(t.seed), t.region_bias);
             centre_heads(spec, &mut flat, data, samples);
             flat
         };

@@ -32,15 +32,17 @@ pub struct Network {
     bf16: bool,
 }
 
-/// The flat vector of starting weights: the same for a seed on every machine.
+/// The flat vector of starting weights: the same for a seed on every machine. `region_bias` is the standard deviation of
+/// the region projection's biases; all other biases start at 0.
 #[must_use]
-pub fn start(spec: &ModelSpec, draws: Draws) -> Vec<f32> {
+pub fn start(spec: &ModelSpec, draws: Draws, region_bias: f64) -> Vec<f32> {
     let mut flat = Vec::new();
     for p in spec.parameters() {
         let count: usize = p.shape.iter().product();
         let deviation = match p.role {
             Role::Linear => 1.0 / (p.shape[1] as f64).sqrt(),
             Role::Embedding => 0.02,
+            Role::Bias if p.name == "region.bias" => region_bias,
             Role::Bias | Role::Scale => 0.0,
         };
         let level = if p.role == Role::Scale { 1.0 } else { 0.0 };

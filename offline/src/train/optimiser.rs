@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn three_steps_equal_libtorchs_own() {
         let spec = tiny(16, 1, 2, 56, 5);
-        let flat = start(&spec, Draws::new(3));
+        let flat = start(&spec, Draws::new(3), 1.0);
         let network = Network::new(&spec, &flat, false).unwrap();
         let store = nn::VarStore::new(Device::Cpu);
         let reference = store.root().var_copy("w", &Tensor::from_slice(&flat));

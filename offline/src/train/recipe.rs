@@ -9,6 +9,7 @@ use crate::export::Attention;
 use crate::export::graph::Storage;
 use crate::export::region::RegionSpec;
 use crate::export::spec::ModelSpec;
+use crate::source::{TRAIN, VALIDATION};
 
 /// The recipe of the shipped model.
 const EDGE: &str = include_str!("../../recipes/edge.toml");
@@ -81,6 +82,15 @@ pub struct TrainSpec {
     /// Epochs of linear warm-up before the cosine (default 1).
     #[serde(default = "one")]
     pub warmup: f64,
+    /// Folds that train (default: `train` alone). With `validation` among them nothing is left to validate on, so the
+    /// last weights are kept: for the final run, once the recipe is chosen.
+    #[serde(default = "train_fold")]
+    pub folds: Vec<String>,
+    /// Standard deviation of the starting biases b_r of the region projection (default 0). Spread biases put part of
+    /// W_r f + b_r far into GELU's straight half and fix the spread that the normalisation after it divides by, so that
+    /// what is linear in the features passes equation 10 as such.
+    #[serde(default)]
+    pub region_bias: f64,
     /// Seed of the start, the order and the augmentation.
     pub seed: u64,
     /// Arithmetic (default auto).
@@ -118,6 +128,9 @@ pub struct TrainSpec {
     pub threads: i32,
 }
 
+fn train_fold() -> Vec<String> {
+    vec![TRAIN.to_owned()]
+}
 fn one() -> f64 {
     1.0
 }
@@ -175,6 +188,9 @@ impl Recipe {
             }
         }
         let t = &self.train;
+        if t.folds.is_empty() || t.folds.iter().any(|f| f != TRAIN && f != VALIDATION) {
+            return Err(format!("train.folds = {:?}: must be \"{TRAIN}\", \"{VALIDATION}\" or both", t.folds));
+        }
         let shares = [
             ("dropout", t.dropout),
             ("feature_dropout", t.feature_dropout),
@@ -203,6 +219,7 @@ impl Recipe {
             ("region_decay", t.region_decay.unwrap_or(0.0)),
             ("warmup", t.warmup),
             ("feature_noise", t.feature_noise),
+            ("region_bias", t.region_bias),
             ("distortion_weight", t.distortion_weight),
         ];
         for (key, value) in weights {
@@ -233,6 +250,7 @@ mod tests {
             ("patch_dropout = ", "patch_dropout = 1.0 #", "train.patch_dropout"),
             ("feature_noise = ", "feature_noise = -1.0 #", "train.feature_noise"),
             ("heads = ", "heads = 5 #", "model.heads"),
+            ("seed = ", "folds = [\"test\"]\nseed = ", "train.folds"),
             ("\"cls_composite\"", "\"composite\"", "model.outputs"),
         ] {
             assert!(EDGE.contains(from), "{from}");
