@@ -12,9 +12,11 @@ use super::method::{MODEL, Method};
 use super::threshold::{Thresholds, thresholds};
 use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
 
-/// Name of the headline set: all distorted samples.
+/// Name of the headline set: the distorted samples of known class.
 pub const DISTORTED: &str = "distorted";
-/// Name of the set with the clean samples among them.
+/// Name of the set of distorted samples without a known class (scenes), which have a label of consistency only.
+pub const UNKNOWN_CLASS: &str = "distorted, no known class";
+/// Name of the headline set with the clean samples among them.
 pub const WITH_CLEAN: &str = "distorted and clean";
 
 /// A method's name and what it is.
@@ -140,7 +142,9 @@ const CEILINGS: [&str; HEADS.len()] = ["composite", "consistency_of_known_class"
 fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Value) -> Vec<Comparison> {
     let original: Vec<&str> = samples.test.iter().map(|row| row.original.as_str()).collect();
     let where_ = |keep: &dyn Fn(usize) -> bool| (0..samples.test.len()).filter(|&row| keep(row)).collect::<Vec<_>>();
-    let distorted = where_(&|row| samples.test[row].level > 0);
+    let known = |row: usize| samples.test[row].class >= 0;
+    let distorted = where_(&|row| known(row) && samples.test[row].level > 0);
+    let unknown = where_(&|row| !known(row) && samples.test[row].level > 0);
     let mut parts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for &row in &distorted {
         let sample = &samples.test[row];
@@ -159,7 +163,10 @@ fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Valu
                 out.push(compare(question, &scored, &label, &original, rows));
             };
             add(DISTORTED, Detail::Full, &distorted);
-            add(WITH_CLEAN, Detail::Full, &where_(&|_| true));
+            add(WITH_CLEAN, Detail::Full, &where_(&known));
+            if unknown.iter().any(|&row| label[row].is_some()) {
+                add(UNKNOWN_CLASS, Detail::Full, &unknown);
+            }
             // Parts only for the labels of all models: they are for finding weak spots, not for the leak.
             if index == 0 {
                 for (part, rows) in &parts {

@@ -28,7 +28,7 @@ pub struct LabelSet {
 /// The samples of a work folder, split as training had them.
 #[derive(Debug)]
 pub struct Samples {
-    /// Test samples by original, distortion and level. Only originals with a known class.
+    /// Test samples by original, distortion and level. Those of originals without a known class have a label of consistency only.
     pub test: Vec<LabelRow>,
     /// Test originals with the range of their samples.
     pub originals: Vec<(Original, Range<usize>)>,
@@ -48,7 +48,7 @@ impl Samples {
         let folds = read_split(&work.join("split.parquet"))?;
         let folds: HashMap<String, String> = folds.into_iter().map(|row| (row.original, row.fold)).collect();
         let (mut test, mut seen) = (Vec::new(), Vec::new());
-        for row in read_labels(&path)?.into_iter().filter(|row| row.class >= 0) {
+        for row in read_labels(&path)? {
             match folds.get(&row.original).map(String::as_str) {
                 Some(TEST) => test.push(row),
                 Some(_) => seen.push(row),

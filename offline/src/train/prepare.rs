@@ -1,7 +1,7 @@
 //! Labelled samples → a folder that training maps into memory.
 //!
 //! Three stages, each resumable by original: render every sample and cut its 288×288 crop as serving does; run the
-//! region graph on each crop and its mirror image; standardise the features on the training fold. Only what a changed
+//! region graph on each crop and its mirror image; standardise the features on the folds that train. Only what a changed
 //! recipe or table touches is done again.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ use crate::export::region::{Standard, build, groups};
 use crate::export::session::ImageSession;
 use crate::label::{LabelRow, read_labels};
 use crate::render;
-use crate::source::{Original, TRAIN, read_sources, read_split};
+use crate::source::{Original, read_sources, read_split};
 use crate::table;
 
 /// What to prepare, and with what.
@@ -58,7 +58,8 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     let storage = request.recipe.export.storage;
     let samples_key = samples.pictures_key();
     let raw_key = digest([samples_key.as_str(), &format!("{region:?}"), &format!("{storage:?}")]);
-    let features_key = digest([raw_key.as_str(), &samples.labels_key()]);
+    let folds = &request.recipe.train.folds;
+    let features_key = digest([raw_key.as_str(), &samples.labels_key(), &folds.join(" ")]);
     if let Some(done) = finished(&layout, &features_key) {
         return Ok(Some(done));
     }
@@ -76,7 +77,7 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     let raw = map(&layout.file(RAW), samples.labels.len() * raw_floats(width) * size_of::<f32>())?;
     let raw: &[f32] = bytemuck::cast_slice(&raw);
     let rows: Vec<&[f32]> = raw.chunks_exact(raw_floats(width)).collect();
-    let training = rows.iter().zip(&samples.folds).filter(|(_, fold)| *fold == TRAIN).map(|(row, _)| &row[..width]);
+    let training = rows.iter().zip(&samples.folds).filter(|(_, fold)| folds.contains(fold)).map(|(row, _)| &row[..width]);
     let standard = Standard::fit(training, &groups)?;
     let mut features = Vec::with_capacity(rows.len() * FEATURE_VIEWS * width);
     for row in &rows {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use miqa::engine::card::Threshold;
 use serde::Serialize;
 
-use crate::evaluate::{ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, MODEL};
+use crate::evaluate::{ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, MODEL, UNKNOWN_CLASS};
 
 /// The keys that `export --results` reads.
 #[derive(Debug, Serialize)]
@@ -15,7 +15,7 @@ pub(super) struct CardPart {
 }
 
 impl CardPart {
-    /// A row a head (all distorted samples), the same with labels `_without_FAMILY`, and a row for the distortion head.
+    /// A row a head (distorted samples of known class; of unknown class where labelled), the same with labels `_without_FAMILY`, and a row for the distortion head.
     pub(super) fn of(evaluation: &Evaluation) -> Self {
         let thresholds = evaluation.thresholds.iter().map(|head| {
             let threshold =
@@ -25,11 +25,12 @@ impl CardPart {
         let mut metrics: BTreeMap<_, _> = evaluation
             .comparisons
             .iter()
-            .filter(|comparison| comparison.set == DISTORTED)
+            .filter(|comparison| comparison.set == DISTORTED || comparison.set == UNKNOWN_CLASS)
             .map(|comparison| {
                 let labels =
                     if comparison.labels == ALL_MODELS { String::new() } else { format!(" {}", comparison.labels) };
-                (format!("{}{labels}", comparison.head).replace(' ', "_"), headline(comparison))
+                let set = if comparison.set == DISTORTED { "" } else { " of unknown class" };
+                (format!("{}{set}{labels}", comparison.head).replace(' ', "_"), headline(comparison))
             })
             .collect();
         if let Some(diagnosis) = &evaluation.diagnosis {

@@ -6,7 +6,7 @@ use super::charts;
 use super::svg::escape;
 use crate::evaluate::{
     ALL_MODELS, Comparison, DISTORTED, Diagnosis, Evaluated, Evaluation, Figure, HEADS, MODEL, RESAMPLES, Samples,
-    Thresholds, WITH_CLEAN,
+    Thresholds, UNKNOWN_CLASS, WITH_CLEAN,
 };
 
 const STYLE: &str = include_str!("report.css");
@@ -81,9 +81,12 @@ fn section(out: &mut String, title: &str, note: &str, body: &str) {
     let _ = write!(out, "<section><h2>{title}</h2><p>{note}</p>{body}</section>");
 }
 
+/// The sets with all figures; the others are parts of the first.
+const FULL: [&str; 3] = [DISTORTED, WITH_CLEAN, UNKNOWN_CLASS];
+
 fn all_tables(evaluation: &Evaluation) -> String {
     let mut out = String::new();
-    let full = |c: &&Comparison| c.set == DISTORTED || c.set == WITH_CLEAN;
+    let full = |c: &&Comparison| FULL.contains(&c.set.as_str());
     for comparison in evaluation.comparisons.iter().filter(full) {
         let open = comparison.labels == ALL_MODELS && comparison.set == DISTORTED;
         let _ = write!(
@@ -121,7 +124,7 @@ fn part_tables(evaluation: &Evaluation) -> String {
         let parts: Vec<&Comparison> = evaluation
             .comparisons
             .iter()
-            .filter(|c| c.head == head && c.labels == ALL_MODELS && c.set != DISTORTED && c.set != WITH_CLEAN)
+            .filter(|c| c.head == head && c.labels == ALL_MODELS && !FULL.contains(&c.set.as_str()))
             .collect();
         let _ = write!(
             out,
