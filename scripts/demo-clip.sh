@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 : "${CLIP:?set CLIP=<path of car-detection.mp4>}"
 cargo build --release --locked --quiet -p miqa-offline
 target/release/miqa-offline clip --input "$CLIP" --output demo/traffic.mp4 \
-  --quality 26 --stretch clean:4.2s --stretch fog:9:4.4s --stretch clean:2.2s --stretch darkness:8:2s \
-  --stretch clean:2s --stretch defocus_blur:10:3.6s --stretch clean:1.8s
+  --quality 26 --stretch clean:3s --stretch fog:9:3s --stretch clean:3s --stretch darkness:10:3s \
+  --stretch clean:3s --stretch defocus_blur:10:3s --stretch clean:2.2s

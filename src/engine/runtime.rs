@@ -230,9 +230,12 @@ fn find_library(device: Device) -> Result<PathBuf, EngineError> {
     })
 }
 
-/// ONNX Runtime's text on one line, without the absolute paths and source lines in it.
+/// ONNX Runtime's text on one line, without the absolute paths, source lines and status codes in it.
 pub(super) fn one_line(text: &str) -> String {
-    let words: Vec<_> = text
+    // "…: [ONNXRuntimeError] : 1 : FAIL : what happened"
+    let what = text.split_once("[ONNXRuntimeError] : ").and_then(|(_, rest)| rest.splitn(3, " : ").nth(2));
+    let words: Vec<_> = what
+        .unwrap_or(text)
         .split_whitespace()
         .filter(|w| !(w.contains(".cc:") || w.contains(".h:")))
         .map(|w| if w.starts_with('/') && w.contains(".so") { w.rsplit('/').next().unwrap_or(w) } else { w })

@@ -11,6 +11,7 @@ use gstreamer_video::{
 use miqa::frame::{Colour, Frame, Matrix, Pixels, Plane};
 
 use super::ClipError;
+use super::error::pipeline_error;
 
 /// Longest silence of a decoder that still works.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -105,11 +106,7 @@ impl Decoder {
     }
 
     fn bus_error(&self) -> Option<ClipError> {
-        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-        match message.view() {
-            gst::MessageView::Error(error) => Some(self.refuse(error.error().message().to_owned())),
-            _ => None,
-        }
+        pipeline_error(&self.pipeline).map(|reason| self.refuse(reason))
     }
 
     fn refuse(&self, reason: String) -> ClipError {

@@ -7,6 +7,7 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSrc;
 use gstreamer_video::{VideoFormat, VideoFrameExt, VideoFrameRef, VideoInfo};
 
+use super::error::pipeline_error;
 use super::{ClipError, mp4, planes::Planes};
 
 /// Frames from one keyframe to the next: a player or a keyframe-only decoder gets one every 2 s at 12.5 frames/s.
@@ -109,11 +110,7 @@ impl Encoder {
     }
 
     fn bus_error(&self) -> Option<ClipError> {
-        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-        match message.view() {
-            gst::MessageView::Error(error) => Some(self.refuse(error.error().message().to_owned())),
-            _ => None,
-        }
+        pipeline_error(&self.pipeline).map(|reason| self.refuse(reason))
     }
 
     fn refuse(&self, reason: String) -> ClipError {

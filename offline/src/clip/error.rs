@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use gstreamer::{self as gst, prelude::*};
+
 /// Why a clip could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClipError {
@@ -62,4 +64,13 @@ pub enum ClipError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// The first error that a pipeline has reported and nobody has read yet.
+pub(super) fn pipeline_error(pipeline: &gst::Pipeline) -> Option<String> {
+    let message = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+    match message.view() {
+        gst::MessageView::Error(error) => Some(error.error().message().to_owned()),
+        _ => None,
+    }
 }

@@ -31,7 +31,9 @@ pub use bootstrap::{Interval, Resamples, interval};
 pub use compare::{Comparison, Detail, Figure, MethodRow, Question, RESAMPLES, compare};
 pub use diagnosis::{Diagnosis, DistortionRow, diagnose};
 pub use error::EvaluateError;
-pub use evaluation::{Cell, DISTORTED, Evaluated, Evaluation, MethodAbout, NamedCurve, UNKNOWN_CLASS, WITH_CLEAN, evaluate};
+pub use evaluation::{
+    Cell, DISTORTED, Evaluated, Evaluation, MethodAbout, NamedCurve, UNKNOWN_CLASS, WITH_CLEAN, evaluate,
+};
 pub use filter_curve::{FilterCurve, filter_curve};
 pub use isotonic::Isotonic;
 pub use linear::{Cholesky, Singular, gram};

@@ -77,7 +77,8 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     let raw = map(&layout.file(RAW), samples.labels.len() * raw_floats(width) * size_of::<f32>())?;
     let raw: &[f32] = bytemuck::cast_slice(&raw);
     let rows: Vec<&[f32]> = raw.chunks_exact(raw_floats(width)).collect();
-    let training = rows.iter().zip(&samples.folds).filter(|(_, fold)| folds.contains(fold)).map(|(row, _)| &row[..width]);
+    let training =
+        rows.iter().zip(&samples.folds).filter(|(_, fold)| folds.contains(fold)).map(|(row, _)| &row[..width]);
     let standard = Standard::fit(training, &groups)?;
     let mut features = Vec::with_capacity(rows.len() * FEATURE_VIEWS * width);
     for row in &rows {

@@ -250,7 +250,7 @@ mod tests {
             ("patch_dropout = ", "patch_dropout = 1.0 #", "train.patch_dropout"),
             ("feature_noise = ", "feature_noise = -1.0 #", "train.feature_noise"),
             ("heads = ", "heads = 5 #", "model.heads"),
-            ("seed = ", "folds = [\"test\"]\nseed = ", "train.folds"),
+            ("folds = ", "folds = [\"test\"] #", "train.folds"),
             ("\"cls_composite\"", "\"composite\"", "model.outputs"),
         ] {
             assert!(EDGE.contains(from), "{from}");

@@ -7,6 +7,7 @@ use miqa::preprocess::{BYTES, SIDE};
 use super::*;
 use crate::export::weights::Weights;
 use crate::render::random::philox;
+use crate::source::TRAIN;
 use crate::table;
 use crate::train::dataset::{FEATURE_VIEWS, Layout, Prepared, SampleRow};
 use crate::train::recipe::Precision;
@@ -60,6 +61,7 @@ fn recipe(change: impl FnOnce(&mut Recipe)) -> Recipe {
     recipe.model = ModelSpec { patch: 32, width: 16, depth: 2, heads: 2, ..recipe.model };
     recipe.train =
         TrainSpec { epochs: 3, batch: 8, rate: 3e-3, precision: Precision::Fp32, threads: 1, ..recipe.train };
+    recipe.train.folds = vec![TRAIN.to_owned()];
     change(&mut recipe);
     recipe
 }
@@ -116,4 +118,15 @@ fn learns_what_only_the_pictures_tell() {
         let spec = ModelSpec { region: REGION, ..recipe.model.clone() };
         Weights::read(&folder.join(WEIGHTS)).unwrap().check(&spec).unwrap();
     }
+}
+
+#[test]
+fn a_final_run_learns_from_both_folds_and_keeps_the_last_weights() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = work(40);
+    let data = Dataset::open(work.path()).unwrap();
+    let recipe = recipe(|r| r.train.folds = vec![TRAIN.to_owned(), VALIDATION.to_owned()]);
+    let folder = work.path().join("final");
+    // All 40 samples in batches of 8: five steps an epoch instead of three.
+    assert_eq!(fit(&recipe, &data, &folder, &|_| false).unwrap(), Outcome::Finished { score: None, step: 15 });
 }
