@@ -2,25 +2,14 @@
 
 use image::RgbImage;
 
+use super::parameter::{ParameterSpec, checked};
 use super::quantise::truncate;
-use super::{DistortError, Distortion, ROWS, parameters};
+use super::{DistortError, Distortion};
 use crate::render::RandomField;
 
-/// (amplitude of the plasma, factor by which its roughness decays an octave).
-const FOG: [(f64, f64); ROWS] = [
-    (0.1, 3.0),
-    (0.13, 2.85),
-    (0.2, 2.5),
-    (0.25, 2.2),
-    (0.3, 2.05),
-    (0.34, 1.89),
-    (0.45, 1.7),
-    (0.7, 1.6),
-    (0.9, 1.5),
-    (1.5, 1.5),
-    (2.9, 1.3),
-    (5.0, 1.3),
-];
+/// Amplitude of the plasma, factor by which its roughness decays an octave.
+const PARAMETERS: [ParameterSpec; 2] =
+    [ParameterSpec::real("amplitude", 0.0, 100.0), ParameterSpec::real("decay", 1.0, 100.0)];
 
 /// White fog of uneven density.
 pub(super) struct Fog;
@@ -30,12 +19,12 @@ impl Distortion for Fog {
         "fog"
     }
 
-    fn describe(&self, row: usize) -> String {
-        FOG.get(row).map(|(amplitude, decay)| format!("amplitude {amplitude}, decay {decay}")).unwrap_or_default()
+    fn parameters(&self) -> &'static [ParameterSpec] {
+        &PARAMETERS
     }
 
-    fn apply(&self, rgb: &RgbImage, row: usize, random: &RandomField) -> Result<RgbImage, DistortError> {
-        let (amplitude, decay) = parameters(self.name(), &FOG, row)?;
+    fn apply(&self, rgb: &RgbImage, parameters: &[f64], random: &RandomField) -> Result<RgbImage, DistortError> {
+        let [amplitude, decay] = checked(self, parameters)?;
         let side = rgb.width().max(rgb.height()).next_power_of_two() as usize;
         let plasma = plasma(side, decay, uniform(random));
         // (v + a·p)·m/(m + a), v and m in 0..=1, here in 8-bit units.
@@ -108,6 +97,7 @@ fn uniform(field: &RandomField) -> impl FnMut() -> f64 + '_ {
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
     use crate::source::PixelHash;
 
     fn field(seed: u8) -> RandomField {
@@ -195,11 +185,11 @@ mod tests {
     #[test]
     fn the_brightest_value_bounds_the_picture() {
         let grey = RgbImage::from_pixel(100, 60, image::Rgb([40, 80, 120]));
-        for row in 0..ROWS {
+        for row in Recipe::miqd().rows(&Fog) {
             let foggy = Fog.apply(&grey, row, &field(3)).unwrap();
-            assert!(foggy.iter().all(|&v| v <= 120), "row {row}");
+            assert!(foggy.iter().all(|&v| v <= 120), "{row:?}");
         }
         let black = RgbImage::new(4, 4);
-        assert_eq!(Fog.apply(&black, 5, &field(3)).unwrap(), black);
+        assert_eq!(Fog.apply(&black, &[0.34, 1.89], &field(3)).unwrap(), black);
     }
 }

@@ -2,25 +2,13 @@
 
 use image::RgbImage;
 
+use super::parameter::{ParameterSpec, checked};
 use super::quantise::truncate;
-use super::{DistortError, Distortion, ROWS, parameters};
+use super::{DistortError, Distortion};
 use crate::render::RandomField;
 
-/// σ in units of the full range: twelve values log-spaced from 0.01 to 1.
-const SIGMA: [f64; ROWS] = [
-    0.01,
-    0.015_199_110_829_529_34,
-    0.023_101_297_000_831_605,
-    0.035_111_917_342_151_31,
-    0.053_366_992_312_063_1,
-    0.081_113_083_078_968_72,
-    0.123_284_673_944_206_59,
-    0.187_381_742_286_038_4,
-    0.284_803_586_843_580_2,
-    0.432_876_128_108_305_95,
-    0.657_933_224_657_568_2,
-    1.0,
-];
+/// σ in units of the full range.
+const PARAMETERS: [ParameterSpec; 1] = [ParameterSpec::real("sigma", 0.0, 10.0)];
 
 /// White noise on every sample.
 pub(super) struct GaussianNoise;
@@ -30,12 +18,13 @@ impl Distortion for GaussianNoise {
         "gaussian_noise"
     }
 
-    fn describe(&self, row: usize) -> String {
-        SIGMA.get(row).map(|sigma| format!("sigma {sigma:.4}")).unwrap_or_default()
+    fn parameters(&self) -> &'static [ParameterSpec] {
+        &PARAMETERS
     }
 
-    fn apply(&self, rgb: &RgbImage, row: usize, random: &RandomField) -> Result<RgbImage, DistortError> {
-        let scale = parameters(self.name(), &SIGMA, row)? * 255.0;
+    fn apply(&self, rgb: &RgbImage, parameters: &[f64], random: &RandomField) -> Result<RgbImage, DistortError> {
+        let [sigma] = checked(self, parameters)?;
+        let scale = sigma * 255.0;
         let mut noisy = rgb.clone();
         for (block, samples) in noisy.chunks_mut(4).enumerate() {
             for (sample, noise) in samples.iter_mut().zip(random.normal(block as u64)) {
@@ -50,21 +39,24 @@ impl Distortion for GaussianNoise {
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
     use crate::source::PixelHash;
 
     #[test]
     fn deviations_are_log_spaced() {
-        for (ours, theirs) in SIGMA.iter().zip(super::super::golden::golden().gaussian_noise) {
-            assert!((ours - theirs).abs() < 1e-15);
+        let rows = Recipe::miqd().rows(&GaussianNoise);
+        for (ours, theirs) in rows.iter().zip(super::super::golden::golden().gaussian_noise) {
+            assert!((ours[0] - theirs).abs() < 1e-15);
         }
     }
 
     #[test]
     fn noise_has_the_stated_deviation_and_no_memory() {
         let grey = RgbImage::from_pixel(200, 200, image::Rgb([128; 3]));
-        for (row, sigma) in SIGMA.iter().enumerate().take(7) {
+        for (row, parameters) in Recipe::miqd().rows(&GaussianNoise).iter().enumerate().take(7) {
+            let sigma = parameters[0];
             let random = RandomField::of(&PixelHash::of(&grey), "gaussian_noise", row, 0);
-            let noisy = GaussianNoise.apply(&grey, row, &random).unwrap();
+            let noisy = GaussianNoise.apply(&grey, parameters, &random).unwrap();
             // Truncation takes half a level off the mean and adds 1/12 to the variance.
             let errors: Vec<f64> = noisy.iter().map(|&v| f64::from(v) - 127.5).collect();
             let n = errors.len() as f64;
