@@ -3,12 +3,16 @@
 //!
 //! A new distortion is one file and one line in [`DISTORTIONS`].
 
+mod contrast;
 mod darkness;
 mod defocus_blur;
 mod fog;
+mod gaussian;
 mod gaussian_noise;
+mod glass_blur;
 mod jpeg_compression;
 pub mod parameter;
+mod pixelate;
 mod quantise;
 
 #[cfg(test)]
@@ -21,12 +25,15 @@ pub use parameter::ParameterSpec;
 use crate::render::RandomField;
 
 /// All distortions, in the order in which tables list them.
-pub static DISTORTIONS: [&dyn Distortion; 5] = [
+pub static DISTORTIONS: [&dyn Distortion; 8] = [
     &gaussian_noise::GaussianNoise,
     &jpeg_compression::JpegCompression,
     &darkness::Darkness,
     &defocus_blur::DefocusBlur,
     &fog::Fog,
+    &contrast::Contrast,
+    &pixelate::Pixelate,
+    &glass_blur::GlassBlur,
 ];
 
 /// One way of spoiling a picture.

@@ -59,8 +59,7 @@ pub fn fit(recipe: &Recipe, data: &Dataset, folder: &Path, stop: &dyn Fn(u64) ->
     let held = if t.folds.iter().any(|f| f == VALIDATION) { Vec::new() } else { data.fold(VALIDATION) };
     let batch = t.batch.min(samples.len());
     if batch == 0 {
-        let why =
-            ExportError::Recipe(format!("no sample in the folds {}; split and prepare again", t.folds.join(", ")));
+        let why = ExportError::Recipe(format!("no sample in the folds {}; split and prepare again", t.folds.join(", ")));
         return Err(why.into());
     }
     if t.threads > 0 {
