@@ -77,7 +77,9 @@ impl Kernel {
                 if weight < 1e-12 {
                     continue;
                 }
-                let group = match groups.iter_mut().find(|group| group.weight == weight) {
+                // Mirrored places differ in the order of their sums, that is in the last bits.
+                let same = |group: &&mut Group| (group.weight - weight).abs() <= 1e-12 * weight;
+                let group = match groups.iter_mut().find(same) {
                     Some(group) => group,
                     None => {
                         groups.push(Group { weight, taps: Vec::new(), runs: Vec::new() });

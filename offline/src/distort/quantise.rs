@@ -8,6 +8,7 @@ pub(super) const SNAP: f64 = 1.0 / 4096.0;
 
 /// Truncates a value in 8-bit units (0..=255 is the range, more is clipped) toward zero.
 #[inline]
+#[expect(clippy::manual_clamp, reason = "clamp keeps NaN, these make it 0")]
 pub(super) fn truncate(value: f64) -> u8 {
     // Vector instructions know clipping and addition, not the saturating conversion: 2⁵² more leaves the integer in the
     // lowest bits.
@@ -18,6 +19,7 @@ pub(super) fn truncate(value: f64) -> u8 {
 
 /// As [`truncate`], for 32-bit sums.
 #[inline]
+#[expect(clippy::manual_clamp, reason = "clamp keeps NaN, these make it 0")]
 pub(super) fn truncate_single(value: f32) -> u8 {
     const SHIFT: f32 = 8_388_608.0;
     let rounded = (value + (SNAP as f32 - 0.5)).max(0.0).min(255.0) + SHIFT;
