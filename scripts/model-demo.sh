@@ -65,7 +65,7 @@ if [ -d "$scenes" ]; then
   "$bin" select --work "$work" --append --images "$scenes" --licence "cut out of the COCO images and the clips"
 fi
 step "rank"
-"$bin" rank --work "$work"
+"$bin" rank --work "$work" --recipe offline/recipes/generation/edge.toml
 step "label"
 "$bin" label --work "$work" "${zoo_dirs[@]}" "${zoo_list[@]}"
 step "mmos"

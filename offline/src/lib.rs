@@ -5,9 +5,10 @@
 //! ```
 //!
 //! * [`source`]: folders of originals with labels → a sources table.
-//! * [`distort`]: one file a distortion, twelve parameter rows each, as data.
+//! * [`recipe`]: parameter rows, levels, pairs and mask softening, as TOML.
+//! * [`distort`]: one file a distortion; parameters are arguments.
 //! * [`render`]: an original and a row → the degraded picture; pure, keyed randomness.
-//! * [`rank`]: the twelve candidates of a distortion, ordered by PSNR → five levels.
+//! * [`rank`]: the candidates of a distortion, ordered by PSNR → levels.
 //! * [`label`]: many vision models over the variants → predictions → MMOS labels.
 //! * [`train`]: RA-MIQA (feature `train`): region features, model, loop, checkpoints.
 //! * [`export`]: trained weights → one ONNX graph and its card.
@@ -25,6 +26,7 @@ pub mod export;
 pub mod label;
 pub mod parts;
 pub mod rank;
+pub mod recipe;
 pub mod render;
 pub mod source;
 pub mod table;

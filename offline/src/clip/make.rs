@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{ClipError, Stretch, decode::Decoder, encode::Encoder, planes::Planes, stretch::stretch_at};
+use crate::recipe::Recipe;
 use crate::source::PixelHash;
 use crate::{distort, render};
 
@@ -135,7 +136,7 @@ impl Work<'_> {
             None => Planes::of_frame(frame),
             Some((effect, field)) => {
                 let kind = distort::find(effect.distortion).map_err(|e| ClipError::Colour(e.to_string()))?;
-                let degraded = render::candidate(&rgb(frame)?, &field, kind, effect.row)?;
+                let degraded = render::candidate(Recipe::miqd(), &rgb(frame)?, &field, kind, effect.row)?;
                 Planes::of_rgb(&degraded, frame.colour)
             }
         }
@@ -151,8 +152,10 @@ impl Work<'_> {
             .map(|(stretch, (&start, end))| {
                 let (distortion, row) =
                     stretch.effect.map_or((render::CLEAN, render::CLEAN_ROW), |e| (e.distortion, e.row as i16));
-                let kind =
-                    stretch.effect.and_then(|e| distort::find(e.distortion).ok().map(|kind| kind.describe(e.row)));
+                let kind = stretch.effect.and_then(|e| {
+                    let kind = distort::find(e.distortion).ok()?;
+                    Some(kind.describe(Recipe::miqd().parameters(kind, e.row).ok()?))
+                });
                 MadeStretch {
                     start: seconds(start),
                     end: seconds(end),

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::ClipError;
 use crate::distort;
+use crate::recipe::Recipe;
 
 /// A distortion at one of its parameter rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effect {
     /// Name of the distortion.
     pub distortion: &'static str,
-    /// Parameter row, 0 to 11, mild to extreme.
+    /// Parameter row of recipe `miqd`, 0 to 11, mild to extreme.
     pub row: usize,
 }
 
@@ -35,8 +36,9 @@ impl FromStr for Stretch {
             ["clean", length] => (None, length),
             [name, row, length] => {
                 let distortion = distort::find(name).map_err(|e| refuse(e.to_string()))?;
-                let row = row.parse().ok().filter(|&row: &usize| row < distort::ROWS);
-                let row = row.ok_or_else(|| refuse(format!("rows are 0 to {}", distort::ROWS - 1)))?;
+                let rows = Recipe::miqd().rows(distortion).len();
+                let row = row.parse().ok().filter(|&row: &usize| row < rows);
+                let row = row.ok_or_else(|| refuse(format!("rows are 0 to {}", rows - 1)))?;
                 (Some(Effect { distortion: distortion.name(), row }), length)
             }
             _ => return Err(refuse("it has not two or three parts".into())),

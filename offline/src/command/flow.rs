@@ -85,16 +85,19 @@ fn from_pictures_to_labels_and_folds() {
 
     rank::run(&args(&["--work", work, "--threads", "2"])).unwrap();
     let ranks = read_rank(&folder.rank()).unwrap();
-    assert_eq!(ranks.len(), 3 * 5 * 12);
-    assert_eq!(ranks.iter().filter(|row| row.level.is_some()).count(), 3 * 5 * 5);
     rank::run(&args(&["--work", work])).unwrap();
     assert_eq!(read_rank(&folder.rank()).unwrap(), ranks);
 
+    let recipe = folder.recipe(None).unwrap();
+    assert_eq!(&recipe, crate::recipe::Recipe::miqd());
+    let kinds = recipe.names().len();
+    assert_eq!(ranks.len(), 3 * kinds * 12);
+    assert_eq!(ranks.iter().filter(|row| row.level.is_some()).count(), 3 * kinds * 5);
     let zoo = Zoo::read(None).unwrap();
     write_predictions(&folder.predictions(), &zoo, predictions(&zoo, &folder)).unwrap();
     mmos::run(&args(&["--work", work, "--without-family", "efficientnet_lite"])).unwrap();
     let rows = read_labels(&folder.labels()).unwrap();
-    assert_eq!(rows.len(), 3 * 26);
+    assert_eq!(rows.len(), 3 * (1 + 5 * kinds));
     for row in &rows {
         let agreeing = |zoo: &Zoo| -> f64 {
             let weights = zoo.weights().into_iter().enumerate();
@@ -105,10 +108,10 @@ fn from_pictures_to_labels_and_folds() {
         // The table names the picture: rendering it again gives its PSNR.
         let original = folder.originals().unwrap().into_iter().find(|o| o.id == row.original).unwrap();
         let pixels = original.load().unwrap();
-        let again = sample(&original, &pixels, &row.distortion, row.row).unwrap();
+        let again = sample(&recipe, &original, &pixels, &row.distortion, row.row).unwrap();
         assert_eq!(crate::rank::psnr(&pixels, &again), Some(row.psnr), "{row:?}");
     }
-    assert_eq!(read_labels(&folder.labels_without("efficientnet_lite")).unwrap().len(), 3 * 26);
+    assert_eq!(read_labels(&folder.labels_without("efficientnet_lite")).unwrap().len(), 3 * (1 + 5 * kinds));
     let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.labels_summary()).unwrap()).unwrap();
     assert_eq!(summary["labels"]["models"].as_array().unwrap().len(), 9);
     assert_eq!(summary["labels"]["models"][0]["top1_clean"], 1.0);

@@ -14,7 +14,6 @@ use crate::label::predictions::{LabelError, Sample, predict, write_predictions};
 use crate::label::zoo::Zoo;
 use crate::parts::{Parts, PartsError};
 use crate::rank::{RankRow, read_rank};
-use crate::render::RECIPE;
 use crate::source::Original;
 
 /// Arguments of `label`.
@@ -46,13 +45,15 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     needs(&args.work.rank(), "rank")?;
     let ranks = by_original(read_rank(&args.work.rank()).map_err(CommandError::data)?);
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
-    let parts = Parts::new(args.work.parts("label", &format!("{RECIPE}-{}", zoo.fingerprint())), &originals);
+    let recipe = args.work.recipe(None)?;
+    let version = format!("{}-{}", recipe.key(), zoo.fingerprint());
+    let parts = Parts::new(args.work.parts("label", &version), &originals);
     let stop = stop_flag()?;
     let bar = bar(originals.len(), "label");
     let start = || Classifiers::open(&runtime, &zoo, &args.zoo_dirs).map_err(LabelError::from);
     let work = |classifiers: &mut Classifiers, original: &Original| {
         let samples = Sample::of_original(ranks.get(&original.id).ok_or(LabelError::Unranked)?);
-        predict(classifiers, &zoo, original, &original.load()?, &samples)
+        predict(classifiers, &zoo, &recipe, original, &original.load()?, &samples)
     };
     let outcome = parts.make(threads(args.threads), &stop, |progress| tick(&bar, progress.kept), start, work);
     bar.finish_and_clear();

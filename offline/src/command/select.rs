@@ -22,6 +22,9 @@ pub struct Args {
     /// Licence of the pictures, kept with each
     #[arg(long, default_value = "not stated")]
     licence: String,
+    /// Recipe that says whether EXIF orientation counts: miqd (the default), imagenet-c or a TOML file
+    #[arg(long, value_name = "RECIPE")]
+    recipe: Option<String>,
     /// Add to the originals already selected instead of replacing them
     #[arg(long)]
     append: bool,
@@ -33,12 +36,14 @@ pub struct Args {
 /// Runs `select`.
 ///
 /// # Errors
-/// 2: a list lacks a column; 65: nothing usable, two pictures of one id, or too many broken ones.
+/// 2: a list lacks a column or the recipe makes no sense; 65: nothing usable, two pictures of one id, or too many broken ones.
 pub fn run(args: &Args) -> Result<(), CommandError> {
+    let recipe = args.work.recipe(args.recipe.as_deref())?;
+    let orientation = recipe.orientation();
     let selection = match (&args.labels, &args.coco) {
-        (Some(labels), _) => labelled_folder(&args.images, labels, &args.licence),
-        (None, Some(coco)) => coco_folder(&args.images, coco),
-        (None, None) => plain_folder(&args.images, &args.licence),
+        (Some(labels), _) => labelled_folder(&args.images, labels, &args.licence, orientation),
+        (None, Some(coco)) => coco_folder(&args.images, coco, orientation),
+        (None, None) => plain_folder(&args.images, &args.licence, orientation),
     };
     let selection = selection.map_err(|error| match error {
         SourceError::List { .. } => CommandError::usage(error),
@@ -65,6 +70,9 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         selection.originals
     };
     write_sources(&args.work.sources(), &originals).map_err(CommandError::data)?;
+    if args.recipe.is_some() {
+        args.work.keep_recipe(&recipe)?;
+    }
     let known = originals.iter().filter(|original| original.class >= 0).count();
     println!(
         "select: {found} originals from {}; {} in all, {known} of known class",

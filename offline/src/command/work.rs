@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::CommandError;
+use crate::recipe::Recipe;
 use crate::source::{Original, read_sources};
 
 /// Argument `--work`, and the files below it.
@@ -60,6 +61,24 @@ impl WorkFolder {
     #[must_use]
     pub fn parts(&self, step: &str, version: &str) -> PathBuf {
         self.work.join(step).join(version)
+    }
+
+    /// The recipe named on the command line; without one that of the steps before, at first `miqd`.
+    ///
+    /// # Errors
+    /// It can't be read or makes no sense.
+    pub fn recipe(&self, named: Option<&str>) -> Result<Recipe, CommandError> {
+        named.map_or_else(|| Recipe::of_work(&self.work), Recipe::named).map_err(CommandError::usage)
+    }
+
+    /// Keeps the recipe for the steps that follow.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn keep_recipe(&self, recipe: &Recipe) -> Result<(), CommandError> {
+        let path = Recipe::path_in(&self.work);
+        std::fs::write(&path, recipe.text())
+            .map_err(|e| CommandError::unexpected(format!("can't write {}: {e}", path.display())))
     }
 
     /// The originals.

@@ -5,26 +5,15 @@
 
 use image::RgbImage;
 
+use super::parameter::{ParameterSpec, checked};
 use super::quantise::truncate;
-use super::{DistortError, Distortion, ROWS, parameters};
+use super::{DistortError, Distortion};
 use crate::render::RandomField;
 use crate::render::elementary::exp;
 
-/// (radius of the disk in pixels, σ of the Gaussian that softens its edge).
-const BLUR: [(f64, f64); ROWS] = [
-    (0.95, 0.5),
-    (0.99, 0.54),
-    (0.99, 0.6),
-    (0.99, 0.7),
-    (0.999, 0.9),
-    (1.0, 0.9),
-    (2.0, 0.1),
-    (3.0, 0.5),
-    (5.0, 0.5),
-    (7.0, 0.8),
-    (9.0, 0.9),
-    (12.0, 0.9),
-];
+/// Radius of the disk and σ of the Gaussian that softens its edge, in pixels.
+const PARAMETERS: [ParameterSpec; 2] =
+    [ParameterSpec::real("radius", 0.0, 64.0), ParameterSpec::real("alias_sigma", 0.01, 10.0)];
 
 /// Blur by a disk.
 pub(super) struct DefocusBlur;
@@ -34,12 +23,12 @@ impl Distortion for DefocusBlur {
         "defocus_blur"
     }
 
-    fn describe(&self, row: usize) -> String {
-        BLUR.get(row).map(|(radius, sigma)| format!("radius {radius}, alias sigma {sigma}")).unwrap_or_default()
+    fn parameters(&self) -> &'static [ParameterSpec] {
+        &PARAMETERS
     }
 
-    fn apply(&self, rgb: &RgbImage, row: usize, _random: &RandomField) -> Result<RgbImage, DistortError> {
-        let (radius, sigma) = parameters(self.name(), &BLUR, row)?;
+    fn apply(&self, rgb: &RgbImage, parameters: &[f64], _random: &RandomField) -> Result<RgbImage, DistortError> {
+        let [radius, sigma] = checked(self, parameters)?;
         Ok(Kernel::softened_disk(radius, sigma).correlate(rgb))
     }
 }
@@ -88,7 +77,9 @@ impl Kernel {
                 if weight < 1e-12 {
                     continue;
                 }
-                let group = match groups.iter_mut().find(|group| group.weight == weight) {
+                // Mirrored places differ in the order of their sums, that is in the last bits.
+                let same = |group: &&mut Group| (group.weight - weight).abs() <= 1e-12 * weight;
+                let group = match groups.iter_mut().find(same) {
                     Some(group) => group,
                     None => {
                         groups.push(Group { weight, taps: Vec::new(), runs: Vec::new() });
@@ -265,10 +256,15 @@ fn reflect(at: usize, reach: usize, length: usize) -> usize {
 mod tests {
     use super::super::golden::{compare, picture};
     use super::*;
+    use crate::recipe::Recipe;
     use crate::source::PixelHash;
 
+    fn rows() -> &'static [Vec<f64>] {
+        Recipe::miqd().rows(&DefocusBlur)
+    }
+
     fn blur(rgb: &RgbImage, row: usize) -> RgbImage {
-        DefocusBlur.apply(rgb, row, &RandomField::of(&PixelHash([0; 32]), "defocus_blur", row, 0)).unwrap()
+        DefocusBlur.apply(rgb, &rows()[row], &RandomField::of(&PixelHash([0; 32]), "defocus_blur", row, 0)).unwrap()
     }
 
     fn sum(kernel: &Kernel) -> f64 {
@@ -285,7 +281,8 @@ mod tests {
 
     #[test]
     fn kernels_sum_as_the_authors_do() {
-        for &(radius, sigma) in &BLUR {
+        for row in rows() {
+            let (radius, sigma) = (row[0], row[1]);
             let expected = match radius as u32 {
                 7 => 1.006,
                 9 => 1.036,
@@ -312,8 +309,8 @@ mod tests {
         let rgb = RgbImage::from_fn(31, 27, |x, y| {
             image::Rgb([(x * y % 256) as u8, (x * 8) as u8, ((x ^ y) * 37 % 256) as u8])
         });
-        for (row, &(radius, sigma)) in BLUR.iter().enumerate() {
-            let kernel = Kernel::softened_disk(radius, sigma);
+        for (row, parameters) in rows().iter().enumerate() {
+            let kernel = Kernel::softened_disk(parameters[0], parameters[1]);
             let mut weights: Vec<(isize, isize, f64)> = Vec::new();
             for group in &kernel.groups {
                 weights.extend(group.taps.iter().map(|&(dx, dy)| (dx, dy, group.weight)));

@@ -2,25 +2,15 @@
 
 use image::RgbImage;
 
+use super::parameter::{ParameterSpec, checked};
 use super::quantise::truncate;
-use super::{DistortError, Distortion, ROWS, parameters};
+use super::{DistortError, Distortion};
 use crate::render::RandomField;
+use crate::render::random::uniform;
 
-/// (amplitude of the plasma, factor by which its roughness decays an octave).
-const FOG: [(f64, f64); ROWS] = [
-    (0.1, 3.0),
-    (0.13, 2.85),
-    (0.2, 2.5),
-    (0.25, 2.2),
-    (0.3, 2.05),
-    (0.34, 1.89),
-    (0.45, 1.7),
-    (0.7, 1.6),
-    (0.9, 1.5),
-    (1.5, 1.5),
-    (2.9, 1.3),
-    (5.0, 1.3),
-];
+/// Amplitude of the plasma, factor by which its roughness decays an octave.
+const PARAMETERS: [ParameterSpec; 2] =
+    [ParameterSpec::real("amplitude", 0.0, 100.0), ParameterSpec::real("decay", 1.0, 100.0)];
 
 /// White fog of uneven density.
 pub(super) struct Fog;
@@ -30,85 +20,181 @@ impl Distortion for Fog {
         "fog"
     }
 
-    fn describe(&self, row: usize) -> String {
-        FOG.get(row).map(|(amplitude, decay)| format!("amplitude {amplitude}, decay {decay}")).unwrap_or_default()
+    fn parameters(&self) -> &'static [ParameterSpec] {
+        &PARAMETERS
     }
 
-    fn apply(&self, rgb: &RgbImage, row: usize, random: &RandomField) -> Result<RgbImage, DistortError> {
-        let (amplitude, decay) = parameters(self.name(), &FOG, row)?;
+    fn apply(&self, rgb: &RgbImage, parameters: &[f64], random: &RandomField) -> Result<RgbImage, DistortError> {
+        let [amplitude, decay] = checked(self, parameters)?;
         let side = rgb.width().max(rgb.height()).next_power_of_two() as usize;
-        let plasma = plasma(side, decay, uniform(random));
+        let draw = |start: u64, numbers: &mut [f64]| uniforms(random, start, numbers);
+        let plasma = Plasma::new(side, rgb.height() as usize, decay, draw);
         // (v + a·p)·m/(m + a), v and m in 0..=1, here in 8-bit units.
         let brightest = f64::from(rgb.iter().copied().max().unwrap_or(0)) / 255.0;
         let scale = brightest / (brightest + amplitude);
         let lift = amplitude * 255.0;
         let mut foggy = rgb.clone();
-        for (x, y, pixel) in foggy.enumerate_pixels_mut() {
-            let fog = lift * plasma[y as usize * side + x as usize];
-            pixel.0 = pixel.0.map(|sample| truncate((f64::from(sample) + fog) * scale));
+        let line = 3 * rgb.width() as usize;
+        let mut fog = vec![0.0; line];
+        for (row, points) in foggy.chunks_exact_mut(line).zip(plasma.rows.chunks_exact(side)) {
+            for (fog, point) in fog.as_chunks_mut::<3>().0.iter_mut().zip(points) {
+                *fog = [lift * ((point - plasma.low) / plasma.range); 3];
+            }
+            for (sample, fog) in row.iter_mut().zip(&fog) {
+                *sample = truncate((f64::from(*sample) + fog) * scale);
+            }
         }
         Ok(foggy)
     }
 }
 
-/// A wrapped diamond-square plasma of `side`² points (a power of two), row by row, normalised to 0..=1.
+/// A wrapped diamond-square plasma; point p stands for (p − `low`) / `range`, which is 0..=1.
 ///
 /// Every point is the mean of its four neighbours plus amplitude × U(−amplitude, amplitude); the amplitude starts at
-/// 100 and is divided by `decay` each octave (ImageNet-C's generator). `draw` gives uniform numbers in 0..1: an octave's
-/// squares row by row, then its edge midpoints row by row.
-fn plasma(side: usize, decay: f64, mut draw: impl FnMut() -> f64) -> Vec<f64> {
-    let mut points = vec![0.0; side * side];
-    let mut amplitude = 100.0;
-    let mut step = side;
-    while step >= 2 {
-        let half = step / 2;
-        // The power of two makes wrapping a mask.
-        let at = |x: usize, y: usize| (y & (side - 1)) * side + (x & (side - 1));
-        let mut wibble = |mean: f64| mean + amplitude * amplitude * (2.0 * draw() - 1.0);
-        for y in (half..side).step_by(step) {
-            for x in (half..side).step_by(step) {
-                let sum = points[at(x - half, y - half)]
-                    + points[at(x - half, y + half)]
-                    + points[at(x + half, y - half)]
-                    + points[at(x + half, y + half)];
-                points[at(x, y)] = wibble(sum / 4.0);
-            }
-        }
-        for y in (0..side).step_by(half) {
-            // Edge midpoints: every other column, beginning where no corner or centre lies.
-            let start = if (y / half).is_multiple_of(2) { half } else { 0 };
-            for x in (start..side).step_by(step) {
-                let sum = points[at(x + side - half, y)]
-                    + points[at(x + half, y)]
-                    + points[at(x, y + side - half)]
-                    + points[at(x, y + half)];
-                points[at(x, y)] = wibble(sum / 4.0);
-            }
-        }
-        step = half;
-        amplitude /= decay;
-    }
-    let low = points.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = points.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // A single point has no range: it stays at the bottom.
-    let range = if high > low { high - low } else { 1.0 };
-    for point in &mut points {
-        *point = (*point - low) / range;
-    }
-    points
+/// 100 and is divided by `decay` each octave (ImageNet-C's generator).
+struct Plasma {
+    /// The first rows.
+    rows: Vec<f64>,
+    low: f64,
+    range: f64,
 }
 
-/// The field's uniform numbers one after another.
-fn uniform(field: &RandomField) -> impl FnMut() -> f64 + '_ {
-    let mut numbers = (0..).flat_map(|block| field.uniform(block));
-    move || numbers.next().expect("blocks never end")
+impl Plasma {
+    /// The first `height` rows of a plasma of `side`² points (a power of two).
+    ///
+    /// `draw` gives uniform numbers in 0..1 from a place in their sequence on: an octave's squares row by row, then its
+    /// edge midpoints row by row.
+    fn new(side: usize, height: usize, decay: f64, draw: impl Fn(u64, &mut [f64])) -> Self {
+        let mut octave = Octave { corners: vec![0.0], count: 1, amplitude: 100.0, start: 0 };
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        let mut rows = octave.corners.clone();
+        while octave.count < side {
+            let count = 2 * octave.count;
+            let last = count == side;
+            // All points count for the range, but only the rows asked for are kept.
+            let keep = if last { height.min(side) } else { count };
+            rows = vec![0.0; keep * count];
+            octave.refine(&draw, |y, even, odd| {
+                if let Some(row) = rows.get_mut(y * count..(y + 1) * count) {
+                    for ((pair, &even), &odd) in row.as_chunks_mut::<2>().0.iter_mut().zip(even).zip(odd) {
+                        *pair = [even, odd];
+                    }
+                }
+                if last {
+                    (low, high) = bounds(even, bounds(odd, (low, high)));
+                }
+            });
+            if last {
+                break;
+            }
+            octave = Octave {
+                corners: std::mem::take(&mut rows),
+                count,
+                amplitude: octave.amplitude / decay,
+                start: octave.start + 3 * (octave.count * octave.count) as u64,
+            };
+        }
+        // A single point has no range: it stays at the bottom.
+        if high > low { Self { rows, low, range: high - low } } else { Self { rows, low: 0.0, range: 1.0 } }
+    }
+}
+
+/// The points known before an octave, and how the next are drawn.
+struct Octave {
+    /// `count`² points, row by row.
+    corners: Vec<f64>,
+    count: usize,
+    amplitude: f64,
+    /// Place of the octave's first number in the sequence.
+    start: u64,
+}
+
+impl Octave {
+    /// Calls `put` with every row of the next octave's points: its number, its even points, its odd points.
+    fn refine(&self, draw: &impl Fn(u64, &mut [f64]), mut put: impl FnMut(usize, &[f64], &[f64])) {
+        let n = self.count;
+        let mut numbers = vec![0.0; n];
+        let (mut above, mut centre) = (vec![0.0; n], vec![0.0; n]);
+        let (mut across, mut down) = (vec![0.0; n], vec![0.0; n]);
+        self.squares(n - 1, draw, &mut numbers, &mut above);
+        for y in 0..n {
+            self.squares(y, draw, &mut numbers, &mut centre);
+            let (row, next) = (self.row(y), self.row((y + 1) % n));
+            let edges = self.start + (n * n + 2 * y * n) as u64;
+            draw(edges, &mut numbers);
+            let right = |x: usize| (row[x], row[(x + 1) % n]);
+            self.wibble(&mut across, &numbers, |x| right(x).0 + right(x).1 + above[x] + centre[x]);
+            draw(edges + n as u64, &mut numbers);
+            let left = |x: usize| (centre[(x + n - 1) % n], centre[x]);
+            self.wibble(&mut down, &numbers, |x| left(x).0 + left(x).1 + row[x] + next[x]);
+            put(2 * y, row, &across);
+            put(2 * y + 1, &down, &centre);
+            std::mem::swap(&mut above, &mut centre);
+        }
+    }
+
+    /// The centres of the squares below row `y` of corners.
+    fn squares(&self, y: usize, draw: &impl Fn(u64, &mut [f64]), numbers: &mut [f64], centres: &mut [f64]) {
+        let n = self.count;
+        draw(self.start + (y * n) as u64, numbers);
+        let (row, next) = (self.row(y), self.row((y + 1) % n));
+        self.wibble(centres, numbers, |x| row[x] + next[x] + row[(x + 1) % n] + next[(x + 1) % n]);
+    }
+
+    /// Points from the sums of their four neighbours.
+    #[inline]
+    fn wibble(&self, points: &mut [f64], numbers: &[f64], sum: impl Fn(usize) -> f64) {
+        let strength = self.amplitude * self.amplitude;
+        for (x, (point, number)) in points.iter_mut().zip(numbers).enumerate() {
+            *point = sum(x) / 4.0 + strength * (2.0 * number - 1.0);
+        }
+    }
+
+    fn row(&self, y: usize) -> &[f64] {
+        &self.corners[y * self.count..(y + 1) * self.count]
+    }
+}
+
+/// The smallest and the largest of `points` and of what was known before.
+fn bounds(points: &[f64], (low, high): (f64, f64)) -> (f64, f64) {
+    let (mut lows, mut highs) = ([low; 8], [high; 8]);
+    let (chunks, rest) = points.as_chunks::<8>();
+    for chunk in chunks {
+        for lane in 0..8 {
+            lows[lane] = if chunk[lane] < lows[lane] { chunk[lane] } else { lows[lane] };
+            highs[lane] = if chunk[lane] > highs[lane] { chunk[lane] } else { highs[lane] };
+        }
+    }
+    let low = lows.iter().chain(rest).copied().fold(low, f64::min);
+    (low, highs.iter().chain(rest).copied().fold(high, f64::max))
+}
+
+/// Numbers `start` and on of the field.
+fn uniforms(field: &RandomField, start: u64, numbers: &mut [f64]) {
+    let mut words = [0_u32; 256];
+    for (part, numbers) in numbers.chunks_mut(words.len()).enumerate() {
+        let words = &mut words[..numbers.len()];
+        field.fill(start + 256 * part as u64, words);
+        numbers.iter_mut().zip(words).for_each(|(number, &mut word)| *number = uniform(word));
+    }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
     use crate::source::PixelHash;
+
+    /// The whole plasma, normalised.
+    fn plasma(side: usize, decay: f64, draw: impl Fn(u64, &mut [f64])) -> Vec<f64> {
+        let plasma = Plasma::new(side, side, decay, draw);
+        plasma.rows.iter().map(|point| (point - plasma.low) / plasma.range).collect()
+    }
+
+    fn drawn(seed: u8) -> impl Fn(u64, &mut [f64]) {
+        move |start, numbers| uniforms(&field(seed), start, numbers)
+    }
 
     fn field(seed: u8) -> RandomField {
         RandomField::of(&PixelHash([seed; 32]), "fog", 0, 0)
@@ -117,10 +203,9 @@ mod tests {
     #[test]
     fn equals_imagenet_c_for_the_same_numbers() {
         for golden in super::super::golden::golden().plasma {
-            let mut i = 0.0;
-            let weyl = || {
-                i += 1.0;
-                (i * 0.618_033_988_749_894_9) % 1.0
+            let weyl = |start: u64, numbers: &mut [f64]| {
+                let places = (start + 1..).map(|i| (i as f64 * 0.618_033_988_749_894_9) % 1.0);
+                numbers.iter_mut().zip(places).for_each(|(number, value)| *number = value);
             };
             let points = plasma(golden.side, golden.decay, weyl);
             assert_eq!(points.len(), golden.points.len());
@@ -133,14 +218,14 @@ mod tests {
     #[test]
     fn plasma_fills_the_range_and_wraps() {
         for side in [1, 2, 8, 256] {
-            let points = plasma(side, 2.0, uniform(&field(1)));
+            let points = plasma(side, 2.0, drawn(1));
             assert!(points.iter().all(|p| (0.0..=1.0).contains(p)), "{side}");
             if side > 1 {
                 assert!(points.contains(&0.0) && points.contains(&1.0), "{side}");
             }
         }
         // Wrapped: across the seam neighbours are as close as inside.
-        let (side, points) = (256, plasma(256, 3.0, uniform(&field(2))));
+        let (side, points) = (256, plasma(256, 3.0, drawn(2)));
         let mean_step = |a: usize, b: usize| {
             (0..side).map(|y| (points[y * side + a] - points[y * side + b]).abs()).sum::<f64>() / 256.0
         };
@@ -152,7 +237,7 @@ mod tests {
         let roughness = |decay: f64| {
             let mut sum = 0.0;
             for seed in 0..8 {
-                let points = plasma(64, decay, uniform(&field(seed)));
+                let points = plasma(64, decay, drawn(seed));
                 sum += points.windows(2).map(|pair| (pair[0] - pair[1]).abs()).sum::<f64>();
             }
             sum
@@ -168,7 +253,7 @@ mod tests {
         let decay = 2.0;
         let (mut coarse, mut fine) = (0.0, 0.0);
         for seed in 0..20 {
-            let (side, points) = (64, plasma(64, decay, uniform(&field(seed))));
+            let (side, points) = (64, plasma(64, decay, drawn(seed)));
             let innovation = |step: usize| {
                 let half = step / 2;
                 let at = |x: usize, y: usize| points[(y % side) * side + x % side];
@@ -195,11 +280,11 @@ mod tests {
     #[test]
     fn the_brightest_value_bounds_the_picture() {
         let grey = RgbImage::from_pixel(100, 60, image::Rgb([40, 80, 120]));
-        for row in 0..ROWS {
+        for row in Recipe::miqd().rows(&Fog) {
             let foggy = Fog.apply(&grey, row, &field(3)).unwrap();
-            assert!(foggy.iter().all(|&v| v <= 120), "row {row}");
+            assert!(foggy.iter().all(|&v| v <= 120), "{row:?}");
         }
         let black = RgbImage::new(4, 4);
-        assert_eq!(Fog.apply(&black, 5, &field(3)).unwrap(), black);
+        assert_eq!(Fog.apply(&black, &[0.34, 1.89], &field(3)).unwrap(), black);
     }
 }

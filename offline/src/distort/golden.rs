@@ -12,6 +12,8 @@ pub(crate) struct Golden {
     pub(super) gaussian_noise: Vec<f64>,
     /// Quality and PSNR of the scene.
     pub(super) jpeg: Vec<Jpeg>,
+    /// Glass blur of the scene, the mean over many draws.
+    pub(super) glass: Vec<Glass>,
     /// Plasmas drawn from a Weyl sequence.
     pub(super) plasma: Vec<Plasma>,
     /// The scene at classifiers' sizes.
@@ -21,6 +23,16 @@ pub(crate) struct Golden {
 #[derive(Deserialize)]
 pub(super) struct Jpeg {
     pub(super) quality: u8,
+    pub(super) psnr: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Glass {
+    pub(super) row: Vec<f64>,
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+    /// Of neighbours in a row.
+    pub(super) autocorrelation: f64,
     pub(super) psnr: f64,
 }
 
@@ -55,19 +67,34 @@ pub(super) fn picture(png: &[u8]) -> RgbImage {
     image::load_from_memory(png).expect("written by the maker").into_rgb8()
 }
 
-/// Compares twelve rows of a distortion with twelve tiles below each other: at most a thousandth of the samples may
+/// Compares the rows of recipe `miqd` with as many tiles below each other: at most a thousandth of the samples may
 /// differ, and by one level, where the reference's own rounding decides.
 pub(super) fn compare(distortion: &dyn super::Distortion, tiles: &RgbImage) {
     let scene = scene();
     let random = crate::render::RandomField::of(&crate::source::PixelHash::of(&scene), distortion.name(), 0, 0);
-    for (row, tile) in tiles.as_raw().chunks_exact(scene.as_raw().len()).enumerate() {
+    let rows = crate::recipe::Recipe::miqd().rows(distortion);
+    assert_eq!(tiles.height() as usize, scene.height() as usize * rows.len());
+    for (row, tile) in rows.iter().zip(tiles.as_raw().chunks_exact(scene.as_raw().len())) {
         let ours = distortion.apply(&scene, row, &random).expect("the scene can be distorted");
         let differences = ours.as_raw().iter().zip(tile).map(|(a, b)| a.abs_diff(*b)).filter(|&d| d > 0);
         let (count, largest) = differences.fold((0, 0), |(count, largest), d| (count + 1, d.max(largest)));
         assert!(
             largest <= 1 && count <= tile.len() / 1000,
-            "{} row {row}: {count} differ, by up to {largest}",
+            "{} {row:?}: {count} differ, by up to {largest}",
             distortion.name()
         );
     }
+}
+
+/// Mean, variance and autocorrelation (of neighbours in a row) of all samples.
+pub(super) fn moments(rgb: &RgbImage) -> [f64; 3] {
+    let samples = rgb.as_raw();
+    let share = |sum: f64, count: usize| sum / count as f64;
+    let mean = share(samples.iter().map(|&v| f64::from(v)).sum(), samples.len());
+    let centred: Vec<f64> = samples.iter().map(|&v| f64::from(v) - mean).collect();
+    let variance = share(centred.iter().map(|v| v * v).sum(), samples.len());
+    let rows = centred.chunks_exact(3 * rgb.width() as usize);
+    let products = rows.flat_map(|row| row.iter().zip(&row[3..]).map(|(a, b)| a * b));
+    let count = samples.len() - 3 * rgb.height() as usize;
+    [mean, variance, share(products.sum(), count) / variance]
 }

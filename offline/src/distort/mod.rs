@@ -1,12 +1,18 @@
-//! The distortions: one file each, twelve parameter rows each (Table 2 of the paper; the authors' generator).
+//! The distortions: one file each (Table 2 of the paper; the authors' generator). Parameters are arguments: which rows of
+//! them become candidates, a [`crate::recipe`] says.
 //!
 //! A new distortion is one file and one line in [`DISTORTIONS`].
 
+mod contrast;
 mod darkness;
 mod defocus_blur;
 mod fog;
+mod gaussian;
 mod gaussian_noise;
+mod glass_blur;
 mod jpeg_compression;
+pub mod parameter;
+mod pixelate;
 mod quantise;
 
 #[cfg(test)]
@@ -14,45 +20,85 @@ pub(crate) mod golden;
 
 use image::RgbImage;
 
+pub use parameter::ParameterSpec;
+
 use crate::render::RandomField;
 
-/// Number of parameter rows, that is of candidates, of every distortion.
-pub const ROWS: usize = 12;
-
-/// All distortions, in the order in which tables and model outputs list them.
-pub static DISTORTIONS: [&dyn Distortion; 5] = [
+/// All distortions, in the order in which tables list them.
+pub static DISTORTIONS: [&dyn Distortion; 8] = [
     &gaussian_noise::GaussianNoise,
     &jpeg_compression::JpegCompression,
     &darkness::Darkness,
     &defocus_blur::DefocusBlur,
     &fog::Fog,
+    &contrast::Contrast,
+    &pixelate::Pixelate,
+    &glass_blur::GlassBlur,
 ];
 
 /// One way of spoiling a picture.
 pub trait Distortion: Sync {
-    /// The name in tables, file names and model cards.
+    /// The name in tables, file names, recipes and model cards.
     fn name(&self) -> &'static str;
 
-    /// The parameters of a row in words, for instance `sigma 0.0350`; empty if there is no such row.
-    fn describe(&self, row: usize) -> String;
+    /// What it takes, in the order of a recipe's rows.
+    fn parameters(&self) -> &'static [ParameterSpec];
 
-    /// The picture under parameter row `row` (0..12, mild to extreme in the authors' order); same size as `rgb`.
+    /// The parameters in words, for instance `sigma 0.0152`.
+    fn describe(&self, parameters: &[f64]) -> String {
+        parameter::in_words(self.parameters(), parameters)
+    }
+
+    /// The picture under `parameters`, one value for each of [`Self::parameters`]; same size as `rgb`.
     ///
     /// # Errors
-    /// There is no such row, or the picture can't be distorted this way.
-    fn apply(&self, rgb: &RgbImage, row: usize, random: &RandomField) -> Result<RgbImage, DistortError>;
+    /// The list does not fit (distortion, parameter and allowed range are named), or the picture can't be distorted
+    /// this way.
+    fn apply(&self, rgb: &RgbImage, parameters: &[f64], random: &RandomField) -> Result<RgbImage, DistortError>;
 }
 
 /// Why a distortion refused.
 #[derive(Debug, thiserror::Error)]
 pub enum DistortError {
-    /// A row outside 0..12.
-    #[error("distortion `{distortion}` has no parameter row {row}: rows are 0 to 11")]
+    /// The list ends before a parameter.
+    #[error("distortion `{distortion}` needs parameter `{}`: {}", parameter.name, range(parameter))]
+    Missing {
+        /// Name of the distortion.
+        distortion: &'static str,
+        /// The first parameter that is missing.
+        parameter: ParameterSpec,
+    },
+    /// The list is longer than the distortion's.
+    #[error("distortion `{distortion}` was given {given} parameters: it takes {names}")]
+    TooMany {
+        /// Name of the distortion.
+        distortion: &'static str,
+        /// What it takes.
+        names: String,
+        /// How many were given.
+        given: usize,
+    },
+    /// A value that the distortion does not allow.
+    #[error("distortion `{distortion}`: `{}` is {value}, it must be {}", parameter.name, range(parameter))]
+    OutOfRange {
+        /// Name of the distortion.
+        distortion: &'static str,
+        /// The parameter.
+        parameter: ParameterSpec,
+        /// Its value.
+        value: f64,
+    },
+    /// A parameter row that the recipe does not have.
+    #[error("distortion `{distortion}` has no parameter row {row} in recipe `{recipe}`: {known}")]
     NoRow {
         /// Name of the distortion.
         distortion: &'static str,
         /// The row asked for.
         row: i64,
+        /// Name and version of the recipe.
+        recipe: String,
+        /// Which rows there are.
+        known: String,
     },
     /// The picture can't be distorted this way.
     #[error("distortion `{distortion}`: {reason}")]
@@ -62,6 +108,11 @@ pub enum DistortError {
         /// Why, and what would do.
         reason: String,
     },
+}
+
+fn range(parameter: &ParameterSpec) -> String {
+    let kind = if parameter.whole { "a whole number" } else { "a number" };
+    format!("{kind} from {} to {}", parameter.low, parameter.high)
 }
 
 /// A name that no distortion has.
@@ -90,31 +141,29 @@ pub fn find(name: &str) -> Result<&'static dyn Distortion, UnknownDistortion> {
         .ok_or_else(|| UnknownDistortion { name: name.to_owned(), known: names().join(", ") })
 }
 
-/// The parameters of `row`.
-fn parameters<T: Copy>(distortion: &'static str, rows: &[T; ROWS], row: usize) -> Result<T, DistortError> {
-    rows.get(row).copied().ok_or(DistortError::NoRow { distortion, row: row as i64 })
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
     use crate::source::PixelHash;
 
     #[test]
-    fn every_distortion_takes_every_size_and_names_its_rows() {
+    fn every_distortion_takes_every_size_or_says_why_not() {
         for distortion in DISTORTIONS {
             for (w, h) in [(1, 1), (1, 9), (2, 3), (16, 16), (33, 7)] {
                 let rgb = RgbImage::from_fn(w, h, |x, y| image::Rgb([(x * 7) as u8, (y * 9) as u8, 200]));
-                for row in 0..ROWS {
-                    let random = RandomField::of(&PixelHash::of(&rgb), distortion.name(), row, 0);
-                    let out = distortion.apply(&rgb, row, &random).unwrap();
-                    assert_eq!(out.dimensions(), (w, h), "{} {row}", distortion.name());
-                    assert!(!distortion.describe(row).is_empty());
+                for parameters in Recipe::miqd().rows(distortion).iter().chain(Recipe::imagenet_c().rows(distortion)) {
+                    let random = RandomField::of(&PixelHash::of(&rgb), distortion.name(), 0, 0);
+                    match distortion.apply(&rgb, parameters, &random) {
+                        Ok(out) => assert_eq!(out.dimensions(), (w, h), "{} {parameters:?}", distortion.name()),
+                        Err(error) => {
+                            let text = error.to_string();
+                            assert!(w.min(h) < 15 && text.contains(&format!("{w}×{h}")), "{text}");
+                        }
+                    }
+                    assert!(!distortion.describe(parameters).is_empty());
                 }
-                let random = RandomField::of(&PixelHash::of(&rgb), distortion.name(), ROWS, 0);
-                assert!(matches!(distortion.apply(&rgb, ROWS, &random), Err(DistortError::NoRow { .. })));
-                assert!(distortion.describe(ROWS).is_empty());
             }
             assert_eq!(find(distortion.name()).unwrap().name(), distortion.name());
         }

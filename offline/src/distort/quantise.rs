@@ -4,18 +4,31 @@
 ///
 /// Where the exact result *is* an integer (flat areas under a kernel that sums to 1), floating-point sums fall on
 /// either side of it, in the authors' code as here, and truncation would turn that into a whole level.
-const SNAP: f64 = 1.0 / 4096.0;
+pub(super) const SNAP: f64 = 1.0 / 4096.0;
 
 /// Truncates a value in 8-bit units (0..=255 is the range, more is clipped) toward zero.
 #[inline]
+#[expect(clippy::manual_clamp, reason = "clamp keeps NaN, these make it 0")]
 pub(super) fn truncate(value: f64) -> u8 {
-    // `as` saturates, which is the clipping.
-    (value + SNAP) as u8
+    // Vector instructions know clipping and addition, not the saturating conversion: 2⁵² more leaves the integer in the
+    // lowest bits.
+    const SHIFT: f64 = 4_503_599_627_370_496.0;
+    let rounded = (value + (SNAP - 0.5)).max(0.0).min(255.0) + SHIFT;
+    rounded.to_bits() as u8
+}
+
+/// As [`truncate`], for 32-bit sums.
+#[inline]
+#[expect(clippy::manual_clamp, reason = "clamp keeps NaN, these make it 0")]
+pub(super) fn truncate_single(value: f32) -> u8 {
+    const SHIFT: f32 = 8_388_608.0;
+    let rounded = (value + (SNAP as f32 - 0.5)).max(0.0).min(255.0) + SHIFT;
+    rounded.to_bits() as u8
 }
 
 #[cfg(test)]
 mod tests {
-    use super::truncate;
+    use super::{truncate, truncate_single};
 
     #[test]
     fn truncates_clips_and_snaps() {
@@ -31,6 +44,7 @@ mod tests {
             (f64::NAN, 0),
         ] {
             assert_eq!(truncate(value), expected, "{value}");
+            assert_eq!(truncate_single(value as f32), expected, "{value}");
         }
     }
 }

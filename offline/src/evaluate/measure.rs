@@ -9,6 +9,7 @@ use miqa::preprocess::{View, from_rgb};
 
 use super::{EvaluateError, HEADS, Luma, Samples, ssim};
 use crate::label::LabelRow;
+use crate::recipe::Recipe;
 use crate::render;
 use crate::source::Original;
 
@@ -57,7 +58,10 @@ impl Measuring<'_> {
                 if self.stop.load(Ordering::Relaxed) {
                     return Err(EvaluateError::Stopped);
                 }
-                done.push((index, self.original(&mut model, columns, original, &samples.test[range.clone()])?));
+                done.push((
+                    index,
+                    self.original(&mut model, columns, &samples.recipe, original, &samples.test[range.clone()])?,
+                ));
                 bar.inc(1);
             }
         };
@@ -86,6 +90,7 @@ impl Measuring<'_> {
         &self,
         model: &mut Model,
         columns: [usize; 3],
+        recipe: &Recipe,
         original: &Original,
         rows: &[LabelRow],
     ) -> Result<Vec<Measurement>, EvaluateError> {
@@ -93,7 +98,7 @@ impl Measuring<'_> {
         let luma = Luma::of(&pixels);
         rows.iter()
             .map(|row| {
-                let picture = render::sample(original, &pixels, &row.distortion, row.row)?;
+                let picture = render::sample(recipe, original, &pixels, &row.distortion, row.row)?;
                 let ssim = ssim(&luma, &Luma::of(&picture))
                     .map_err(|source| EvaluateError::Ssim { sample: row.sample.clone(), source })?;
                 let view = from_rgb(&picture, View::Centre)

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::EvaluateError;
 use crate::label::{LabelRow, read_labels};
+use crate::recipe::Recipe;
+use crate::render::RenderError;
 use crate::source::{Original, TEST, read_sources, read_split};
 
 /// The heads with labels, in the order of reports; the first one is the headline.
@@ -34,6 +36,8 @@ pub struct Samples {
     pub originals: Vec<(Original, Range<usize>)>,
     /// Samples of all other folds.
     pub seen: Vec<LabelRow>,
+    /// What they are rendered by.
+    pub recipe: Recipe,
     /// Labels for the test samples; the first are those of all models.
     pub label_sets: Vec<LabelSet>,
 }
@@ -82,7 +86,8 @@ impl Samples {
                 labels: found.collect::<Result<_, _>>()?,
             });
         }
-        Ok(Self { test, originals, seen, label_sets })
+        let recipe = Recipe::of_work(work).map_err(RenderError::from)?;
+        Ok(Self { test, originals, seen, recipe, label_sets })
     }
 }
 

@@ -182,7 +182,9 @@ mod tests {
         let runtime = Runtime::open(miqa::engine::Device::Cpu).unwrap();
         let mut classifiers = Classifiers::open(&runtime, &zoo, std::slice::from_ref(&data)).unwrap();
         let folder = data.join("imagenet");
-        let mut originals = crate::source::labelled_folder(&folder, &folder.join("labels.csv"), "").unwrap().originals;
+        let mut originals = crate::source::labelled_folder(&folder, &folder.join("labels.csv"), "", Default::default())
+            .unwrap()
+            .originals;
         originals.truncate(60);
         let mut right = vec![0; zoo.models.len()];
         for original in &originals {

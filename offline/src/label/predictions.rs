@@ -8,6 +8,7 @@ use super::classifier::{ClassifierError, Classifiers, TopFive};
 use super::zoo::Zoo;
 use crate::columns;
 use crate::rank::RankRow;
+use crate::recipe::Recipe;
 use crate::render::{self, CLEAN, CLEAN_ROW, RenderError, sample_id};
 use crate::source::{Original, SourceError};
 use crate::table::{self, TableError};
@@ -125,20 +126,21 @@ pub enum LabelError {
     Classifier(#[from] ClassifierError),
 }
 
-/// Renders every sample of an original once and asks all models.
+/// Renders every sample of an original once, by the recipe of its rank table, and asks all models.
 ///
 /// # Errors
 /// A variant can't be made, or a model fails.
 pub fn predict(
     classifiers: &mut Classifiers,
     zoo: &Zoo,
+    recipe: &Recipe,
     original: &Original,
     pixels: &RgbImage,
     samples: &[Sample],
 ) -> Result<Vec<Prediction>, LabelError> {
     let mut predictions = Vec::with_capacity(samples.len() * zoo.models.len());
     for sample in samples {
-        let picture = render::sample(original, pixels, &sample.distortion, sample.row)?;
+        let picture = render::sample(recipe, original, pixels, &sample.distortion, sample.row)?;
         let id = sample.id(&original.id);
         let answers = classifiers.classify(&picture)?;
         predictions.extend(zoo.models.iter().zip(answers).map(|(model, top)| Prediction::new(&model.name, &id, top)));

@@ -1,7 +1,7 @@
-//! Twelve candidates of a distortion, ordered by PSNR against the original, and the five levels taken from them.
+//! The candidates of a distortion, ordered by PSNR against the original, and the levels taken from them.
 
 mod order;
 mod psnr;
 
-pub use order::{LEVEL_RANKS, RankRow, by_error, rank, read_rank, row_of_level};
+pub use order::{RankRow, by_error, rank, read_rank, row_of_level};
 pub use psnr::{psnr, squared_error};

@@ -1,4 +1,4 @@
-//! Ranks 1 (best) to 12 of a distortion's candidates, and the levels among them.
+//! Ranks of a distortion's candidates, 1 the best, and the levels among them.
 
 use std::path::Path;
 
@@ -6,13 +6,11 @@ use image::RgbImage;
 
 use super::psnr::{from_squared_error, squared_error};
 use crate::columns;
-use crate::distort::{DistortError, Distortion, ROWS};
+use crate::distort::{DistortError, Distortion};
+use crate::recipe::{Levels, Recipe};
 use crate::render::candidate;
 use crate::source::{Original, PixelHash};
 use crate::table::{self, TableError};
-
-/// The ranks that become levels 1 (mild) to 5 (extreme).
-pub const LEVEL_RANKS: [u8; 5] = [1, 5, 8, 10, 12];
 
 /// One row of `rank.parquet`: a candidate of an original.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,13 +19,13 @@ pub struct RankRow {
     pub original: String,
     /// Name of the distortion.
     pub distortion: String,
-    /// Parameter row, 0..12.
+    /// Parameter row in the recipe, from 0.
     pub row: i16,
     /// PSNR against the original in dB, infinite when identical.
     pub psnr: f64,
-    /// 1 (best PSNR) to 12.
+    /// 1 (best PSNR) to the number of rows.
     pub rank: u8,
-    /// 1 to 5 where the rank is one of [`LEVEL_RANKS`].
+    /// 1 (mild) or more where the recipe makes it a level.
     pub level: Option<u8>,
 }
 
@@ -41,12 +39,17 @@ pub fn read_rank(path: &Path) -> Result<Vec<RankRow>, TableError> {
     table::read(path)
 }
 
-/// Renders the twelve candidates of one distortion and ranks them, best PSNR first.
+/// Renders all candidates of one distortion and ranks them, best PSNR first.
 ///
 /// # Errors
-/// The distortion refuses the picture.
-pub fn rank(original: &Original, rgb: &RgbImage, distortion: &dyn Distortion) -> Result<Vec<RankRow>, DistortError> {
-    let errors = errors(rgb, &original.pixel_sha256, distortion)?;
+/// The recipe leaves the distortion out, or it refuses the picture.
+pub fn rank(
+    recipe: &Recipe,
+    original: &Original,
+    rgb: &RgbImage,
+    distortion: &dyn Distortion,
+) -> Result<Vec<RankRow>, DistortError> {
+    let errors = errors(recipe, rgb, &original.pixel_sha256, distortion)?;
     let samples = rgb.as_raw().len() as f64;
     let rows = by_error(&errors).into_iter().zip(1_u8..).map(|(row, rank)| RankRow {
         original: original.id.clone(),
@@ -54,25 +57,36 @@ pub fn rank(original: &Original, rgb: &RgbImage, distortion: &dyn Distortion) ->
         row: row as i16,
         psnr: from_squared_error(errors[row], samples),
         rank,
-        level: LEVEL_RANKS.iter().zip(1..).find_map(|(&of, level)| (of == rank).then_some(level)),
+        level: match recipe.levels() {
+            Levels::Ranks(ranks) => ranks.iter().zip(1..).find_map(|(&of, level)| (of == rank).then_some(level)),
+            Levels::AsListed => u8::try_from(row + 1).ok(),
+        },
     });
     Ok(rows.collect())
 }
 
-/// The parameter row that is `level` (1..=5) of a distortion on this picture; `None` for other levels.
+/// The parameter row that is `level` (from 1) of a distortion on this picture; `None` for levels that the recipe does
+/// not have.
 ///
 /// # Errors
-/// The distortion refuses the picture.
+/// The recipe leaves the distortion out, or it refuses the picture.
 pub fn row_of_level(
+    recipe: &Recipe,
     rgb: &RgbImage,
     pixels: &PixelHash,
     distortion: &dyn Distortion,
     level: u8,
 ) -> Result<Option<usize>, DistortError> {
-    let Some(&rank) = level.checked_sub(1).and_then(|index| LEVEL_RANKS.get(usize::from(index))) else {
+    let Some(index) = level.checked_sub(1).filter(|_| level <= recipe.level_count()).map(usize::from) else {
         return Ok(None);
     };
-    Ok(by_error(&errors(rgb, pixels, distortion)?).get(usize::from(rank) - 1).copied())
+    match recipe.levels() {
+        Levels::AsListed => recipe.parameters(distortion, index).map(|_| Some(index)),
+        Levels::Ranks(ranks) => {
+            let order = by_error(&errors(recipe, rgb, pixels, distortion)?);
+            Ok(order.get(usize::from(ranks[index]) - 1).copied())
+        }
+    }
 }
 
 /// Parameter rows in the order of their squared errors, smallest first; equal ones keep the authors' order.
@@ -83,12 +97,18 @@ pub fn by_error(errors: &[u64]) -> Vec<usize> {
     rows
 }
 
-fn errors(rgb: &RgbImage, pixels: &PixelHash, distortion: &dyn Distortion) -> Result<Vec<u64>, DistortError> {
+fn errors(
+    recipe: &Recipe,
+    rgb: &RgbImage,
+    pixels: &PixelHash,
+    distortion: &dyn Distortion,
+) -> Result<Vec<u64>, DistortError> {
     let error = |row| {
-        let spoilt = candidate(rgb, pixels, distortion, row)?;
+        let spoilt = candidate(recipe, rgb, pixels, distortion, row)?;
         Ok(squared_error(rgb, &spoilt).expect("a distortion keeps the size: tested for every one"))
     };
-    (0..ROWS).map(error).collect()
+    // At least row 0, whose absence is the error.
+    (0..recipe.rows(distortion).len().max(1)).map(error).collect()
 }
 
 #[cfg(test)]
@@ -115,7 +135,7 @@ mod tests {
             licence: String::new(),
         };
         for distortion in DISTORTIONS {
-            let rows = rank(&original, &rgb, distortion).unwrap();
+            let rows = rank(Recipe::miqd(), &original, &rgb, distortion).unwrap();
             assert!(rows.windows(2).all(|pair| pair[0].psnr >= pair[1].psnr), "{}", distortion.name());
             assert!(rows[0].psnr > rows[11].psnr + 5.0, "{}: the range is too small", distortion.name());
             let mut seen: Vec<_> = rows.iter().map(|row| row.row).collect();
@@ -124,11 +144,15 @@ mod tests {
             let levels: Vec<_> = rows.iter().filter_map(|row| row.level.map(|level| (row.rank, level))).collect();
             assert_eq!(levels, [(1, 1), (5, 2), (8, 3), (10, 4), (12, 5)]);
             for (rank, level) in levels {
-                let found = row_of_level(&rgb, &original.pixel_sha256, distortion, level).unwrap();
+                let found = row_of_level(Recipe::miqd(), &rgb, &original.pixel_sha256, distortion, level).unwrap();
                 assert_eq!(found, Some(rows[usize::from(rank) - 1].row as usize));
             }
-            assert_eq!(row_of_level(&rgb, &original.pixel_sha256, distortion, 6).unwrap(), None);
-            assert_eq!(row_of_level(&rgb, &original.pixel_sha256, distortion, 0).unwrap(), None);
+            assert_eq!(row_of_level(Recipe::miqd(), &rgb, &original.pixel_sha256, distortion, 6).unwrap(), None);
+            assert_eq!(row_of_level(Recipe::miqd(), &rgb, &original.pixel_sha256, distortion, 0).unwrap(), None);
         }
+        let listed = rank(Recipe::imagenet_c(), &original, &rgb, crate::distort::find("darkness").unwrap()).unwrap();
+        let mut levels: Vec<_> = listed.iter().map(|row| (row.row, row.level)).collect();
+        levels.sort_unstable();
+        assert_eq!(levels, (0..5).map(|row| (row, Some(row as u8 + 1))).collect::<Vec<_>>());
     }
 }

@@ -8,4 +8,4 @@ pub mod random;
 pub mod variant;
 
 pub use random::RandomField;
-pub use variant::{CLEAN, CLEAN_ROW, RECIPE, RenderError, candidate, sample, sample_id};
+pub use variant::{CLEAN, CLEAN_ROW, RenderError, candidate, sample, sample_id};

@@ -7,6 +7,16 @@ use sha2::{Digest, Sha256};
 use super::elementary::normal_quantile;
 use crate::source::PixelHash;
 
+/// Blocks that are drawn side by side.
+const LANES: usize = 16;
+
+/// The value in the open interval (0, 1) that a word stands for.
+#[inline]
+#[must_use]
+pub fn uniform(word: u32) -> f64 {
+    (f64::from(word) + 0.5) / 4_294_967_296.0
+}
+
 /// Ten rounds of Philox4x32: four random words from a 128-bit counter and a 64-bit key.
 #[must_use]
 pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
@@ -56,11 +66,44 @@ impl RandomField {
         philox([block as u32, (block >> 32) as u32, self.stream[0], self.stream[1]], self.key)
     }
 
+    /// Fills `words` with those from number `start` on; the same numbers as [`Self::words`] gives, many at a time.
+    pub fn fill(&self, start: u64, words: &mut [u32]) {
+        let mut block = start / 4;
+        let mut skip = (start % 4) as usize;
+        let mut rest = words;
+        while !rest.is_empty() {
+            let fresh = self.blocks(block);
+            let count = (4 * LANES - skip).min(rest.len());
+            let (now, later) = rest.split_at_mut(count);
+            now.copy_from_slice(&fresh.as_flattened()[skip..skip + count]);
+            (rest, skip, block) = (later, 0, block + LANES as u64);
+        }
+    }
+
+    /// The words of [`LANES`] blocks: [`philox`] side by side.
+    fn blocks(&self, first: u64) -> [[u32; 4]; LANES] {
+        let counter = |lane: usize| first + lane as u64;
+        let mut a: [u32; LANES] = std::array::from_fn(|lane| counter(lane) as u32);
+        let mut b: [u32; LANES] = std::array::from_fn(|lane| (counter(lane) >> 32) as u32);
+        let (mut c, mut d) = ([self.stream[0]; LANES], [self.stream[1]; LANES]);
+        let mut key = self.key;
+        for _ in 0..10 {
+            for lane in 0..LANES {
+                let (low0, high0) = product(0xD251_1F53, a[lane]);
+                let (low1, high1) = product(0xCD9E_8D57, c[lane]);
+                (a[lane], b[lane]) = (high1 ^ b[lane] ^ key[0], low1);
+                (c[lane], d[lane]) = (high0 ^ d[lane] ^ key[1], low0);
+            }
+            key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        }
+        std::array::from_fn(|lane| [a[lane], b[lane], c[lane], d[lane]])
+    }
+
     /// Four values uniform in the open interval (0, 1), steps of 2⁻³².
     #[inline]
     #[must_use]
     pub fn uniform(&self, block: u64) -> [f64; 4] {
-        self.words(block).map(|word| (f64::from(word) + 0.5) / 4_294_967_296.0)
+        self.words(block).map(uniform)
     }
 
     /// Four standard normal values.
@@ -88,6 +131,17 @@ mod tests {
             ),
         ] {
             assert_eq!(philox(counter, key), expected);
+        }
+    }
+
+    #[test]
+    fn many_words_equal_words_one_by_one() {
+        let field = RandomField::of(&PixelHash([3; 32]), "fog", 2, 9);
+        for (start, count) in [(0, 0), (0, 1), (3, 200), (64, 64), ((1 << 34) - 70, 333)] {
+            let mut words = vec![0; count];
+            field.fill(start, &mut words);
+            let plain = (start..).take(count).map(|at| field.words(at / 4)[(at % 4) as usize]);
+            assert_eq!(words, plain.collect::<Vec<_>>(), "{start}");
         }
     }
 

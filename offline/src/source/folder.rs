@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::{Original, SourceError};
+use crate::recipe::Orientation;
 
 /// File extensions taken as pictures in a plain folder, in lower case.
 const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
@@ -43,7 +44,12 @@ struct Entry {
 ///
 /// # Errors
 /// The list can't be read or lacks a column. Broken rows and pictures are reported in the selection.
-pub fn labelled_folder(folder: &Path, labels: &Path, licence: &str) -> Result<Selection, SourceError> {
+pub fn labelled_folder(
+    folder: &Path,
+    labels: &Path,
+    licence: &str,
+    orientation: Orientation,
+) -> Result<Selection, SourceError> {
     let list = |reason: String| SourceError::List { path: labels.to_owned(), reason };
     let text = fs::read_to_string(labels).map_err(|e| list(e.to_string()))?;
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
@@ -68,14 +74,14 @@ pub fn labelled_folder(folder: &Path, labels: &Path, licence: &str) -> Result<Se
             }
         }
     }
-    Ok(describe(entries, rejected))
+    Ok(describe(entries, rejected, orientation))
 }
 
 /// All pictures of a folder (not of its subfolders), by name, class unknown.
 ///
 /// # Errors
 /// The folder can't be read.
-pub fn plain_folder(folder: &Path, licence: &str) -> Result<Selection, SourceError> {
+pub fn plain_folder(folder: &Path, licence: &str, orientation: Orientation) -> Result<Selection, SourceError> {
     let unreadable = |e: std::io::Error| SourceError::List { path: folder.to_owned(), reason: e.to_string() };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -88,7 +94,7 @@ pub fn plain_folder(folder: &Path, licence: &str) -> Result<Selection, SourceErr
     paths.sort();
     let entry =
         |path: PathBuf| Entry { place: path.display().to_string(), path, class: -1, licence: licence.to_owned() };
-    Ok(describe(paths.into_iter().map(entry).collect(), Vec::new()))
+    Ok(describe(paths.into_iter().map(entry).collect(), Vec::new(), orientation))
 }
 
 #[derive(Deserialize)]
@@ -114,7 +120,7 @@ struct CocoLicence {
 ///
 /// # Errors
 /// The annotations can't be read. Missing or broken pictures are reported in the selection.
-pub fn coco_folder(folder: &Path, annotations: &Path) -> Result<Selection, SourceError> {
+pub fn coco_folder(folder: &Path, annotations: &Path, orientation: Orientation) -> Result<Selection, SourceError> {
     let list = |reason: String| SourceError::List { path: annotations.to_owned(), reason };
     let text = fs::read_to_string(annotations).map_err(|e| list(e.to_string()))?;
     let parsed: Annotations = serde_json::from_str(&text).map_err(|e| list(format!("not COCO annotations: {e}")))?;
@@ -125,14 +131,14 @@ pub fn coco_folder(folder: &Path, annotations: &Path) -> Result<Selection, Sourc
         class: -1,
         licence: image.license.and_then(|id| names.get(&id).cloned()).unwrap_or_else(|| "not stated".to_owned()),
     };
-    Ok(describe(parsed.images.into_iter().map(entry).collect(), Vec::new()))
+    Ok(describe(parsed.images.into_iter().map(entry).collect(), Vec::new(), orientation))
 }
 
 /// Decodes all entries in parallel; the order stays.
-fn describe(entries: Vec<Entry>, rejected: Vec<Rejected>) -> Selection {
+fn describe(entries: Vec<Entry>, rejected: Vec<Rejected>, orientation: Orientation) -> Selection {
     let described: Vec<_> = entries
         .into_par_iter()
-        .map(|entry| (Original::describe(&entry.path, entry.class, &entry.licence), entry.place))
+        .map(|entry| (Original::describe_as(&entry.path, entry.class, &entry.licence, orientation), entry.place))
         .collect();
     let mut selection = Selection { originals: Vec::new(), rejected };
     for (result, place) in described {
@@ -184,14 +190,14 @@ mod tests {
         let labels = folder.path().join("labels.csv");
         let text = "synset,file,class_index,name\nn1,a.png,5,\"a, b\"\nn2,b.png,x,c\nn3,broken.png,1,d\nn4,gone.png,2,e\nn5,b.png,999,f\n";
         fs::write(&labels, text).unwrap();
-        let selection = labelled_folder(folder.path(), &labels, "CC0-1.0").unwrap();
+        let selection = labelled_folder(folder.path(), &labels, "CC0-1.0", Orientation::Ignore).unwrap();
         let kept: Vec<_> = selection.originals.iter().map(|o| (o.id.as_str(), o.class)).collect();
         assert_eq!(kept, [("a", 5), ("b", 999)]);
         let lines: Vec<_> = selection.rejected.iter().map(|r| r.place.rsplit(' ').next().unwrap().to_owned()).collect();
         assert_eq!(lines, ["3", "4", "5"]);
 
         fs::write(&labels, "file,label\na.png,1\n").unwrap();
-        let refused = labelled_folder(folder.path(), &labels, "").unwrap_err().to_string();
+        let refused = labelled_folder(folder.path(), &labels, "", Orientation::Ignore).unwrap_err().to_string();
         assert!(refused.contains("`class_index`"), "{refused}");
     }
 
@@ -199,10 +205,10 @@ mod tests {
     fn plain_folders_come_in_order_of_names() {
         let folder = folder_of(&["z.png", "b.jpg", "k.PNG"]);
         fs::write(folder.path().join("notes.txt"), "x").unwrap();
-        let selection = plain_folder(folder.path(), "own").unwrap();
+        let selection = plain_folder(folder.path(), "own", Orientation::Ignore).unwrap();
         let ids: Vec<_> = selection.originals.iter().map(|o| (o.id.as_str(), o.class, o.licence.as_str())).collect();
         assert_eq!(ids, [("b", -1, "own"), ("k", -1, "own"), ("z", -1, "own")]);
-        assert!(plain_folder(&folder.path().join("none"), "").is_err());
+        assert!(plain_folder(&folder.path().join("none"), "", Orientation::Ignore).is_err());
     }
 
     #[test]
@@ -212,7 +218,7 @@ mod tests {
         let json = r#"{"licenses": [{"id": 4, "name": "CC BY", "url": "u"}], "annotations": [],
             "images": [{"file_name": "1.png", "license": 4, "id": 1}, {"file_name": "2.png"}, {"file_name": "3.png", "license": 4}]}"#;
         fs::write(&annotations, json).unwrap();
-        let selection = coco_folder(folder.path(), &annotations).unwrap();
+        let selection = coco_folder(folder.path(), &annotations, Orientation::Ignore).unwrap();
         let licences: Vec<_> = selection.originals.iter().map(|o| o.licence.as_str()).collect();
         assert_eq!(licences, ["CC BY", "not stated"]);
         assert!(selection.rejected[0].place.ends_with("image 3.png"));

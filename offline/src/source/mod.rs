@@ -1,7 +1,7 @@
 //! Originals: undistorted pictures, where they lie, what they show and what may be done with them.
 //!
 //! An original *is* its RGB8 pixels as the pinned decoder (`image`) gives them, EXIF orientation ignored as in
-//! the authors' data (recipe `miqd`); everything random downstream is keyed by the SHA-256 of those pixels.
+//! the authors' data (recipe `miqd`) or applied (own recipes); everything random downstream is keyed by the SHA-256 of those pixels.
 
 mod folder;
 mod original;
@@ -9,6 +9,6 @@ mod pixel_hash;
 mod split;
 
 pub use folder::{Rejected, Selection, coco_folder, labelled_folder, plain_folder};
-pub use original::{Original, SourceError, check_unique, decode, read_sources, write_sources};
+pub use original::{Original, SourceError, check_unique, decode, decode_as, read_sources, write_sources};
 pub use pixel_hash::PixelHash;
 pub use split::{SplitRow, TEST, TRAIN, VALIDATION, part_id, read_split, split, whole_of};

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use image::{ImageReader, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 
 use super::PixelHash;
 use crate::columns;
+use crate::recipe::Orientation;
 use crate::table::{self, TableError};
 
 /// Why originals could not be listed or loaded.
@@ -77,12 +78,20 @@ pub struct Original {
 columns!(Original { id, path, class, pixel_sha256, width, height, licence });
 
 impl Original {
-    /// Decodes the file at `path` and describes it; its id is the file stem.
+    /// Decodes the file at `path` as it is stored and describes it; its id is the file stem.
     ///
     /// # Errors
     /// The file can't be read or decoded.
     pub fn describe(path: &Path, class: i32, licence: &str) -> Result<Self, SourceError> {
-        let rgb = decode(path)?;
+        Self::describe_as(path, class, licence, Orientation::Ignore)
+    }
+
+    /// Decodes the file at `path`, turned or not, and describes it; its id is the file stem.
+    ///
+    /// # Errors
+    /// The file can't be read or decoded.
+    pub fn describe_as(path: &Path, class: i32, licence: &str, orientation: Orientation) -> Result<Self, SourceError> {
+        let rgb = decode_as(path, orientation)?;
         Ok(Self {
             id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             path: path.to_string_lossy().into_owned(),
@@ -94,7 +103,7 @@ impl Original {
         })
     }
 
-    /// The original's pixels.
+    /// The original's pixels, turned as they were when it was described: their hash tells.
     ///
     /// # Errors
     /// The file can't be decoded, or it has changed since it was described.
@@ -103,6 +112,10 @@ impl Original {
         let rgb = decode(path)?;
         let found = PixelHash::of(&rgb);
         if found != self.pixel_sha256 {
+            let turned = decode_as(path, Orientation::Apply)?;
+            if PixelHash::of(&turned) == self.pixel_sha256 {
+                return Ok(turned);
+            }
             return Err(SourceError::Changed { path: path.to_owned(), expected: self.pixel_sha256, found });
         }
         Ok(rgb)
@@ -114,12 +127,27 @@ impl Original {
 /// # Errors
 /// The file is missing, truncated, of an unknown format or beyond the decoder's memory limit.
 pub fn decode(path: &Path) -> Result<RgbImage, SourceError> {
+    decode_as(path, Orientation::Ignore)
+}
+
+/// Decodes a picture to RGB8; the format comes from the content.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_as(path: &Path, orientation: Orientation) -> Result<RgbImage, SourceError> {
     let refuse = |reason: String| SourceError::Image { path: path.to_owned(), reason };
-    let image = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|e| refuse(e.to_string()))?
-        .decode()
-        .map_err(|e| refuse(e.to_string()))?;
+    let reader =
+        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|e| refuse(e.to_string()))?;
+    let image = match orientation {
+        Orientation::Ignore => reader.decode().map_err(|e| refuse(e.to_string()))?,
+        Orientation::Apply => {
+            let mut decoder = reader.into_decoder().map_err(|e| refuse(e.to_string()))?;
+            let turn = decoder.orientation().map_err(|e| refuse(e.to_string()))?;
+            let mut image = DynamicImage::from_decoder(decoder).map_err(|e| refuse(e.to_string()))?;
+            image.apply_orientation(turn);
+            image
+        }
+    };
     Ok(image.into_rgb8())
 }
 
@@ -180,6 +208,24 @@ mod tests {
         assert_eq!(read_sources(&table).unwrap(), std::slice::from_ref(&original));
         let twice = write_sources(&table, &[original.clone(), original]).unwrap_err().to_string();
         assert!(twice.contains("the same id `red`"), "{twice}");
+    }
+
+    #[test]
+    fn a_turned_jpeg_is_turned_or_not_and_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("turned.jpg");
+        let upright = RgbImage::from_fn(24, 16, |x, y| image::Rgb([x as u8 * 9, y as u8 * 11, 40]));
+        let mut jpeg = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new(&mut jpeg).encode_image(&upright).unwrap();
+        // An Exif segment after the start marker: one entry, orientation (0x112) 6, a quarter turn clockwise.
+        let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        jpeg.splice(2..2, exif.iter().copied());
+        std::fs::write(&path, jpeg).unwrap();
+        let stored = Original::describe(&path, -1, "").unwrap();
+        let turned = Original::describe_as(&path, -1, "", Orientation::Apply).unwrap();
+        assert_eq!((stored.width, stored.height, turned.width, turned.height), (24, 16, 16, 24));
+        let (stored, turned) = (stored.load().unwrap(), turned.load().unwrap());
+        assert_eq!(image::imageops::rotate90(&stored), turned);
     }
 
     #[test]

@@ -26,9 +26,9 @@ use crate::export::onnx::Model;
 use crate::export::region::{Standard, build, groups};
 use crate::export::session::ImageSession;
 use crate::label::{LabelRow, read_labels};
-use crate::render;
 use crate::source::{Original, read_sources, read_split};
 use crate::table;
+use crate::{recipe, render};
 
 /// What to prepare, and with what.
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +137,8 @@ fn find_encoder(request: &Request<'_>) -> Result<Model, TrainError> {
 struct Samples {
     labels: Vec<LabelRow>,
     folds: Vec<String>,
+    /// What the samples are rendered by.
+    generation: recipe::Recipe,
     originals: Vec<(Original, Range<usize>)>,
 }
 
@@ -165,13 +167,15 @@ impl Samples {
                 }
             }
         }
-        Ok(Self { labels, folds, originals })
+        let generation = recipe::Recipe::of_work(work).map_err(render::RenderError::from)?;
+        Ok(Self { labels, folds, generation, originals })
     }
 
     /// Key of everything that decides the crops.
     fn pictures_key(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(SIDE.to_le_bytes());
+        hash.update(self.generation.content_hash());
         for (original, range) in &self.originals {
             hash.update(original.pixel_sha256.0);
             for label in &self.labels[range.clone()] {
@@ -216,7 +220,7 @@ impl Samples {
             let picture = original.load()?;
             for i in range {
                 let label = &self.labels[i];
-                let variant = render::sample(original, &picture, &label.distortion, label.row)?;
+                let variant = render::sample(&self.generation, original, &picture, &label.distortion, label.row)?;
                 let crop = from_rgb(&variant, View::Centre)
                     .map_err(|source| TrainError::Preprocess { sample: label.sample.clone(), source })?;
                 file.write_all_at(crop.as_bytes(), (i * BYTES) as u64).map_err(TrainError::file(&path))?;

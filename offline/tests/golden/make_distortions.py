@@ -1,8 +1,8 @@
-"""Writes scene.png, darkness.png, defocus_blur.png and distortions.json: reference values for offline/src/distort and
+"""Writes scene.png, darkness.png, defocus_blur.png, contrast.png, pixelate.png, glass_blur.png and distortions.json: reference values for offline/src/distort and
 offline/src/label/fit.rs.
 
 Run in this folder: python3 make_distortions.py
-Made with numpy 2.4.6, Pillow 13.0.0, opencv-python-headless 5.0.0.
+Made with numpy 2.4.6, Pillow 13.0.0, opencv-python-headless 5.0.0, scikit-image 0.26.0.
 The scene is drawn here, so it is nobody's but ours.
 """
 
@@ -13,6 +13,7 @@ import json
 import cv2
 import numpy as np
 from PIL import Image
+from skimage.filters import gaussian
 
 WIDTH, HEIGHT = 64, 48
 SNAP = 1 / 4096  # see offline/src/distort/quantise.rs
@@ -55,6 +56,47 @@ def disk(radius, alias):
 def defocus(v, radius, alias):
     kernel = disk(radius, alias)
     return np.stack([cv2.filter2D(v[..., c], -1, kernel) for c in range(3)], 2)
+
+
+def contrast(v, factor):
+    mean = v.mean(axis=(0, 1), keepdims=True)
+    return (v - mean) * factor + mean
+
+
+def pixelate(rgb, scale):
+    picture = Image.fromarray(rgb)
+    width, height = picture.size
+    small = picture.resize((int(width * scale), int(height * scale)), Image.BOX)
+    return np.asarray(small.resize((width, height), Image.NEAREST))
+
+
+def glass(rgb, sigma, max_delta, iterations, sequential, rng):
+    blur = lambda x: truncate(gaussian(x / 255, sigma=sigma, mode="nearest", channel_axis=-1))
+    x, d = blur(rgb), int(max_delta)
+    height, width = x.shape[:2]
+    for _ in range(int(iterations)):
+        if sequential:
+            for h in range(height - d, d, -1):
+                for w in range(width - d, d, -1):
+                    dx, dy = rng.integers(-d, d, 2)
+                    x[[h, h + dy], [w, w + dx]] = x[[h + dy, h], [w + dx, w]]
+        else:
+            dy, dx = rng.integers(-d, d, (2, height, width))
+            h, w = np.mgrid[:height, :width]
+            x = x[np.clip(h + dy, 0, height - 1), np.clip(w + dx, 0, width - 1)]
+    return blur(x)
+
+
+def glass_statistics(rgb, row):
+    rng, draws = np.random.default_rng(7), []
+    for _ in range(60):
+        x = glass(rgb, *row, rng).astype(float)
+        error = ((x - rgb) ** 2).mean()
+        centred = x - x.mean()
+        lag = (centred[:, :-1] * centred[:, 1:]).mean() / x.var()
+        draws.append([x.mean(), x.var(), lag, 10 * np.log10(255**2 / error)])
+    names = ["mean", "variance", "autocorrelation", "psnr"]
+    return {"row": row} | {k: round(float(v), 5) for k, v in zip(names, np.mean(draws, axis=0))}
 
 
 def plasma(side, decay, draw):
@@ -119,6 +161,15 @@ stack = lambda pictures: Image.fromarray(np.concatenate([truncate(p) for p in pi
 Image.fromarray(rgb).save("scene.png")
 stack(darkness(v, c) for c in losses).save("darkness.png", optimize=True)
 stack(defocus(v, *row) for row in radii).save("defocus_blur.png", optimize=True)
+factors = [0.9, 0.818, 0.736, 0.655, 0.573, 0.491, 0.409, 0.327, 0.246, 0.164, 0.082, 0.05]
+stack(contrast(v, c) for c in factors).save("contrast.png", optimize=True)
+scales = [0.95, 0.865, 0.78, 0.695, 0.61, 0.525, 0.44, 0.355, 0.27, 0.185, 0.1, 0.07]
+Image.fromarray(np.concatenate([pixelate(rgb, c) for c in scales])).save("pixelate.png", optimize=True)
+# Eight rows of recipe miqd shuffle nothing; of the others, and of ImageNet-C's, the statistics are kept.
+still = [0.4, 0.42, 0.45, 0.49, 0.55, 0.65, 0.8, 1.2]
+tiles = [glass(rgb, sigma, 0, 0, False, None) for sigma in still]
+Image.fromarray(np.concatenate(tiles)).save("glass_blur.png", optimize=True)
+moving = [[1.5, 2, 1.2, 0], [2, 2, 2, 0], [3, 3, 3, 0], [4, 5, 4, 0], [0.7, 1, 2, 1], [1.1, 3, 2, 1]]
 
 qualities = [int(q) for q in np.linspace(100, 0.1, 12)]
 picture = Image.fromarray(rgb)
@@ -129,6 +180,7 @@ json.dump(
         "darkness": losses.tolist(),
         "gaussian_noise": np.logspace(np.log10(0.01), 0, 12).tolist(),
         "jpeg": [{"quality": max(q, 1), "psnr": jpeg_psnr(rgb, max(q, 1))} for q in qualities],
+        "glass": [glass_statistics(rgb, row) for row in moving],
         "plasma": [
             {"side": side, "decay": decay, "points": [round(p, 9) for p in plasma(side, decay, weyl()).ravel().tolist()]}
             for side, decay in [(8, 1.3), (16, 2.05)]

@@ -65,7 +65,14 @@ fn crops_and_features_are_what_serving_sees() {
         let original = originals.iter().find(|o| o.id == row.original).unwrap();
         let parameters = [("none", -1), ("darkness", 4), ("jpeg_compression", 11)];
         let (_, parameter) = parameters.iter().find(|(name, _)| *name == row.distortion).unwrap();
-        let variant = render::sample(original, &original.load().unwrap(), &row.distortion, *parameter).unwrap();
+        let variant = render::sample(
+            crate::recipe::Recipe::miqd(),
+            original,
+            &original.load().unwrap(),
+            &row.distortion,
+            *parameter,
+        )
+        .unwrap();
         let crop = from_rgb(&variant, View::Centre).unwrap();
         assert!(data.crop(i) == crop.as_bytes(), "crop of {}", row.sample);
         let mirror =
