@@ -7,7 +7,10 @@ mod defocus_blur;
 mod fog;
 mod gaussian_noise;
 mod jpeg_compression;
+mod line_blur;
+mod motion_blur;
 mod quantise;
+mod snow;
 
 #[cfg(test)]
 pub(crate) mod golden;
@@ -20,12 +23,14 @@ use crate::render::RandomField;
 pub const ROWS: usize = 12;
 
 /// All distortions, in the order in which tables and model outputs list them.
-pub static DISTORTIONS: [&dyn Distortion; 5] = [
+pub static DISTORTIONS: [&dyn Distortion; 7] = [
     &gaussian_noise::GaussianNoise,
     &jpeg_compression::JpegCompression,
     &darkness::Darkness,
     &defocus_blur::DefocusBlur,
     &fog::Fog,
+    &motion_blur::MotionBlur,
+    &snow::Snow,
 ];
 
 /// One way of spoiling a picture.

@@ -4,7 +4,7 @@
 ///
 /// Where the exact result *is* an integer (flat areas under a kernel that sums to 1), floating-point sums fall on
 /// either side of it, in the authors' code as here, and truncation would turn that into a whole level.
-const SNAP: f64 = 1.0 / 4096.0;
+pub(super) const SNAP: f64 = 1.0 / 4096.0;
 
 /// Truncates a value in 8-bit units (0..=255 is the range, more is clipped) toward zero.
 #[inline]
