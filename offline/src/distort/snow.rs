@@ -279,6 +279,8 @@ mod tests {
     }
 
     /// Means over `SEEDS` falls on grey, against the maker's over more.
+    ///
+    /// The limits are about five deviations of such a mean where flakes are large and so few.
     #[test]
     fn statistics_are_those_of_numpy() {
         const SEEDS: u64 = 50;
@@ -308,11 +310,11 @@ mod tests {
             let error = theirs.spread_of_means * (1.0 / SEEDS as f64 + 1.0 / f64::from(reference.seeds)).sqrt();
             assert!(sum.abs() < 5.0 * error, "mean of row {row}: off by {sum}");
             let variance = squares - sum * sum;
-            assert!((variance / theirs.variance - 1.0).abs() < 0.08, "row {row}: {variance} {}", theirs.variance);
+            assert!((variance / theirs.variance - 1.0).abs() < 0.1, "row {row}: {variance} {}", theirs.variance);
             assert!((psnr - theirs.psnr).abs() < 0.5, "row {row}: {psnr} dB, {} dB", theirs.psnr);
             for ((product, theirs), lag) in products.iter().zip(&theirs.autocorrelation).zip(&reference.lags) {
                 let ours = (product - sum * sum) / variance;
-                assert!((ours - theirs).abs() < 0.03, "row {row} at lag {lag:?}: {ours} {theirs}");
+                assert!((ours - theirs).abs() < 0.06, "row {row} at lag {lag:?}: {ours} {theirs}");
             }
         }
     }
