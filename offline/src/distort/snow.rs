@@ -280,7 +280,7 @@ mod tests {
 
     /// Means over `SEEDS` falls on grey, against the maker's over more.
     ///
-    /// The limits are about five deviations of such a mean where flakes are large and so few.
+    /// Batches of 50 scatter by 0.01 to 0.02 in autocorrelation and 1 % in variance where flakes are large and so few.
     #[test]
     fn statistics_are_those_of_numpy() {
         const SEEDS: u64 = 50;
