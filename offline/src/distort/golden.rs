@@ -67,8 +67,7 @@ pub(super) fn picture(png: &[u8]) -> RgbImage {
     image::load_from_memory(png).expect("written by the maker").into_rgb8()
 }
 
-/// Compares the rows of recipe `miqd` with as many tiles below each other: at most a thousandth of the samples may
-/// differ, and by one level, where the reference's own rounding decides.
+/// Compares the rows of recipe `miqd` with as many tiles below each other.
 pub(super) fn compare(distortion: &dyn super::Distortion, tiles: &RgbImage) {
     let scene = scene();
     let random = crate::render::RandomField::of(&crate::source::PixelHash::of(&scene), distortion.name(), 0, 0);
@@ -76,14 +75,16 @@ pub(super) fn compare(distortion: &dyn super::Distortion, tiles: &RgbImage) {
     assert_eq!(tiles.height() as usize, scene.height() as usize * rows.len());
     for (row, tile) in rows.iter().zip(tiles.as_raw().chunks_exact(scene.as_raw().len())) {
         let ours = distortion.apply(&scene, row, &random).expect("the scene can be distorted");
-        let differences = ours.as_raw().iter().zip(tile).map(|(a, b)| a.abs_diff(*b)).filter(|&d| d > 0);
-        let (count, largest) = differences.fold((0, 0), |(count, largest), d| (count + 1, d.max(largest)));
-        assert!(
-            largest <= 1 && count <= tile.len() / 1000,
-            "{} {row:?}: {count} differ, by up to {largest}",
-            distortion.name()
-        );
+        agree(&format!("{} {row:?}", distortion.name()), &ours, tile);
     }
+}
+
+/// At most a thousandth of the samples may differ, and by one level, where the reference's own rounding decides.
+pub(super) fn agree(what: &str, ours: &RgbImage, tile: &[u8]) {
+    assert_eq!(ours.as_raw().len(), tile.len(), "{what}");
+    let differences = ours.as_raw().iter().zip(tile).map(|(a, b)| a.abs_diff(*b)).filter(|&d| d > 0);
+    let (count, largest) = differences.fold((0, 0), |(count, largest), d| (count + 1, d.max(largest)));
+    assert!(largest <= 1 && count <= tile.len() / 1000, "{what}: {count} differ, by up to {largest}");
 }
 
 /// Mean, variance and autocorrelation (of neighbours in a row) of all samples.

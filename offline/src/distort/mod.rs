@@ -11,9 +11,12 @@ mod gaussian;
 mod gaussian_noise;
 mod glass_blur;
 mod jpeg_compression;
+mod line_blur;
+mod motion_blur;
 pub mod parameter;
 mod pixelate;
 mod quantise;
+mod snow;
 
 #[cfg(test)]
 pub(crate) mod golden;
@@ -25,7 +28,7 @@ pub use parameter::ParameterSpec;
 use crate::render::RandomField;
 
 /// All distortions, in the order in which tables list them.
-pub static DISTORTIONS: [&dyn Distortion; 8] = [
+pub static DISTORTIONS: [&dyn Distortion; 10] = [
     &gaussian_noise::GaussianNoise,
     &jpeg_compression::JpegCompression,
     &darkness::Darkness,
@@ -34,6 +37,8 @@ pub static DISTORTIONS: [&dyn Distortion; 8] = [
     &contrast::Contrast,
     &pixelate::Pixelate,
     &glass_blur::GlassBlur,
+    &motion_blur::MotionBlur,
+    &snow::Snow,
 ];
 
 /// One way of spoiling a picture.

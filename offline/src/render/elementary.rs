@@ -1,4 +1,4 @@
-//! `exp`, `ln` and the normal quantile from IEEE additions, multiplications, divisions and roots only.
+//! `exp`, `ln`, sine, cosine and the normal quantile from IEEE additions, multiplications, divisions and roots only.
 //!
 //! The platform's libm may differ in the last bit between machines, and one bit can tip a truncation;
 //! these give the same bits wherever f64 is IEEE 754 (rustc never fuses multiply and add by itself).
@@ -31,6 +31,25 @@ pub fn exp(x: f64) -> f64 {
     let rest = x - power * std::f64::consts::LN_2;
     let series = (1..=16).rev().fold(1.0, |sum, k| 1.0 + rest / f64::from(k) * sum);
     series * f64::from_bits(((power as i64 + 1023) as u64) << 52)
+}
+
+/// (sine, cosine) of an angle in degrees, -1e6 ≤ `degrees` ≤ 1e6; error below 1e-15, none at multiples of 90.
+#[must_use]
+pub fn sine_cosine(degrees: f64) -> (f64, f64) {
+    let quarters = (degrees / 90.0).round();
+    // At most π/4, where nine terms reach the last bit.
+    let x = (degrees - 90.0 * quarters) * std::f64::consts::PI / 180.0;
+    let square = x * x;
+    let series = |first: i32| {
+        (0..9).rev().map(|k| 2 * k + first).fold(1.0, |sum, k| 1.0 - square / f64::from((k + 1) * (k + 2)) * sum)
+    };
+    let (sine, cosine) = (x * series(1), series(0));
+    match (quarters as i64).rem_euclid(4) {
+        0 => (sine, cosine),
+        1 => (cosine, -sine),
+        2 => (-sine, -cosine),
+        _ => (-cosine, sine),
+    }
 }
 
 /// The standard normal deviate below which a share `p` of the distribution lies, 0 < p < 1.
@@ -138,6 +157,14 @@ mod tests {
             let (ours, theirs) = (exp(y), y.exp());
             assert!((ours - theirs).abs() <= 1e-14 * theirs, "exp {y}: {ours} {theirs}");
         }
+        for i in -8_000..8_000 {
+            let degrees = f64::from(i) * 0.09;
+            let (sine, cosine) = sine_cosine(degrees);
+            let (sine_there, cosine_there) = degrees.to_radians().sin_cos();
+            // Radians beyond a turn are themselves rounded.
+            assert!((sine - sine_there).abs() < 2e-15 && (cosine - cosine_there).abs() < 2e-15, "{degrees}");
+        }
+        assert_eq!((sine_cosine(-90.0), sine_cosine(180.0), sine_cosine(0.0)), ((-1.0, 0.0), (0.0, -1.0), (0.0, 1.0)));
         assert_eq!(exp(0.0), 1.0);
         assert_eq!(exp(-1e4), 0.0);
         assert!((ln(1e-300) - 1e-300_f64.ln()).abs() < 1e-12);
