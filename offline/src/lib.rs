@@ -1,10 +1,11 @@
 //! miqa-offline: the way of a data set.
 //!
 //! ```text
-//! source → rank → render → label → train → export → evaluate
+//! source → mask → rank → render → label → train → export → evaluate
 //! ```
 //!
 //! * [`source`]: folders of originals with labels → a sources table.
+//! * [`mask`]: which pixels of an original are its region of interest, from four sources.
 //! * [`distort`]: one file a distortion, twelve parameter rows each, as data.
 //! * [`render`]: an original and a row → the degraded picture; pure, keyed randomness.
 //! * [`rank`]: the twelve candidates of a distortion, ordered by PSNR → five levels.
@@ -23,6 +24,7 @@ pub mod distort;
 pub mod evaluate;
 pub mod export;
 pub mod label;
+pub mod mask;
 pub mod parts;
 pub mod rank;
 pub mod render;
