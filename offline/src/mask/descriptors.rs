@@ -43,7 +43,7 @@ impl Describer {
         let (vote, tokens) = (dense.swap_remove(1), dense.swap_remove(0));
         let side = (self.settings.input.size / self.settings.patch) as usize;
         let (prefix, shape) = (self.settings.prefix, tokens.shape.clone());
-        let descriptors = descriptors(tokens, prefix, side, self.settings.context).ok_or_else(|| {
+        let descriptors = descriptors(&tokens, prefix, side, self.settings.context).ok_or_else(|| {
             let expected = format!("[1, {prefix} + {side}·{side}, width]");
             self.model.refuse(format!("`{}` has shape {shape:?}, expected {expected}", names[0]))
         })?;
@@ -55,7 +55,7 @@ impl Describer {
 }
 
 /// The descriptors of the patches, with their neighbours' if `context` is 1, each of unit length.
-fn descriptors(tokens: Dense, prefix: usize, side: usize, context: u8) -> Option<Vec<f32>> {
+fn descriptors(tokens: &Dense, prefix: usize, side: usize, context: u8) -> Option<Vec<f32>> {
     let &[1, count, width] = tokens.shape.as_slice() else { return None };
     if count != prefix + side * side || width == 0 {
         return None;
@@ -113,14 +113,14 @@ mod tests {
     fn tokens_become_unit_descriptors_with_or_without_neighbours() {
         // A class token and four patches of two values.
         let tokens = || Dense { shape: vec![1, 5, 2], values: vec![9.0, 9.0, 3.0, 4.0, 0.0, 2.0, 5.0, 0.0, 0.0, 0.0] };
-        assert_eq!(descriptors(tokens(), 1, 2, 0).unwrap(), [0.6, 0.8, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
-        let wide = descriptors(tokens(), 1, 2, 1).unwrap();
+        assert_eq!(descriptors(&tokens(), 1, 2, 0).unwrap(), [0.6, 0.8, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
+        let wide = descriptors(&tokens(), 1, 2, 1).unwrap();
         assert_eq!(wide.len(), 4 * 18);
         // Around the first patch: itself four times, its right neighbour twice, the one below twice, the last once.
         let length = (4.0_f32 * 25.0 + 2.0 * 4.0 + 2.0 * 25.0).sqrt();
         let expected = [3.0, 4.0, 3.0, 4.0, 0.0, 2.0, 3.0, 4.0, 3.0, 4.0, 0.0, 2.0, 5.0, 0.0, 5.0, 0.0, 0.0, 0.0];
         assert!(wide[..18].iter().zip(expected).all(|(a, b)| (a - b / length).abs() < 1e-6), "{wide:?}");
-        assert!(descriptors(tokens(), 0, 2, 0).is_none());
+        assert!(descriptors(&tokens(), 0, 2, 0).is_none());
     }
 
     #[test]
