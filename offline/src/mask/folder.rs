@@ -79,7 +79,7 @@ mod tests {
         mask.write(&folder.path().join("a_binary_mask.png")).unwrap();
         let mut masks = FolderMasks::open(folder.path()).unwrap();
         let before = masks.fingerprint().unwrap();
-        assert_eq!(masks.mask(&original("a", 12, 9)).unwrap(), Some(mask.clone()));
+        assert_eq!(masks.mask(&original("a", 12, 9)).unwrap(), Some(mask));
         assert_eq!(masks.mask(&original("b", 12, 9)).unwrap(), None);
         let text = masks.mask(&original("a", 9, 12)).unwrap_err().to_string();
         assert!(text.contains("12×9") && text.contains("9×12") && text.contains("`a`"), "{text}");

@@ -115,7 +115,7 @@ mod tests {
         assert_eq!("saliency".parse(), Ok(MaskChoice::Saliency));
         assert_eq!("cosegment".parse(), Ok(MaskChoice::CoSegmentation));
         for wrong in ["", "folder", "folder:", "coco:", "saliency:x", "grabcut"] {
-            assert!(wrong.parse::<MaskChoice>().unwrap_err().contains("cosegment"), "{wrong}");
+            assert!(wrong.parse::<MaskChoice>().is_err_and(|e| e.contains("cosegment")), "{wrong}");
         }
     }
 }

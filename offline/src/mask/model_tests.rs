@@ -87,7 +87,7 @@ pub(crate) fn red_disk(width: u32, height: u32, centre: (i64, i64), radius: i64)
     let picture = RgbImage::from_fn(width, height, |x, y| {
         image::Rgb(match inside(x, y) {
             true => [225, 40 + (x % 7) as u8, 30],
-            false if (x / 16 + y / 24) % 2 == 0 => [20, 60, 190],
+            false if (x / 16 + y / 24).is_multiple_of(2) => [20, 60, 190],
             false => [30, 150, 90 + (y % 9) as u8],
         })
     });

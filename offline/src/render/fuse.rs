@@ -223,7 +223,7 @@ mod tests {
                 let inside = |x: u32, y: u32| match shape {
                     0 => x * 2 < width,
                     1 => y * 3 >= height && x > 0,
-                    2 => (x / 7 + y / 5) % 2 == 0,
+                    2 => (x / 7 + y / 5).is_multiple_of(2),
                     _ => (x as i64 - 30).pow(2) + (y as i64 - 20).pow(2) < 150,
                 };
                 let mask = Mask::from_fn(width, height, inside);

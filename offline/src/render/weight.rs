@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn every_pixel_is_in_one_run_and_neighbours_of_the_band_are_mixed() {
-        let mask = Mask::from_fn(90, 70, |x, y| (x / 11 + y / 9) % 3 == 0 || (x > 70 && y > 20));
+        let mask = Mask::from_fn(90, 70, |x, y| (x / 11 + y / 9).is_multiple_of(3) || (x > 70 && y > 20));
         for softening in [Softening::Hard, Softening::Gaussian { radius: 3 }, Softening::default()] {
             let weight = FusionWeight::of(&mask, softening).unwrap();
             for (y, row) in weight.rows().iter().enumerate() {
