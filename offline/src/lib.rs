@@ -1,11 +1,12 @@
 //! miqa-offline: the way of a data set.
 //!
 //! ```text
-//! source → rank → render → label → train → export → evaluate
+//! source → mask → rank → render → label → train → export → evaluate
 //! ```
 //!
 //! * [`source`]: folders of originals with labels → a sources table.
 //! * [`recipe`]: parameter rows, levels, pairs and mask softening, as TOML.
+//! * [`mask`]: which pixels of an original are its region of interest, from four sources.
 //! * [`distort`]: one file a distortion; parameters are arguments.
 //! * [`render`]: an original and a row → the degraded picture; pure, keyed randomness.
 //! * [`rank`]: the candidates of a distortion, ordered by PSNR → levels.
@@ -24,6 +25,7 @@ pub mod distort;
 pub mod evaluate;
 pub mod export;
 pub mod label;
+pub mod mask;
 pub mod parts;
 pub mod rank;
 pub mod recipe;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
-    CommandError, clip, degrade, evaluate, export, label, mmos, rank, scenes, select, split, train,
+    CommandError, clip, degrade, evaluate, export, label, mask, mmos, rank, scenes, select, split, train,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +25,8 @@ enum Step {
     Scenes(scenes::Args),
     /// List the originals of a folder
     Select(select::Args),
+    /// Make the region of interest of every original
+    Mask(mask::Args),
     /// Score the twelve candidates of every distortion and settle the five levels
     Rank(rank::Args),
     /// Show every sample to every model of the zoo
@@ -50,6 +52,7 @@ impl Step {
         match self {
             Self::Scenes(args) => scenes::run(args),
             Self::Select(args) => select::run(args),
+            Self::Mask(args) => mask::run(args),
             Self::Rank(args) => rank::run(args),
             Self::Label(args) => label::run(args),
             Self::Mmos(args) => mmos::run(args),

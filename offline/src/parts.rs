@@ -8,14 +8,32 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::source::Original;
+use crate::source::{Original, PixelHash};
 use crate::table::{self, Row, TableError};
+
+/// What a part is made of: an original, or a group of them that can only be worked together.
+pub trait Piece: Sync {
+    /// Unique among the pieces, and fit for a file name.
+    fn name(&self) -> &str;
+    /// Changes with the pixels.
+    fn version(&self) -> &PixelHash;
+}
+
+impl Piece for Original {
+    fn name(&self) -> &str {
+        &self.id
+    }
+
+    fn version(&self) -> &PixelHash {
+        &self.pixel_sha256
+    }
+}
 
 /// The parts of one step.
 #[derive(Debug)]
-pub struct Parts<'a> {
+pub struct Parts<'a, P = Original> {
     folder: PathBuf,
-    originals: &'a [Original],
+    originals: &'a [P],
 }
 
 /// How a run over the parts ended.
@@ -31,16 +49,16 @@ pub struct Outcome<E> {
     pub stopped: bool,
 }
 
-impl<'a> Parts<'a> {
+impl<'a, P: Piece> Parts<'a, P> {
     /// Parts of `originals` in `folder`. The folder's name must change with everything but the original that the
     /// rows depend on (the zoo, for instance); the original's pixels are in each part's name.
     #[must_use]
-    pub fn new(folder: PathBuf, originals: &'a [Original]) -> Self {
+    pub fn new(folder: PathBuf, originals: &'a [P]) -> Self {
         Self { folder, originals }
     }
 
-    fn path(&self, original: &Original) -> PathBuf {
-        self.folder.join(format!("{}.{}.parquet", original.id, original.pixel_sha256.short()))
+    fn path(&self, original: &P) -> PathBuf {
+        self.folder.join(format!("{}.{}.parquet", original.name(), original.version().short()))
     }
 
     /// Makes the missing parts on `threads` threads, each with a state of its own (sessions, buffers) from `start`;
@@ -54,13 +72,13 @@ impl<'a> Parts<'a> {
         stop: &AtomicBool,
         tick: impl Fn(&Progress) + Sync,
         start: impl Fn() -> Result<S, E> + Sync,
-        work: impl Fn(&mut S, &Original) -> Result<Vec<R>, E> + Sync,
+        work: impl Fn(&mut S, &P) -> Result<Vec<R>, E> + Sync,
     ) -> Result<Outcome<E>, PartsError<E>>
     where
         R: Row,
         E: Display + Send,
     {
-        let missing: Vec<&Original> = self.originals.iter().filter(|original| !self.path(original).is_file()).collect();
+        let missing: Vec<&P> = self.originals.iter().filter(|original| !self.path(original).is_file()).collect();
         let kept = self.originals.len() - missing.len();
         let next = AtomicUsize::new(0);
         let fatal: Mutex<Option<PartsError<E>>> = Mutex::new(None);
@@ -87,7 +105,7 @@ impl<'a> Parts<'a> {
                     }
                     Err(error) => {
                         let mut failed = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                        failed.push((original.id.clone(), error));
+                        failed.push((original.name().to_owned(), error));
                     }
                 }
                 tick(&Progress { kept, missing: missing.len() });

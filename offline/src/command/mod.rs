@@ -5,6 +5,7 @@ pub mod degrade;
 pub mod evaluate;
 pub mod export;
 pub mod label;
+pub mod mask;
 pub mod mmos;
 pub mod rank;
 pub mod scenes;

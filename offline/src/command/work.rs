@@ -21,6 +21,12 @@ impl WorkFolder {
         self.work.join("sources.parquet")
     }
 
+    /// Regions of interest: written by `mask`.
+    #[must_use]
+    pub fn masks(&self) -> PathBuf {
+        self.work.join("masks.parquet")
+    }
+
     /// Candidates and levels: written by `rank`.
     #[must_use]
     pub fn rank(&self) -> PathBuf {

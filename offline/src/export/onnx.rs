@@ -314,8 +314,16 @@ impl Model {
     /// [`ExportError::Read`] if the file can't be read, [`ExportError::NotOnnx`] if it holds no ONNX graph.
     pub fn read(path: &Path) -> Result<Self, ExportError> {
         let bytes = std::fs::read(path).map_err(|source| ExportError::Read { path: path.to_owned(), source })?;
-        let model = Self::decode(bytes.as_slice())
-            .map_err(|e| ExportError::NotOnnx { path: path.to_owned(), why: e.to_string() })?;
+        Self::from_bytes(path, &bytes)
+    }
+
+    /// A model file's bytes, read; `path` stands in messages.
+    ///
+    /// # Errors
+    /// [`ExportError::NotOnnx`] if they hold no ONNX graph.
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ExportError> {
+        let model =
+            Self::decode(bytes).map_err(|e| ExportError::NotOnnx { path: path.to_owned(), why: e.to_string() })?;
         if model.graph.is_none() {
             return Err(ExportError::NotOnnx { path: path.to_owned(), why: "no graph inside".to_owned() });
         }

@@ -253,22 +253,35 @@ impl ZooModel {
     /// # Errors
     /// No folder has the file, it can't be read, or its hash differs.
     pub fn load(&self, folders: &[PathBuf]) -> Result<(PathBuf, Vec<u8>), ZooError> {
-        let found = folders.iter().map(|folder| folder.join(&self.file)).find(|path| path.is_file());
-        let path = found.ok_or_else(|| ZooError::Missing {
-            model: self.name.clone(),
-            file: self.file.clone(),
-            folders: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
-        })?;
-        let bytes =
-            fs::read(&path).map_err(|e| ZooError::List { name: path.display().to_string(), reason: e.to_string() })?;
-        if let Some(expected) = &self.sha256 {
-            let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            if !found.eq_ignore_ascii_case(expected) {
-                return Err(ZooError::Hash { model: self.name.clone(), path, expected: expected.clone(), found });
-            }
-        }
-        Ok((path, bytes))
+        load_file(&self.name, &self.file, self.sha256.as_deref(), folders)
     }
+}
+
+/// The bytes of a model's `file` from the first of `folders` that has it, and its path; the hash is checked if given.
+///
+/// # Errors
+/// No folder has the file, it can't be read, or its hash differs.
+pub fn load_file(
+    model: &str,
+    file: &str,
+    sha256: Option<&str>,
+    folders: &[PathBuf],
+) -> Result<(PathBuf, Vec<u8>), ZooError> {
+    let found = folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file());
+    let path = found.ok_or_else(|| ZooError::Missing {
+        model: model.to_owned(),
+        file: file.to_owned(),
+        folders: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
+    })?;
+    let bytes =
+        fs::read(&path).map_err(|e| ZooError::List { name: path.display().to_string(), reason: e.to_string() })?;
+    if let Some(expected) = sha256 {
+        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if !found.eq_ignore_ascii_case(expected) {
+            return Err(ZooError::Hash { model: model.to_owned(), path, expected: expected.to_owned(), found });
+        }
+    }
+    Ok((path, bytes))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::pattern::pairs;
 use super::{Levels, Recipe};
 use crate::distort::parameter::check;
 use crate::distort::{self, DISTORTIONS};
+use crate::render::Softening;
 
 /// What becomes of the EXIF orientation when an original is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -20,33 +21,30 @@ pub enum Orientation {
     Apply,
 }
 
-/// The edge between region and background.
+/// The edge between region and background, as the file names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Softening {
-    /// The authors': a Gaussian weight that leaks out of the region, blurred once more on the edge.
+enum Edge {
     Miqd,
-    /// The mask as it is.
     Hard,
 }
 
-/// How two levels are fused.
+/// How two levels are fused, as the file says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MaskSpec {
-    /// The edge.
-    pub softening: Softening,
-    /// Radius in pixels of the Gaussian's kernel (default 32), 1 to 256.
+struct MaskSpec {
+    softening: Edge,
+    /// Radius in pixels of the Gaussian's kernel.
     #[serde(default = "authors_radius")]
-    pub radius: u32,
+    radius: u8,
 }
 
-fn authors_radius() -> u32 {
+fn authors_radius() -> u8 {
     32
 }
 
 fn authors_mask() -> MaskSpec {
-    MaskSpec { softening: Softening::Miqd, radius: authors_radius() }
+    MaskSpec { softening: Edge::Miqd, radius: authors_radius() }
 }
 
 #[derive(Deserialize)]
@@ -83,8 +81,8 @@ pub(super) fn parse(text: &str) -> Result<Recipe, String> {
     if file.name.is_empty() || !file.name.chars().all(plain) {
         return Err(format!("name = {:?}: it names folders, so use a-z, 0-9, - and _", file.name));
     }
-    if !(1..=256).contains(&file.mask.radius) {
-        return Err(format!("mask.radius = {}: must be from 1 to 256", file.mask.radius));
+    if !(1..=64).contains(&file.mask.radius) {
+        return Err(format!("mask.radius = {}: must be from 1 to 64", file.mask.radius));
     }
     let mut rows = vec![Vec::new(); DISTORTIONS.len()];
     for (name, list) in file.distortions {
@@ -111,7 +109,10 @@ pub(super) fn parse(text: &str) -> Result<Recipe, String> {
         version: file.version,
         seed: file.seed,
         orientation: file.exif_orientation,
-        mask: file.mask,
+        softening: match file.mask.softening {
+            Edge::Miqd => Softening::Gaussian { radius: file.mask.radius },
+            Edge::Hard => Softening::Hard,
+        },
         levels,
         pairs: Vec::new(),
         rows,
@@ -170,7 +171,7 @@ mod tests {
             assert!(DISTORTIONS.iter().all(|distortion| recipe.rows(*distortion).len() == rows));
             assert_eq!((recipe.level_count(), recipe.pairs().len()), (5, 25));
             assert_eq!((recipe.seed(), recipe.orientation()), (0, Orientation::Ignore));
-            assert_eq!(recipe.mask(), authors_mask());
+            assert_eq!(recipe.softening(), Softening::default());
         }
         assert_eq!(*miqd.levels(), Levels::Ranks(vec![1, 5, 8, 10, 12]));
         assert_eq!(*imagenet_c.levels(), Levels::AsListed);

@@ -9,10 +9,11 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-pub use file::{MaskSpec, Orientation, Softening};
+pub use file::Orientation;
 pub use pattern::{Pair, Pattern};
 
 use crate::distort::{DISTORTIONS, DistortError, Distortion};
+use crate::render::Softening;
 
 /// The authors' recipe, the default.
 const MIQD: &str = include_str!("../../recipes/generation/miqd.toml");
@@ -27,7 +28,7 @@ pub struct Recipe {
     version: u32,
     seed: u64,
     orientation: Orientation,
-    mask: MaskSpec,
+    softening: Softening,
     levels: Levels,
     pairs: Vec<Pair>,
     /// Parameter rows in the order of [`DISTORTIONS`]; empty for distortions that the recipe leaves out.
@@ -148,8 +149,8 @@ impl Recipe {
 
     /// How levels are fused through a mask.
     #[must_use]
-    pub fn mask(&self) -> MaskSpec {
-        self.mask
+    pub fn softening(&self) -> Softening {
+        self.softening
     }
 
     /// How levels come out of rows.
@@ -224,8 +225,10 @@ impl Recipe {
         word(u64::from(self.version));
         word(self.seed);
         word(u64::from(self.orientation == Orientation::Apply));
-        word(u64::from(self.mask.softening == Softening::Hard));
-        word(u64::from(self.mask.radius));
+        word(match self.softening {
+            Softening::Hard => 0,
+            Softening::Gaussian { radius } => u64::from(radius),
+        });
         match &self.levels {
             Levels::AsListed => word(0),
             Levels::Ranks(ranks) => {

@@ -62,6 +62,18 @@ impl Pair {
             std::cmp::Ordering::Less => Pattern::BackgroundDominated,
         }
     }
+
+    /// The published name without its extension: `<id>_<distortion>_<level>` for uniform variants, else
+    /// `<id>_<distortion>_fg_stronger_fg<r>_bg<b>` or `…_bg_stronger_fg<r>_bg<b>`.
+    #[must_use]
+    pub fn stem(self, original: &str, distortion: &str) -> String {
+        let Self { roi, background } = self;
+        match self.pattern() {
+            Pattern::Uniform => format!("{original}_{distortion}_{roi}"),
+            Pattern::RoiDominated => format!("{original}_{distortion}_fg_stronger_fg{roi}_bg{background}"),
+            Pattern::BackgroundDominated => format!("{original}_{distortion}_bg_stronger_fg{roi}_bg{background}"),
+        }
+    }
 }
 
 /// The pairs that a list of pattern names and [roi, background] pairs stands for; no list stands for all.
@@ -119,5 +131,18 @@ mod tests {
         for pattern in Pattern::ALL {
             assert!(pattern.pairs(5).iter().all(|pair| pair.pattern() == pattern));
         }
+    }
+
+    #[test]
+    fn names_are_the_published_ones() {
+        for (roi, background, name) in [
+            (3, 3, "000000000139_fog_3"),
+            (5, 2, "000000000139_fog_fg_stronger_fg5_bg2"),
+            (1, 4, "000000000139_fog_bg_stronger_fg1_bg4"),
+        ] {
+            assert_eq!(Pair { roi, background }.stem("000000000139", "fog"), name);
+        }
+        // The labels table names uniform variants so, too.
+        assert_eq!(Pair { roi: 4, background: 4 }.stem("a", "fog"), crate::render::sample_id("a", "fog", 4));
     }
 }

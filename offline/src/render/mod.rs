@@ -4,8 +4,12 @@
 //! never on order, thread or machine: the generator is counter-based and the elementary functions are our own.
 
 pub mod elementary;
+pub mod fuse;
 pub mod random;
 pub mod variant;
+pub mod weight;
 
+pub use fuse::{SizeError, fuse, fuse_into};
 pub use random::RandomField;
 pub use variant::{CLEAN, CLEAN_ROW, RenderError, candidate, sample, sample_id};
+pub use weight::{FusionWeight, RadiusError, Softening};

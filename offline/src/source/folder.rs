@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use serde::Deserialize;
 
+use super::coco::{CocoAnnotations, CocoImage};
 use super::{Original, SourceError};
 use crate::recipe::Orientation;
 
@@ -97,33 +97,12 @@ pub fn plain_folder(folder: &Path, licence: &str, orientation: Orientation) -> R
     Ok(describe(paths.into_iter().map(entry).collect(), Vec::new(), orientation))
 }
 
-#[derive(Deserialize)]
-struct Annotations {
-    images: Vec<CocoImage>,
-    #[serde(default)]
-    licenses: Vec<CocoLicence>,
-}
-
-#[derive(Deserialize)]
-struct CocoImage {
-    file_name: String,
-    license: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct CocoLicence {
-    id: u32,
-    name: String,
-}
-
 /// The pictures that a COCO annotation file lists, each with its own licence, class unknown.
 ///
 /// # Errors
 /// The annotations can't be read. Missing or broken pictures are reported in the selection.
 pub fn coco_folder(folder: &Path, annotations: &Path, orientation: Orientation) -> Result<Selection, SourceError> {
-    let list = |reason: String| SourceError::List { path: annotations.to_owned(), reason };
-    let text = fs::read_to_string(annotations).map_err(|e| list(e.to_string()))?;
-    let parsed: Annotations = serde_json::from_str(&text).map_err(|e| list(format!("not COCO annotations: {e}")))?;
+    let parsed = CocoAnnotations::read(annotations)?;
     let names: HashMap<u32, String> = parsed.licenses.into_iter().map(|licence| (licence.id, licence.name)).collect();
     let entry = |image: CocoImage| Entry {
         place: format!("{} image {}", annotations.display(), image.file_name),

@@ -3,6 +3,7 @@
 //! An original *is* its RGB8 pixels as the pinned decoder (`image`) gives them, EXIF orientation ignored as in
 //! the authors' data (recipe `miqd`) or applied (own recipes); everything random downstream is keyed by the SHA-256 of those pixels.
 
+pub mod coco;
 mod folder;
 mod original;
 mod pixel_hash;
