@@ -5,8 +5,8 @@
 use image::RgbImage;
 
 use super::line_blur::{Line, one_sided_gaussian};
-use super::quantise::SNAP;
 use super::parameter::{ParameterSpec, checked};
+use super::quantise::SNAP;
 use super::{DistortError, Distortion};
 use crate::render::RandomField;
 
