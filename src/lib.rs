@@ -8,6 +8,7 @@
 //! ```
 //!
 //! * [`frame`]: one decoded picture with its times; knows nobody.
+//! * [`picture`]: a still picture's file → RGB.
 //! * [`source`]: a stream's location → decoded frames (GStreamer lives only here).
 //! * [`preprocess`]: planes → views → 288×288 8-bit RGB, the model's one input.
 //! * [`engine`]: model card, ONNX Runtime session, execution providers.
@@ -23,6 +24,7 @@ pub mod engine;
 pub mod event;
 pub mod frame;
 pub mod monitor;
+pub mod picture;
 pub mod preprocess;
 
 #[cfg(feature = "source")]

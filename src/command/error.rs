@@ -7,6 +7,7 @@ use crate::{
     daemon::DaemonError,
     engine::{CardError, EngineError},
     monitor::SettingsError,
+    picture::PictureError,
     preprocess::PreprocessError,
     source::SourceError,
 };
@@ -33,13 +34,8 @@ pub enum CommandError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// A picture that can't be used.
-    #[error("{path}: {reason}", path = path.display())]
-    Picture {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong and the next step.
-        reason: String,
-    },
+    #[error(transparent)]
+    Picture(#[from] PictureError),
     /// A picture or frame that can't become a model input.
     #[error("{path}: {source}", path = path.display())]
     Preprocess {

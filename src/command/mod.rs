@@ -3,7 +3,6 @@
 mod check;
 mod error;
 mod locate;
-mod picture;
 mod run;
 mod score;
 

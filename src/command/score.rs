@@ -10,11 +10,12 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{CommandError, Outcome, locate, picture};
+use super::{CommandError, Outcome, locate};
 use crate::{
     config::{GateKeys, Period},
     engine::{Card, Device, Model, Runtime, Scores},
     event::{Cause, GateState, Seconds},
+    picture::{self, Orientation},
     preprocess::{self, Rgb288, View},
     source,
 };
@@ -141,7 +142,7 @@ impl Scorer {
         let wrong = |source| CommandError::Preprocess { path: path.into(), source };
         let mut tally = Tally::default();
         if picture::kind(path).is_some() {
-            let input = preprocess::from_rgb(&picture::read(path)?, View::Centre).map_err(wrong)?;
+            let input = preprocess::from_rgb(&picture::read(path, Orientation::Apply)?, View::Centre).map_err(wrong)?;
             tally.add(Duration::ZERO, self.score(path, &input)?, self.head);
             return Ok(self.report(path, tally, false));
         }

@@ -60,6 +60,8 @@ fn files() {
     write("huge.png", &png_of_size(20_000, 20_000));
     write("many.png", &png_of_size(16_000, 16_000));
     write("hollow.png", &png_of_size(300, 300));
+    let photo = include_bytes!("../fixtures/pictures/000000208901.jpg");
+    write("half.jpg", &photo[..photo.len() / 2]);
     write("cut.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF");
     let tiny = model("tiny").display().to_string();
     for (file, expected) in [
@@ -76,6 +78,7 @@ fn files() {
         ("many.png", "16000×16000 pixels are too many"),
         ("hollow.png", "cannot be decoded"),
         ("cut.jpg", "cannot be decoded"),
+        ("half.jpg", "is cut short"),
     ] {
         let file = path(file).display().to_string();
         let name = Path::new(&file).file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();

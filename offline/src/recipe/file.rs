@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use miqa::picture::Orientation;
 use serde::Deserialize;
 
 use super::pattern::pairs;
@@ -9,17 +10,6 @@ use super::{Levels, Recipe};
 use crate::distort::parameter::check;
 use crate::distort::{self, DISTORTIONS};
 use crate::render::Softening;
-
-/// What becomes of the EXIF orientation when an original is decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Orientation {
-    /// Pixels as they are stored.
-    #[default]
-    Ignore,
-    /// The picture is turned as its EXIF data say.
-    Apply,
-}
 
 /// The edge between region and background, as the file names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

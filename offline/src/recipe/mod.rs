@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-pub use file::Orientation;
+pub use miqa::picture::Orientation;
 pub use pattern::{Pair, Pattern};
 
 use crate::distort::{DISTORTIONS, DistortError, Distortion};

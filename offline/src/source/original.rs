@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use image::RgbImage;
 
 use super::PixelHash;
 use crate::columns;
@@ -14,13 +14,8 @@ use crate::table::{self, TableError};
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A file could not be opened or decoded.
-    #[error("image {path}: {reason}; replace it or leave it out of the folder")]
-    Image {
-        /// The picture's file.
-        path: PathBuf,
-        /// What the decoder said.
-        reason: String,
-    },
+    #[error("image {0}, or leave it out of the folder")]
+    Image(#[from] miqa::picture::PictureError),
     /// The pixels are not those that `select` saw.
     #[error(
         "image {path} has changed since `select`: pixels {found}, the table says {expected}; run `select` and what follows again"
@@ -122,33 +117,20 @@ impl Original {
     }
 }
 
-/// Decodes a picture to RGB8; the format comes from the content, EXIF orientation is ignored.
+/// Decodes a picture to RGB8 as [`miqa::picture`] does; EXIF orientation is ignored.
 ///
 /// # Errors
-/// The file is missing, truncated, of an unknown format or beyond the decoder's memory limit.
+/// The file is missing, truncated, of an unknown format or beyond the limits.
 pub fn decode(path: &Path) -> Result<RgbImage, SourceError> {
     decode_as(path, Orientation::Ignore)
 }
 
-/// Decodes a picture to RGB8; the format comes from the content.
+/// Decodes a picture to RGB8 as [`miqa::picture`] does.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_as(path: &Path, orientation: Orientation) -> Result<RgbImage, SourceError> {
-    let refuse = |reason: String| SourceError::Image { path: path.to_owned(), reason };
-    let reader =
-        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|e| refuse(e.to_string()))?;
-    let image = match orientation {
-        Orientation::Ignore => reader.decode().map_err(|e| refuse(e.to_string()))?,
-        Orientation::Apply => {
-            let mut decoder = reader.into_decoder().map_err(|e| refuse(e.to_string()))?;
-            let turn = decoder.orientation().map_err(|e| refuse(e.to_string()))?;
-            let mut image = DynamicImage::from_decoder(decoder).map_err(|e| refuse(e.to_string()))?;
-            image.apply_orientation(turn);
-            image
-        }
-    };
-    Ok(image.into_rgb8())
+    Ok(miqa::picture::read(path, orientation)?)
 }
 
 /// Refuses two originals of one id.
