@@ -13,6 +13,8 @@
 //! * [`train`]: RA-MIQA (feature `train`): region features, model, loop, checkpoints.
 //! * [`export`]: trained weights → one ONNX graph and its card.
 //! * [`evaluate`]: correlations, baselines, intervals, report.
+//! * [`stats`]: counts, quality by distortion and level, a contact sheet, as one page.
+//! * [`import`]: the authors' published sets as rows.
 //! * [`clip`]: a video whose stretches are degraded by these distortions.
 //! * [`parts`]: work an original at a time, in parallel, resumable.
 //! * [`table`]: typed rows in Parquet files, for all of the above.
@@ -23,11 +25,13 @@ pub mod command;
 pub mod distort;
 pub mod evaluate;
 pub mod export;
+pub mod import;
 pub mod label;
 pub mod parts;
 pub mod rank;
 pub mod recipe;
 pub mod render;
 pub mod source;
+pub mod stats;
 pub mod table;
 pub mod train;

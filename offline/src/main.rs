@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
-    CommandError, clip, degrade, evaluate, export, label, mmos, rank, scenes, select, split, train,
+    CommandError, clip, degrade, evaluate, export, label, mmos, rank, scenes, select, split, stats, train,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -39,6 +39,8 @@ enum Step {
     Export(export::Args),
     /// Judge a model on the test originals beside its baselines
     Evaluate(evaluate::Args),
+    /// Show a data set in tables, charts and a contact sheet
+    Stats(stats::Args),
     /// Make a video whose stretches are degraded
     Clip(clip::Args),
     /// Distort single pictures, to look at them
@@ -57,6 +59,7 @@ impl Step {
             Self::Train(args) => train::run(args),
             Self::Export(args) => export::run(args),
             Self::Evaluate(args) => evaluate::run(args),
+            Self::Stats(args) => stats::run(args),
             Self::Clip(args) => clip::run(args),
             Self::Degrade(args) => degrade::run(args),
         }

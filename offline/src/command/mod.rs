@@ -10,6 +10,7 @@ pub mod rank;
 pub mod scenes;
 pub mod select;
 pub mod split;
+pub mod stats;
 pub mod train;
 
 mod error;
