@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
-    CommandError, clip, degrade, evaluate, export, label, mmos, rank, scenes, select, split, stats, train,
+    CommandError, clip, degrade, evaluate, export, import, label, mmos, rank, scenes, select, split, stats, train,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -41,6 +41,8 @@ enum Step {
     Evaluate(evaluate::Args),
     /// Show a data set in tables, charts and a contact sheet
     Stats(stats::Args),
+    /// Read the authors' published sets as a data set of this project
+    Import(import::Args),
     /// Make a video whose stretches are degraded
     Clip(clip::Args),
     /// Distort single pictures, to look at them
@@ -60,6 +62,7 @@ impl Step {
             Self::Export(args) => export::run(args),
             Self::Evaluate(args) => evaluate::run(args),
             Self::Stats(args) => stats::run(args),
+            Self::Import(args) => import::run(args),
             Self::Clip(args) => clip::run(args),
             Self::Degrade(args) => degrade::run(args),
         }

@@ -4,6 +4,7 @@ pub mod clip;
 pub mod degrade;
 pub mod evaluate;
 pub mod export;
+pub mod import;
 pub mod label;
 pub mod mmos;
 pub mod rank;

@@ -78,9 +78,13 @@ fn levels(stem: &str) -> Option<(&str, Pair, Pattern)> {
     for (word, pattern) in
         [("_fg_stronger_fg", Pattern::RoiDominated), ("_bg_stronger_fg", Pattern::BackgroundDominated)]
     {
-        if let Some((rest, end)) = stem.rsplit_once(word) {
+        // An id may hold the same words: what doesn't read as levels is none of the name's end.
+        let end = stem.rsplit_once(word).and_then(|(rest, end)| {
             let (roi, background) = end.split_once("_bg")?;
-            return Some((rest, Pair { roi: level(roi)?, background: level(background)? }, pattern));
+            Some((rest, Pair { roi: level(roi)?, background: level(background)? }, pattern))
+        });
+        if end.is_some() {
+            return end;
         }
     }
     let (rest, end) = stem.rsplit_once('_')?;

@@ -151,7 +151,7 @@ fn describe(entries: Vec<Entry>, rejected: Vec<Rejected>, orientation: Orientati
 }
 
 /// The cells of one CSV line: commas separate, double quotes protect, two of them inside stand for one.
-fn split_csv(line: &str) -> Vec<String> {
+pub(crate) fn split_csv(line: &str) -> Vec<String> {
     let mut cells = vec![String::new()];
     let mut quoted = false;
     let mut characters = line.chars().peekable();

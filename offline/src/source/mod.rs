@@ -8,6 +8,7 @@ mod original;
 mod pixel_hash;
 mod split;
 
+pub(crate) use folder::split_csv;
 pub use folder::{Rejected, Selection, coco_folder, labelled_folder, plain_folder};
 pub use original::{Original, SourceError, check_unique, decode, decode_as, read_sources, write_sources};
 pub use pixel_hash::PixelHash;

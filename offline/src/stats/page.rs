@@ -170,8 +170,8 @@ fn section(out: &mut String, title: &str, note: &str, body: &str) {
 
 fn collection_table(rows: &[CollectionRow]) -> String {
     let mut out = String::from(
-        "<div class=\"wide\"><table><tr><th>originals<th>count<th>distortions<th>levels<th>region types<th>classes\
-         <th>degraded pictures<th>files<th>smallest<th>largest</tr>",
+        "<div class=\"wide\"><table><tr><th>originals<th>count<th>distortions<th>levels<th>regions<th>classes\
+         <th>pictures<th>files<th>smallest<th>largest</tr>",
     );
     for row in rows {
         let files = if row.bytes == 0 { "none".to_owned() } else { bytes(row.bytes) };

@@ -92,10 +92,15 @@ pub fn contact_sheet(title: &str, heads: &[Headed], tiles: &[Tile], width: u32) 
         }
     }
     names.sort_by_key(|name| in_paper_order(name));
-    let cell = (width + GAP, width * 3 / 4 + HEIGHT + GAP);
+    // Captions of a row stand on one line, right below the highest tile.
+    let height = tiles.iter().map(|tile| tile.picture.height()).max().unwrap_or(1);
+    let cell = (width + GAP, height + HEIGHT + GAP + FRAME);
     let rows = if uniform { 1 } else { u32::from(levels) };
     let block = (u32::from(levels) * cell.0, rows * cell.1 + HEIGHT + GAP);
     let head = (2 * width, 2 * width * 3 / 4);
+    let headed: Vec<(&str, RgbImage)> =
+        heads.iter().map(|h| Ok((h.name, fit(h.picture, head.0, head.1)?))).collect::<Result<_, TileError>>()?;
+    let head = (head.0, headed.iter().map(|(_, picture)| picture.height()).max().unwrap_or(0));
     let top = MARGIN + 2 * HEIGHT + GAP + head.1 + HEIGHT + MARGIN;
     let columns = 2.min(names.len().max(1)) as u32;
     // Narrow sheets still have room for the lines of the head.
@@ -105,10 +110,10 @@ pub fn contact_sheet(title: &str, heads: &[Headed], tiles: &[Tile], width: u32) 
 
     lettering::write(&mut sheet, MARGIN, MARGIN, Weight::Bold, INK, title);
     legend(&mut sheet, uniform);
-    for (index, headed) in (0..).zip(heads) {
+    for (index, (name, picture)) in (0..).zip(&headed) {
         let (left, upper) = (MARGIN + index * (head.0 + MARGIN), MARGIN + 2 * HEIGHT + GAP);
-        place(&mut sheet, &fit(headed.picture, head.0, head.1)?, left, upper);
-        lettering::write(&mut sheet, left, upper + head.1 + 2, Weight::Regular, SOFT, headed.name);
+        place(&mut sheet, picture, left, upper);
+        lettering::write(&mut sheet, left, upper + head.1 + 2, Weight::Regular, SOFT, name);
     }
     for (index, name) in (0_u32..).zip(&names) {
         let (left, upper) = (MARGIN + index % columns * (block.0 + MARGIN), top + index / columns * (block.1 + MARGIN));
@@ -119,8 +124,7 @@ pub fn contact_sheet(title: &str, heads: &[Headed], tiles: &[Tile], width: u32) 
             let (x, y) = (left + column * cell.0, upper + HEIGHT + GAP / 2 + if uniform { 0 } else { row * cell.1 });
             frame(&mut sheet, (x, y), tile.picture.dimensions(), colour(tile.pair.pattern()));
             place(&mut sheet, &tile.picture, x, y);
-            // Below the tile's place, not the picture: captions of a row stand on one line.
-            lettering::write(&mut sheet, x, y + width * 3 / 4 + FRAME, Weight::Regular, INK, &tile.caption());
+            lettering::write(&mut sheet, x, y + height + FRAME, Weight::Regular, INK, &tile.caption());
         }
     }
     Ok(sheet)
