@@ -5,6 +5,7 @@
 //! ```
 //!
 //! * [`source`]: folders of originals with labels → a sources table.
+//! * [`quality`]: no-reference quality models choose the best originals of each class.
 //! * [`recipe`]: parameter rows, levels, pairs and mask softening, as TOML.
 //! * [`distort`]: one file a distortion; parameters are arguments.
 //! * [`render`]: an original and a row → the degraded picture; pure, keyed randomness.
@@ -28,6 +29,7 @@ pub mod export;
 pub mod import;
 pub mod label;
 pub mod parts;
+pub mod quality;
 pub mod rank;
 pub mod recipe;
 pub mod render;

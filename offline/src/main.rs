@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
-    CommandError, clip, degrade, evaluate, export, import, label, mmos, rank, scenes, select, split, stats, train,
+    CommandError, clip, degrade, evaluate, export, import, label, mmos, quality, rank, scenes, select, split, stats,
+    train,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +26,8 @@ enum Step {
     Scenes(scenes::Args),
     /// List the originals of a folder
     Select(select::Args),
+    /// Score originals with no-reference quality models, for `select --top`
+    Quality(quality::Args),
     /// Score the twelve candidates of every distortion and settle the five levels
     Rank(rank::Args),
     /// Show every sample to every model of the zoo
@@ -54,6 +57,7 @@ impl Step {
         match self {
             Self::Scenes(args) => scenes::run(args),
             Self::Select(args) => select::run(args),
+            Self::Quality(args) => quality::run(args),
             Self::Rank(args) => rank::run(args),
             Self::Label(args) => label::run(args),
             Self::Mmos(args) => mmos::run(args),

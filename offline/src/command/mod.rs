@@ -7,6 +7,7 @@ pub mod export;
 pub mod import;
 pub mod label;
 pub mod mmos;
+pub mod quality;
 pub mod rank;
 pub mod scenes;
 pub mod select;
