@@ -5,6 +5,7 @@
 //! ```
 //!
 //! * [`source`]: folders of originals with labels → a sources table.
+//! * [`quality`]: no-reference quality models choose the best originals of each class.
 //! * [`recipe`]: parameter rows, levels, pairs and mask softening, as TOML.
 //! * [`mask`]: which pixels of an original are its region of interest, from four sources.
 //! * [`distort`]: one file a distortion; parameters are arguments.
@@ -14,6 +15,8 @@
 //! * [`train`]: RA-MIQA (feature `train`): region features, model, loop, checkpoints.
 //! * [`export`]: trained weights → one ONNX graph and its card.
 //! * [`evaluate`]: correlations, baselines, intervals, report.
+//! * [`stats`]: counts, quality by distortion and level, a contact sheet, as one page.
+//! * [`import`]: the authors' published sets as rows.
 //! * [`clip`]: a video whose stretches are degraded by these distortions.
 //! * [`parts`]: work an original at a time, in parallel, resumable.
 //! * [`table`]: typed rows in Parquet files, for all of the above.
@@ -24,12 +27,15 @@ pub mod command;
 pub mod distort;
 pub mod evaluate;
 pub mod export;
+pub mod import;
 pub mod label;
 pub mod mask;
 pub mod parts;
+pub mod quality;
 pub mod rank;
 pub mod recipe;
 pub mod render;
 pub mod source;
+pub mod stats;
 pub mod table;
 pub mod train;

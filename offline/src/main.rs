@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
-    CommandError, clip, degrade, evaluate, export, label, mask, mmos, rank, scenes, select, split, train,
+    CommandError, clip, degrade, evaluate, export, import, label, mask, mmos, quality, rank, scenes, select, split,
+    stats, train,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +26,8 @@ enum Step {
     Scenes(scenes::Args),
     /// List the originals of a folder
     Select(select::Args),
+    /// Score originals with no-reference quality models, for `select --top`
+    Quality(quality::Args),
     /// Make the region of interest of every original
     Mask(mask::Args),
     /// Score the twelve candidates of every distortion and settle the five levels
@@ -41,6 +44,10 @@ enum Step {
     Export(export::Args),
     /// Judge a model on the test originals beside its baselines
     Evaluate(evaluate::Args),
+    /// Show a data set in tables, charts and a contact sheet
+    Stats(stats::Args),
+    /// Read the authors' published sets as a data set of this project
+    Import(import::Args),
     /// Make a video whose stretches are degraded
     Clip(clip::Args),
     /// Distort single pictures, to look at them
@@ -52,6 +59,7 @@ impl Step {
         match self {
             Self::Scenes(args) => scenes::run(args),
             Self::Select(args) => select::run(args),
+            Self::Quality(args) => quality::run(args),
             Self::Mask(args) => mask::run(args),
             Self::Rank(args) => rank::run(args),
             Self::Label(args) => label::run(args),
@@ -60,6 +68,8 @@ impl Step {
             Self::Train(args) => train::run(args),
             Self::Export(args) => export::run(args),
             Self::Evaluate(args) => evaluate::run(args),
+            Self::Stats(args) => stats::run(args),
+            Self::Import(args) => import::run(args),
             Self::Clip(args) => clip::run(args),
             Self::Degrade(args) => degrade::run(args),
         }

@@ -4,13 +4,16 @@ pub mod clip;
 pub mod degrade;
 pub mod evaluate;
 pub mod export;
+pub mod import;
 pub mod label;
 pub mod mask;
 pub mod mmos;
+pub mod quality;
 pub mod rank;
 pub mod scenes;
 pub mod select;
 pub mod split;
+pub mod stats;
 pub mod train;
 
 mod error;

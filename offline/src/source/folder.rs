@@ -32,11 +32,11 @@ pub struct Rejected {
 }
 
 /// One picture to be described.
-struct Entry {
-    place: String,
-    path: PathBuf,
-    class: i32,
-    licence: String,
+pub(super) struct Entry {
+    pub(super) place: String,
+    pub(super) path: PathBuf,
+    pub(super) class: i32,
+    pub(super) licence: String,
 }
 
 /// A folder of pictures and a CSV list beside or elsewhere with at least the columns `file` and `class_index`
@@ -114,7 +114,7 @@ pub fn coco_folder(folder: &Path, annotations: &Path, orientation: Orientation) 
 }
 
 /// Decodes all entries in parallel; the order stays.
-fn describe(entries: Vec<Entry>, rejected: Vec<Rejected>, orientation: Orientation) -> Selection {
+pub(super) fn describe(entries: Vec<Entry>, rejected: Vec<Rejected>, orientation: Orientation) -> Selection {
     let described: Vec<_> = entries
         .into_par_iter()
         .map(|entry| (Original::describe_as(&entry.path, entry.class, &entry.licence, orientation), entry.place))
@@ -130,7 +130,7 @@ fn describe(entries: Vec<Entry>, rejected: Vec<Rejected>, orientation: Orientati
 }
 
 /// The cells of one CSV line: commas separate, double quotes protect, two of them inside stand for one.
-fn split_csv(line: &str) -> Vec<String> {
+pub(crate) fn split_csv(line: &str) -> Vec<String> {
     let mut cells = vec![String::new()];
     let mut quoted = false;
     let mut characters = line.chars().peekable();

@@ -5,11 +5,16 @@
 
 pub mod coco;
 mod folder;
+mod imagenet;
 mod original;
 mod pixel_hash;
+mod selection;
 mod split;
 
+pub(crate) use folder::split_csv;
 pub use folder::{Rejected, Selection, coco_folder, labelled_folder, plain_folder};
+pub use imagenet::{class_of_synset, imagenet_folder};
 pub use original::{Original, SourceError, check_unique, decode, decode_as, read_sources, write_sources};
 pub use pixel_hash::PixelHash;
+pub use selection::{Listed, SelectionList, read_exclusions};
 pub use split::{SplitRow, TEST, TRAIN, VALIDATION, part_id, read_split, split, whole_of};

@@ -9,7 +9,8 @@ use crate::evaluate::{
     Thresholds, UNKNOWN_CLASS, WITH_CLEAN,
 };
 
-const STYLE: &str = include_str!("report.css");
+/// The look of every report, light and dark.
+pub(crate) const STYLE: &str = include_str!("report.css");
 
 /// The whole page.
 pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {

@@ -4,9 +4,11 @@ mod card;
 mod charts;
 mod csv;
 mod html;
-mod svg;
+pub(crate) mod svg;
 
 use std::path::Path;
+
+pub(crate) use html::STYLE;
 
 use super::{EvaluateError, Evaluated, Samples};
 

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 /// A drawing of a fixed size that scales with its page.
-pub(super) struct Svg {
+pub(crate) struct Svg {
     width: f64,
     height: f64,
     title: String,
@@ -12,34 +12,34 @@ pub(super) struct Svg {
 
 /// Where a text stands at its point.
 #[derive(Clone, Copy)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
 }
 
 impl Svg {
-    pub(super) fn new(width: f64, height: f64, title: &str) -> Self {
+    pub(crate) fn new(width: f64, height: f64, title: &str) -> Self {
         Self { width, height, title: title.to_owned(), body: String::new() }
     }
 
-    pub(super) fn line(&mut self, class: &str, [x1, y1, x2, y2]: [f64; 4]) {
+    pub(crate) fn line(&mut self, class: &str, [x1, y1, x2, y2]: [f64; 4]) {
         self.add(format_args!(r#"<line class="{class}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#));
     }
 
     /// A rectangle of a class, `opacity` 0 to 1, with a text that shows when pointed at.
-    pub(super) fn rect(&mut self, class: &str, [x, y, w, h]: [f64; 4], opacity: f64, hint: &str) {
+    pub(crate) fn rect(&mut self, class: &str, [x, y, w, h]: [f64; 4], opacity: f64, hint: &str) {
         let hint = escape(hint);
         self.add(format_args!(
             r#"<rect class="{class}" x="{x:.1}" y="{y:.1}" width="{w:.1}" height="{h:.1}" fill-opacity="{opacity:.3}"><title>{hint}</title></rect>"#
         ));
     }
 
-    pub(super) fn dot(&mut self, class: &str, x: f64, y: f64, radius: f64) {
+    pub(crate) fn dot(&mut self, class: &str, x: f64, y: f64, radius: f64) {
         self.add(format_args!(r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="{radius}"/>"#));
     }
 
-    pub(super) fn text(&mut self, class: &str, x: f64, y: f64, anchor: Anchor, text: impl Display) {
+    pub(crate) fn text(&mut self, class: &str, x: f64, y: f64, anchor: Anchor, text: impl Display) {
         let anchor = match anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
@@ -50,7 +50,7 @@ impl Svg {
     }
 
     /// Straight lines through points.
-    pub(super) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
+    pub(crate) fn path(&mut self, class: &str, points: &[(f64, f64)]) {
         let mut path = String::new();
         for (index, (x, y)) in points.iter().enumerate() {
             // Writing to a String can't fail.
@@ -59,7 +59,7 @@ impl Svg {
         self.add(format_args!(r#"<path class="{class}" d="{path}"/>"#));
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let (width, height, title) = (self.width, self.height, escape(&self.title));
         format!(
             r#"<svg viewBox="0 0 {width} {height}" role="img" aria-label="{title}" xmlns="http://www.w3.org/2000/svg">{}</svg>"#,
@@ -74,20 +74,20 @@ impl Svg {
 
 /// Values from `low` to `high` on pixels from `from` to `to`.
 #[derive(Clone, Copy)]
-pub(super) struct Scale {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) from: f64,
-    pub(super) to: f64,
+pub(crate) struct Scale {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
 }
 
 impl Scale {
-    pub(super) fn at(self, value: f64) -> f64 {
+    pub(crate) fn at(self, value: f64) -> f64 {
         self.from + (value.clamp(self.low, self.high) - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
     /// Round values a constant step apart, about `count` of them.
-    pub(super) fn ticks(self, count: u32) -> Vec<f64> {
+    pub(crate) fn ticks(self, count: u32) -> Vec<f64> {
         let raw = (self.high - self.low) / f64::from(count);
         let power = 10_f64.powf(raw.log10().floor());
         let step =
@@ -99,7 +99,7 @@ impl Scale {
 }
 
 /// Text safe inside markup.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -1,0 +1,157 @@
+//! A quality model at work: crops of a picture in, one score out.
+
+use image::RgbImage;
+use miqa::engine::{EngineError, Runtime};
+use miqa::preprocess::{Filter, resize_rgb};
+use ort::session::Session;
+use ort::value::TensorRef;
+
+use super::QualityRow;
+use super::model::{Crops, OpenedModel, QualityModel};
+use crate::label::fit::{normalise, reorder};
+use crate::label::zoo::{Element, Interpolation, Layout};
+use crate::render::RandomField;
+use crate::source::{Original, PixelHash, SourceError};
+
+/// Why an original has no score.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreError {
+    /// The original.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The session.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The model ran and failed, or what it says is no score.
+    #[error("quality model `{model}`: {reason}; check its description")]
+    Run {
+        /// Name of the model.
+        model: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// A model with a session and buffers of one worker.
+pub struct Scorer<'a> {
+    opened: &'a OpenedModel,
+    session: Session,
+    floats: Vec<f32>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Scorer<'a> {
+    /// Opens the model with one thread.
+    ///
+    /// # Errors
+    /// ONNX Runtime refuses the file.
+    pub fn open(runtime: &Runtime, opened: &'a OpenedModel) -> Result<Self, ScoreError> {
+        let session = runtime.session_from_bytes(&opened.path.display().to_string(), &opened.bytes, 1)?;
+        Ok(Self { opened, session, floats: Vec::new(), bytes: Vec::new() })
+    }
+
+    /// The row of an original.
+    ///
+    /// # Errors
+    /// It can't be loaded or resized, or the model fails.
+    pub fn score(&mut self, original: &Original) -> Result<QualityRow, ScoreError> {
+        let model = &self.opened.model;
+        let rgb = original.load()?;
+        let rgb = prepared(model, &rgb).map_err(|reason| ScoreError::Run { model: model.name.clone(), reason })?;
+        let places = places(&model.crops, &model.name, &original.pixel_sha256, rgb.dimensions(), model.input.size);
+        let sign = if model.lower_is_better { -1.0 } else { 1.0 };
+        let mut scores = Vec::with_capacity(places.len());
+        for (left, top) in places {
+            let size = self.opened.model.input.size;
+            let crop = image::imageops::crop_imm(&rgb, left, top, size, size).to_image();
+            let score =
+                self.run(&crop).map_err(|reason| ScoreError::Run { model: self.opened.model.name.clone(), reason })?;
+            scores.push(sign * score);
+        }
+        Ok(QualityRow {
+            original: original.id.clone(),
+            model: self.opened.model.name.clone(),
+            fingerprint: self.opened.fingerprint.clone(),
+            score: self.opened.model.aggregate.of(&scores),
+            least: scores.iter().copied().fold(f64::INFINITY, f64::min),
+            greatest: scores.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        })
+    }
+
+    fn run(&mut self, crop: &RgbImage) -> Result<f64, String> {
+        let input = &self.opened.model.input;
+        let side = input.size as usize;
+        let shape = match input.layout {
+            Layout::Nchw => [1, 3, side, side],
+            Layout::Nhwc => [1, side, side, 3],
+        };
+        let name = input.name.as_str();
+        let outputs = match input.element {
+            Element::F32 => {
+                normalise(input, crop, &mut self.floats);
+                TensorRef::from_array_view((shape, self.floats.as_slice()))
+                    .and_then(|tensor| self.session.run(ort::inputs![name => tensor]))
+            }
+            Element::U8 => {
+                reorder(input, crop, &mut self.bytes);
+                TensorRef::from_array_view((shape, self.bytes.as_slice()))
+                    .and_then(|tensor| self.session.run(ort::inputs![name => tensor]))
+            }
+        };
+        let outputs = outputs.map_err(|e| e.to_string())?;
+        let (_, values) = outputs[0].try_extract_tensor::<f32>().map_err(|e| e.to_string())?;
+        let value = match (self.opened.model.output_index, values) {
+            (Some(index), values) => values.get(index).copied(),
+            (None, [value]) => Some(*value),
+            (None, _) => None,
+        };
+        match value {
+            Some(value) if value.is_finite() => Ok(f64::from(value)),
+            Some(value) => Err(format!("its score is {value}")),
+            None => Err(format!("its first output has {} values: output_index must name one of them", values.len())),
+        }
+    }
+}
+
+/// The picture from which crops are cut.
+fn prepared(model: &QualityModel, rgb: &RgbImage) -> Result<RgbImage, String> {
+    let (width, height) = rgb.dimensions();
+    let size = model.input.size;
+    let target = match model.crops.resize {
+        Some([width, height]) => (width, height),
+        None if width.min(height) < size => {
+            let scale = f64::from(size) / f64::from(width.min(height).max(1));
+            let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(size);
+            (side(width), side(height))
+        }
+        None => return Ok(rgb.clone()),
+    };
+    if width == 0 || height == 0 || target.0.max(target.1) > 65_535 {
+        return Err(format!("a picture of {width}×{height} can't be brought to its size"));
+    }
+    let filter = match model.input.interpolation {
+        Interpolation::Bilinear => Filter::Bilinear,
+        Interpolation::Bicubic => Filter::Bicubic,
+    };
+    let pixels = resize_rgb(rgb.as_raw(), (width, height), None, target, filter).map_err(|e| e.to_string())?;
+    Ok(RgbImage::from_raw(target.0, target.1, pixels).expect("the buffer was made for this size"))
+}
+
+/// Upper left corners of the crops, uniform over all places where a crop fits; the same for the same pixels, model and seed.
+fn places(crops: &Crops, model: &str, pixels: &PixelHash, (width, height): (u32, u32), size: u32) -> Vec<(u32, u32)> {
+    let field = RandomField::of(pixels, &format!("quality crops {model}"), 0, crops.seed);
+    let place = |word: u32, side: u32| {
+        let count = u64::from(side.saturating_sub(size)) + 1;
+        ((u64::from(word) * count) >> 32) as u32
+    };
+    (0..u64::from(crops.count))
+        .map(|crop| {
+            let [x, y, ..] = field.words(crop);
+            (place(x, width), place(y, height))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "scorer_tests.rs"]
+pub(crate) mod tests;
