@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{CommandError, WorkFolder};
-use crate::source::{Original, SourceError, coco_folder, labelled_folder, plain_folder, write_sources};
+use crate::source::{Original, SourceError, coco_folder, labelled_folder, plain_folder, write_sources_in};
 
 /// Arguments of `select`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +28,9 @@ pub struct Args {
     /// Add to the originals already selected instead of replacing them
     #[arg(long)]
     append: bool,
+    /// Parts that workers of `rank` and `generate` take one by one; kept in the sources table
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    shards: u32,
     /// Pictures or rows that may be broken before the run counts as failed
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_errors: usize,
@@ -69,7 +72,13 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     } else {
         selection.originals
     };
-    write_sources(&args.work.sources(), &originals).map_err(CommandError::data)?;
+    if args.shards as usize > originals.len() {
+        let (shards, count) = (args.shards, originals.len());
+        return Err(CommandError::usage(format!(
+            "--shards {shards}: there are {count} originals, and a shard has one at least"
+        )));
+    }
+    write_sources_in(&args.work.sources(), &originals, args.shards).map_err(CommandError::data)?;
     if args.recipe.is_some() {
         args.work.keep_recipe(&recipe)?;
     }

@@ -27,6 +27,18 @@ impl WorkFolder {
         self.work.join("rank.parquet")
     }
 
+    /// Masks, if there are any: written by `mask`.
+    #[must_use]
+    pub fn masks(&self) -> PathBuf {
+        self.work.join("masks.parquet")
+    }
+
+    /// What is to be made: written by `plan`.
+    #[must_use]
+    pub fn plan(&self) -> PathBuf {
+        self.work.join("plan.parquet")
+    }
+
     /// One table a model: written by `label`.
     #[must_use]
     pub fn predictions(&self) -> PathBuf {
