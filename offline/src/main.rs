@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
-    CommandError, clip, degrade, evaluate, export, import, label, mask, mmos, quality, rank, scenes, select, split,
-    stats, train,
+    CommandError, clip, degrade, evaluate, export, finalize, generate, import, label, mask, mmos, plan, quality, rank,
+    render, scenes, select, split, stats, status, train, verify,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -32,6 +32,18 @@ enum Step {
     Mask(mask::Args),
     /// Score the twelve candidates of every distortion and settle the five levels
     Rank(rank::Args),
+    /// Join sources, masks and ranks into the immutable plan of all variants; compare and merge plans
+    Plan(plan::Args),
+    /// Make variants of a plan on demand, as files
+    Render(render::Args),
+    /// Write the variants of a plan to a folder or an object store, by shard
+    Generate(generate::Args),
+    /// Say how far a destination of generate is
+    Status(status::Args),
+    /// Hash the generated files and render a sample of them again
+    Verify(verify::Args),
+    /// Write manifest, index, error table and statistics of a finished destination
+    Finalize(finalize::Args),
     /// Show every sample to every model of the zoo
     Label(label::Args),
     /// Compute consistency, accuracy and composite scores from the predictions
@@ -62,6 +74,12 @@ impl Step {
             Self::Quality(args) => quality::run(args),
             Self::Mask(args) => mask::run(args),
             Self::Rank(args) => rank::run(args),
+            Self::Plan(args) => plan::run(args),
+            Self::Render(args) => render::run(args),
+            Self::Generate(args) => generate::run(args),
+            Self::Status(args) => status::run(args),
+            Self::Verify(args) => verify::run(args),
+            Self::Finalize(args) => finalize::run(args),
             Self::Label(args) => label::run(args),
             Self::Mmos(args) => mmos::run(args),
             Self::Split(args) => split::run(args),

@@ -13,9 +13,11 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::ChunkReader;
 
 /// Why a table could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -181,11 +183,35 @@ impl Column for String {
     }
 }
 
+impl Column for Option<String> {
+    const NULLABLE: bool = true;
+
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+
+    fn array<'a>(values: impl Iterator<Item = &'a Self>) -> ArrayRef {
+        Arc::new(values.map(Option::as_deref).collect::<StringArray>())
+    }
+
+    fn values(array: &dyn Array) -> Option<Vec<Self>> {
+        Some(array.as_string_opt::<i32>()?.iter().map(|value| value.map(str::to_owned)).collect())
+    }
+}
+
 /// Writes all rows to `path` (zstd), under a temporary name first; makes the folder if it is missing.
 ///
 /// # Errors
 /// The folder or file can't be written.
 pub fn write<R: Row>(path: &Path, rows: &[R]) -> Result<(), TableError> {
+    write_noted(path, rows, &[])
+}
+
+/// As [`write`], with notes (key and value) in the file's footer.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_noted<R: Row>(path: &Path, rows: &[R], notes: &[(&str, String)]) -> Result<(), TableError> {
     let io = |source| TableError::Io { path: path.to_owned(), source };
     let format = |reason: String| TableError::Format { path: path.to_owned(), reason };
     if let Some(folder) = path.parent() {
@@ -199,6 +225,9 @@ pub fn write<R: Row>(path: &Path, rows: &[R]) -> Result<(), TableError> {
     let file = File::create(&partial).map_err(io)?;
     let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| format(e.to_string()))?;
     writer.write(&batch).map_err(|e| format(e.to_string()))?;
+    for (key, value) in notes {
+        writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
+    }
     let file = writer.into_inner().map_err(|e| format(e.to_string()))?;
     // Without this a power cut could leave an empty file under the final name.
     file.sync_all().map_err(io)?;
@@ -211,6 +240,10 @@ pub fn write<R: Row>(path: &Path, rows: &[R]) -> Result<(), TableError> {
 /// The file is missing, is no Parquet file, or lacks a column of the row's type.
 pub fn read<R: Row>(path: &Path) -> Result<Vec<R>, TableError> {
     let file = File::open(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+    rows(path, file)
+}
+
+fn rows<R: Row>(path: &Path, file: impl ChunkReader + 'static) -> Result<Vec<R>, TableError> {
     let format = |reason: String| TableError::Format { path: path.to_owned(), reason };
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|builder| builder.with_batch_size(8192).build())
@@ -223,7 +256,45 @@ pub fn read<R: Row>(path: &Path) -> Result<Vec<R>, TableError> {
     Ok(rows)
 }
 
-fn mismatch<R: Row>(path: &Path, batch: &RecordBatch, at: usize) -> TableError {
+/// The table as the bytes of a Parquet file (zstd), for stores that are no folders. The same rows give the same bytes.
+///
+/// # Errors
+/// What the Parquet library said; `name` stands for the file.
+pub fn encode<R: Row>(name: &str, rows: &[R]) -> Result<Vec<u8>, TableError> {
+    let format = |reason: String| TableError::Format { path: PathBuf::from(name), reason };
+    let schema = Arc::new(Schema::new(R::fields()));
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let mut writer =
+        ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(|e| format(e.to_string()))?;
+    for rows in rows.chunks(16_384) {
+        let batch = RecordBatch::try_new(schema.clone(), R::arrays(rows)).map_err(|e| format(e.to_string()))?;
+        writer.write(&batch).map_err(|e| format(e.to_string()))?;
+    }
+    writer.into_inner().map_err(|e| format(e.to_string()))
+}
+
+/// The rows of [`encode`]'s bytes.
+///
+/// # Errors
+/// No Parquet file, or it lacks a column of the row's type; `name` stands for the file.
+pub fn decode<R: Row>(name: &str, bytes: Vec<u8>) -> Result<Vec<R>, TableError> {
+    rows(Path::new(name), bytes::Bytes::from(bytes))
+}
+
+/// A note in the footer of the table at `path`; `None` if it has none of that key.
+///
+/// # Errors
+/// The file is missing or no Parquet file.
+pub fn read_note(path: &Path, key: &str) -> Result<Option<String>, TableError> {
+    let file = File::open(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+    let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
+        .map_err(|e| TableError::Format { path: path.to_owned(), reason: e.to_string() })?;
+    let notes = footer.metadata().file_metadata().key_value_metadata();
+    let note = notes.and_then(|notes| notes.iter().find(|note| note.key == key));
+    Ok(note.and_then(|note| note.value.clone()))
+}
+
+pub(crate) fn mismatch<R: Row>(path: &Path, batch: &RecordBatch, at: usize) -> TableError {
     let fields = R::fields();
     let field = &fields[at];
     let found = match batch.column_by_name(field.name()) {
@@ -242,7 +313,7 @@ fn mismatch<R: Row>(path: &Path, batch: &RecordBatch, at: usize) -> TableError {
 }
 
 /// The temporary name beside `path`; it holds the process id, so two runs never write the same one.
-fn partial_name(path: &Path) -> PathBuf {
+pub(crate) fn partial_name(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.partial", std::process::id()));
     path.with_file_name(name)
@@ -260,9 +331,10 @@ mod tests {
         level: u8,
         psnr: f64,
         accuracy: Option<f32>,
+        remark: Option<String>,
     }
 
-    columns!(Measurement { name, class, level, psnr, accuracy });
+    columns!(Measurement { name, class, level, psnr, accuracy, remark });
 
     #[derive(Debug)]
     struct Renamed {
@@ -293,6 +365,7 @@ mod tests {
                 level: (i % 6) as u8,
                 psnr: if i == 0 { f64::INFINITY } else { f64::from(i) / 7.0 },
                 accuracy: (i % 3 != 0).then_some(i as f32),
+                remark: (i % 5 == 0).then(|| format!("remark {i}")),
             })
             .collect()
     }
@@ -304,6 +377,9 @@ mod tests {
             let path = folder.path().join("deep/er").join(format!("{count}.parquet"));
             write(&path, &rows(count)).unwrap();
             assert_eq!(read::<Measurement>(&path).unwrap(), rows(count));
+            let bytes = encode("rows", &rows(count)).unwrap();
+            assert_eq!(bytes, encode("rows", &rows(count)).unwrap());
+            assert_eq!(decode::<Measurement>("rows", bytes).unwrap(), rows(count));
             let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
             assert!(left.iter().all(|name| !name.to_string_lossy().contains("partial")), "{left:?}");
         }

@@ -4,17 +4,23 @@ pub mod clip;
 pub mod degrade;
 pub mod evaluate;
 pub mod export;
+pub mod finalize;
+pub mod generate;
 pub mod import;
 pub mod label;
 pub mod mask;
 pub mod mmos;
+pub mod plan;
 pub mod quality;
 pub mod rank;
+pub mod render;
 pub mod scenes;
 pub mod select;
 pub mod split;
 pub mod stats;
+pub mod status;
 pub mod train;
+pub mod verify;
 
 mod error;
 #[cfg(test)]

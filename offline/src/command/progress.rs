@@ -10,8 +10,15 @@ use crate::parts::Outcome;
 
 /// A bar over `count` originals; silent where standard error is no terminal.
 pub(super) fn bar(count: usize, step: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} originals  {per_sec}  {eta} left")
-        .expect("the template is a constant");
+    bar_of(count, step, "originals")
+}
+
+/// A bar over `count` things of this name.
+pub(super) fn bar_of(count: usize, step: &'static str, things: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!(
+        "{{msg}} {{wide_bar}} {{pos}}/{{len}} {things}  {{per_sec}}  {{eta}} left"
+    ))
+    .expect("the template is a constant");
     let bar = ProgressBar::new(count as u64).with_style(style).with_message(step);
     bar.enable_steady_tick(Duration::from_millis(500));
     bar

@@ -12,7 +12,7 @@ use crate::quality::read_quality;
 use crate::recipe::Orientation;
 use crate::source::{
     Original, Selection, SelectionList, SourceError, coco_folder, imagenet_folder, labelled_folder, plain_folder,
-    read_exclusions, read_sources, write_sources,
+    read_exclusions, read_sources, write_sources, write_sources_in,
 };
 
 /// How many ids of a list are named when they are not among the pictures.
@@ -56,6 +56,9 @@ pub struct Args {
     /// Add to the originals already selected instead of replacing them
     #[arg(long, conflicts_with = "top")]
     append: bool,
+    /// Parts that workers of `rank` and `generate` take one by one; kept in the sources table
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    shards: u32,
     /// Pictures or rows that may be broken before the run counts as failed
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_errors: usize,
@@ -118,7 +121,13 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     } else {
         found
     };
-    write_sources(&args.work.sources(), &originals).map_err(CommandError::data)?;
+    if args.shards as usize > originals.len() {
+        let (shards, count) = (args.shards, originals.len());
+        return Err(CommandError::usage(format!(
+            "--shards {shards}: there are {count} originals, and a shard has one at least"
+        )));
+    }
+    write_sources_in(&args.work.sources(), &originals, args.shards).map_err(CommandError::data)?;
     if args.top.is_none() {
         // The candidates of an earlier choice are no longer those of this table.
         remove(&candidates(&args.work))?;

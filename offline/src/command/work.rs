@@ -33,6 +33,12 @@ impl WorkFolder {
         self.work.join("rank.parquet")
     }
 
+    /// What is to be made: written by `plan`.
+    #[must_use]
+    pub fn plan(&self) -> PathBuf {
+        self.work.join("plan.parquet")
+    }
+
     /// One table a model: written by `label`.
     #[must_use]
     pub fn predictions(&self) -> PathBuf {

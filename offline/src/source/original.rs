@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
+use sha2::{Digest, Sha256};
 
 use super::PixelHash;
 use crate::columns;
@@ -151,6 +152,32 @@ pub fn check_unique(originals: &[Original]) -> Result<(), SourceError> {
     Ok(())
 }
 
+/// Footer note that holds the number of shards of a sources table.
+const SHARDS: &str = "miqa.shards";
+
+/// The number of shards that a sources table states; 1 unless `select` was told otherwise.
+///
+/// # Errors
+/// The table is missing.
+pub fn read_shards(path: &Path) -> Result<u32, SourceError> {
+    let stated = table::read_note(path, SHARDS)?.and_then(|text| text.parse().ok());
+    Ok(stated.unwrap_or(1).max(1))
+}
+
+/// SHA-256, in hexadecimal digits, over ids and pixels, in the order of ids: the identity of a sources table.
+#[must_use]
+pub fn sources_id(originals: &[Original]) -> String {
+    let mut sorted: Vec<&Original> = originals.iter().collect();
+    sorted.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut hash = Sha256::new();
+    for original in sorted {
+        hash.update((original.id.len() as u64).to_le_bytes());
+        hash.update(original.id.as_bytes());
+        hash.update(original.pixel_sha256.0);
+    }
+    PixelHash(hash.finalize().into()).to_string()
+}
+
 /// Reads `sources.parquet`.
 ///
 /// # Errors
@@ -159,13 +186,21 @@ pub fn read_sources(path: &Path) -> Result<Vec<Original>, SourceError> {
     Ok(table::read(path)?)
 }
 
-/// Writes `sources.parquet`.
+/// Writes `sources.parquet`, to be worked on in one shard.
 ///
 /// # Errors
 /// Two originals share an id, or the file can't be written.
 pub fn write_sources(path: &Path, originals: &[Original]) -> Result<(), SourceError> {
+    write_sources_in(path, originals, 1)
+}
+
+/// Writes `sources.parquet`, to be worked on in `shards` shards.
+///
+/// # Errors
+/// As [`write_sources`].
+pub fn write_sources_in(path: &Path, originals: &[Original], shards: u32) -> Result<(), SourceError> {
     check_unique(originals)?;
-    Ok(table::write(path, originals)?)
+    Ok(table::write_noted(path, originals, &[(SHARDS, shards.to_string())])?)
 }
 
 #[cfg(test)]
@@ -188,6 +223,9 @@ mod tests {
         let table = folder.path().join("sources.parquet");
         write_sources(&table, std::slice::from_ref(&original)).unwrap();
         assert_eq!(read_sources(&table).unwrap(), std::slice::from_ref(&original));
+        assert_eq!(read_shards(&table).unwrap(), 1);
+        write_sources_in(&table, std::slice::from_ref(&original), 7).unwrap();
+        assert_eq!(read_shards(&table).unwrap(), 7);
         let twice = write_sources(&table, &[original.clone(), original]).unwrap_err().to_string();
         assert!(twice.contains("the same id `red`"), "{twice}");
     }

@@ -1,0 +1,211 @@
+//! `miqa-offline generate`: the variants of a plan, written by shard.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::progress::bar;
+use super::rank::threads;
+use super::{CommandError, plan, stop_flag};
+use crate::generate::{Ended, Format, GenerateError, Layout, Tick, Worker, estimate};
+use crate::plan::Plan;
+use crate::shard::{RecordError, ShardChoice};
+use crate::store::{self, Store, StoreError};
+
+/// Arguments of `generate`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The plan
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+    /// A folder, or an object store's URL (s3://bucket/prefix, gs://…, az://…); endpoint and credentials come from the
+    /// environment
+    #[arg(long, value_name = "DEST")]
+    out: String,
+    /// One shard, from 0; `auto` takes it from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX or SGE_TASK_ID; without it
+    /// all shards, one after the other
+    #[arg(long, value_name = "I|auto")]
+    shard: Option<ShardChoice>,
+    /// png, webp (both lossless) or jpeg:Q
+    #[arg(long, default_value = "png", value_name = "FORMAT")]
+    format: Format,
+    /// folders (images/<id>/<file>) or webdataset (a tar archive an original, and an index)
+    #[arg(long, default_value = "folders", value_name = "LAYOUT")]
+    layout: Layout,
+    /// Originals in work at the same time; 0 takes one a core
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    threads: usize,
+    /// Originals that may fail before the run counts as failed
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    max_errors: usize,
+    /// Only say how many files, bytes and hours it will take, and whether the disk holds them
+    #[arg(long)]
+    dry_run: bool,
+    /// Originals that --dry-run renders to know
+    #[arg(long, default_value_t = 4, value_name = "N", requires = "dry_run")]
+    sample: usize,
+}
+
+/// Runs `generate`.
+///
+/// # Errors
+/// 2: no plan, no such shard, an unusable destination; 65: too many originals failed; 75: stopped by a signal, or the
+/// store can't be reached; 78: the destination belongs to another plan.
+pub fn run(args: &Args) -> Result<(), CommandError> {
+    let plan = plan::open(&args.plan)?;
+    let store = open(&args.out)?;
+    if args.dry_run {
+        return dry_run(args, &plan, store.as_ref());
+    }
+    let shards = match args.shard {
+        None => 0..plan.shards(),
+        Some(choice) => {
+            let chosen = choice.resolve(plan.shards(), |name| std::env::var(name).ok()).map_err(CommandError::usage)?;
+            println!("generate: {chosen} of {}", plan.shards());
+            chosen.shard..chosen.shard + 1
+        }
+    };
+    let stop = stop_flag()?;
+    let worker = Worker {
+        plan: &plan,
+        store: store.as_ref(),
+        format: args.format,
+        layout: args.layout,
+        threads: threads(args.threads),
+        max_errors: args.max_errors,
+        stop: &stop,
+    };
+    worker.destination().claim(store.as_ref()).map_err(failure)?;
+    let originals: usize = shards.clone().map(|shard| plan.positions(shard).len()).sum();
+    let bar = bar(originals, "generate");
+    let failed = AtomicUsize::new(0);
+    let tick = |tick: Tick| {
+        if tick.kept > 0 {
+            bar.inc(tick.kept as u64);
+            bar.reset_eta();
+        }
+        bar.inc((tick.made + tick.errors) as u64);
+        let errors = failed.fetch_add(tick.errors, Ordering::Relaxed) + tick.errors;
+        if errors > 0 {
+            bar.set_message(format!("generate, {errors} errors"));
+        }
+    };
+    let mut errors = 0;
+    for shard in shards {
+        let ended = worker.run(shard, errors, &tick).map_err(failure)?;
+        let record = ended.record();
+        errors += record.errors.len();
+        bar.suspend(|| {
+            for error in &record.errors {
+                eprintln!("generate: left out `{}`: {}", error.original, error.reason);
+            }
+            let how = if matches!(ended, Ended::Committed(_)) { "committed" } else { "was committed already" };
+            println!(
+                "generate: shard {shard} {how}: {} originals, {} variants, {}, {} errors",
+                record.originals,
+                record.rows,
+                in_bytes(record.bytes),
+                record.errors.len()
+            );
+        });
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn dry_run(args: &Args, plan: &Plan, store: &dyn Store) -> Result<(), CommandError> {
+    let estimate = estimate(plan, args.format, args.sample, plan.recipe().seed()).map_err(failure)?;
+    let threads = threads(args.threads);
+    let core_hours = estimate.core_time.as_secs_f64() / 3600.0;
+    println!(
+        "generate: {} originals, {} variants in {} shards, plan_id {}",
+        estimate.originals,
+        estimate.variants,
+        plan.shards(),
+        plan.id()
+    );
+    println!(
+        "generate: about {} as {}, from {} variants of {} originals",
+        in_bytes(estimate.bytes),
+        args.format,
+        estimate.sampled_variants,
+        estimate.sampled
+    );
+    println!(
+        "generate: about {core_hours:.2} core-hours, {:.2} hours with {threads} threads",
+        core_hours / threads as f64
+    );
+    match store.free() {
+        None => println!("generate: {} does not say how much it holds", store.place()),
+        Some(free) if free >= estimate.bytes => {
+            println!("generate: {} has room: {} free", store.place(), in_bytes(free))
+        }
+        Some(free) => {
+            let place = store.place();
+            return Err(CommandError::usage(format!(
+                "{place} has no room: {} free; render on demand, or choose another --format or --out",
+                in_bytes(free)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Opens a destination.
+pub(super) fn open(destination: &str) -> Result<Box<dyn Store>, CommandError> {
+    store::open(destination).map_err(CommandError::usage)
+}
+
+/// The exit code that fits.
+pub(super) fn failure(error: GenerateError) -> CommandError {
+    let of_store = |error: StoreError| {
+        if error.passing { CommandError::retry(error) } else { CommandError::usage(error) }
+    };
+    match error {
+        GenerateError::Store(error) | GenerateError::Record(RecordError::Store(error)) => of_store(error),
+        GenerateError::OtherPlan { .. } | GenerateError::Record(RecordError::Inputs { .. }) => {
+            CommandError::plan(error)
+        }
+        GenerateError::Stopped { .. } => CommandError::retry(error),
+        GenerateError::Nothing { .. } => CommandError::usage(error),
+        GenerateError::Plan(error) => plan::data(error),
+        other => CommandError::data(other),
+    }
+}
+
+/// Bytes for people: `1.5 GB`.
+pub(super) fn in_bytes(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} bytes");
+    }
+    let mut value = bytes as f64 / 1000.0;
+    let mut unit = units[0];
+    for next in &units[1..] {
+        if value < 999.95 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    format!("{value:.1} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_bytes;
+
+    #[test]
+    fn bytes_for_people() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_960, "1.0 MB"),
+            (916_200_000_000, "916.2 GB"),
+            (5_000_000_000_000_000, "5000.0 TB"),
+        ] {
+            assert_eq!(in_bytes(bytes), text);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The finished data set: manifest, index, error table and statistics, once every shard is committed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::destination::KEY as DESTINATION;
+use super::{Destination, FileRow, GenerateError, STAGE, status};
+use crate::columns;
+use crate::plan::Plan;
+use crate::shard::{CommitRecord, ErrorRow, StoredFile, sha256_hex, tool};
+use crate::store::Store;
+use crate::table;
+
+/// One row of `statistics.parquet`: the variants of a distortion and region pattern.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistics {
+    /// Name of the distortion.
+    pub distortion: String,
+    /// Region pattern: `uniform`, `roi_dominated` or `background_dominated`.
+    pub pattern: String,
+    /// Level of the region of interest, from 1.
+    pub roi_level: u8,
+    /// Level of the background, from 1.
+    pub background_level: u8,
+    /// Number of variants.
+    pub variants: u64,
+    /// All their bytes.
+    pub bytes: u64,
+    /// All their pixels.
+    pub pixels: u64,
+    /// Mean PSNR of the region's level in dB, over the originals where it is finite.
+    pub mean_roi_psnr: Option<f64>,
+    /// Mean PSNR of the background's level in dB, over the originals where it is finite.
+    pub mean_background_psnr: Option<f64>,
+}
+
+columns!(Statistics {
+    distortion,
+    pattern,
+    roi_level,
+    background_level,
+    variants,
+    bytes,
+    pixels,
+    mean_roi_psnr,
+    mean_background_psnr,
+});
+
+/// `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Plan, recipe, format and layout.
+    #[serde(flatten)]
+    pub destination: Destination,
+    /// Program that finalized.
+    pub finalized_by: String,
+    /// Originals whose variants are all there.
+    pub generated_originals: u64,
+    /// Variants that are there.
+    pub generated_variants: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// Originals in the error table.
+    pub errors: u64,
+    /// Originals by their licence.
+    pub licences: BTreeMap<String, u64>,
+    /// Index, error table, statistics and plan.
+    pub tables: Vec<StoredFile>,
+    /// Archives, in layout `webdataset`.
+    pub archives: Vec<StoredFile>,
+}
+
+#[derive(Default)]
+struct Sum {
+    variants: u64,
+    bytes: u64,
+    pixels: u64,
+    roi: (f64, u64),
+    background: (f64, u64),
+}
+
+fn mean((sum, count): (f64, u64)) -> Option<f64> {
+    (count > 0).then(|| sum / count as f64)
+}
+
+/// Writes manifest and tables. Running it again writes the same.
+///
+/// # Errors
+/// A shard is not committed ([`GenerateError::Gaps`]), the destination is of another plan, or a file refuses.
+pub fn finalize(store: &dyn Store, plan: &Plan, plan_bytes: Vec<u8>) -> Result<Manifest, GenerateError> {
+    let found = status(store)?;
+    let there = found.destination.clone();
+    let ours =
+        Destination { plan_id: plan.id().clone(), recipe: plan.recipe().key(), shards: plan.shards(), ..there.clone() };
+    ours.agrees_with(&there, store)?;
+    let open = found.open();
+    if !open.is_empty() {
+        let first: Vec<String> = open.iter().take(5).map(ToString::to_string).collect();
+        let more = if open.len() > first.len() { ", …" } else { "" };
+        let first = format!("{}{more}", first.join(", "));
+        let place = store.place().to_owned();
+        return Err(GenerateError::Gaps { place, missing: open.len(), shards: there.shards, first });
+    }
+    let mut index: Vec<FileRow> = Vec::with_capacity(there.variants as usize);
+    for record in &found.records {
+        index.extend(table::decode::<FileRow>(&record.files[0].name, record.table(store)?)?);
+    }
+    let mut errors: Vec<ErrorRow> = found.records.iter().flat_map(|record| record.errors.iter().cloned()).collect();
+    errors.sort();
+    let (statistics, licences) = statistics(store, plan, &index, &errors)?;
+    let mut tables = Vec::new();
+    for (name, bytes) in [
+        ("index.parquet", table::encode("index.parquet", &index)?),
+        ("errors.parquet", table::encode("errors.parquet", &errors)?),
+        ("statistics.parquet", table::encode("statistics.parquet", &statistics)?),
+        ("plan.parquet", plan_bytes),
+    ] {
+        tables.push(StoredFile { name: name.to_owned(), size: bytes.len() as u64, sha256: sha256_hex(&bytes) });
+        store.put(name, bytes)?;
+    }
+    let archives = |record: &CommitRecord| record.files[1..].to_vec();
+    let manifest = Manifest {
+        destination: there,
+        finalized_by: tool(),
+        generated_originals: found.records.iter().map(|record| record.originals).sum(),
+        generated_variants: index.len() as u64,
+        bytes: index.iter().map(|row| row.size).sum(),
+        errors: errors.len() as u64,
+        licences,
+        tables,
+        archives: found.records.iter().flat_map(archives).collect(),
+    };
+    let text = serde_json::to_vec_pretty(&manifest).map_err(|e| unreadable(store, "manifest.json", e.to_string()))?;
+    store.put("manifest.json", text)?;
+    store.sweep()?;
+    Ok(manifest)
+}
+
+/// Sums by distortion and pair, and originals by licence. The index and the errors must cover the plan.
+fn statistics(
+    store: &dyn Store,
+    plan: &Plan,
+    index: &[FileRow],
+    errors: &[ErrorRow],
+) -> Result<(Vec<Statistics>, BTreeMap<String, u64>), GenerateError> {
+    let mut sums: BTreeMap<(String, &'static str, u8, u8), Sum> = BTreeMap::new();
+    let mut licences: BTreeMap<String, u64> = BTreeMap::new();
+    // Both are in the plan's order.
+    let mut rows = index.iter();
+    for planned in plan.iter() {
+        let planned = planned?;
+        if errors.binary_search_by(|error| error.original.cmp(&planned.original.id)).is_ok() {
+            continue;
+        }
+        *licences.entry(planned.original.licence.clone()).or_default() += 1;
+        let pixels = u64::from(planned.original.width) * u64::from(planned.original.height);
+        for variant in &planned.variants {
+            let row = rows.next().filter(|row| row.name == variant.name && row.original == planned.original.id);
+            let row = row.ok_or_else(|| {
+                let reason = format!("the shards' tables lack variant `{}`; delete its shard's record", variant.name);
+                unreadable(store, &format!("{STAGE}/shards"), reason)
+            })?;
+            let pair = variant.pair;
+            let key = (variant.distortion.clone(), pair.pattern().name(), pair.roi, pair.background);
+            let sum = sums.entry(key).or_default();
+            sum.variants += 1;
+            sum.bytes += row.size;
+            sum.pixels += pixels;
+            for (mean, psnr) in [(&mut sum.roi, variant.roi.psnr), (&mut sum.background, variant.background.psnr)] {
+                if psnr.is_finite() {
+                    *mean = (mean.0 + psnr, mean.1 + 1);
+                }
+            }
+        }
+    }
+    if let Some(row) = rows.next() {
+        return Err(unreadable(store, DESTINATION, format!("variant `{}` is no part of the plan", row.name)));
+    }
+    let statistics = sums.into_iter().map(|((distortion, pattern, roi_level, background_level), sum)| Statistics {
+        distortion,
+        pattern: pattern.to_owned(),
+        roi_level,
+        background_level,
+        variants: sum.variants,
+        bytes: sum.bytes,
+        pixels: sum.pixels,
+        mean_roi_psnr: mean(sum.roi),
+        mean_background_psnr: mean(sum.background),
+    });
+    Ok((statistics.collect(), licences))
+}
+
+fn unreadable(store: &dyn Store, key: &str, reason: String) -> GenerateError {
+    GenerateError::Unreadable { place: store.place().to_owned(), key: key.to_owned(), reason }
+}
