@@ -1,7 +1,7 @@
 //! `miqa-offline import`: the authors' published sets → `imported.parquet`, labels, sources and a report of what is odd.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{CommandError, WorkFolder};
 use crate::import::layout::{Task, published_sets};
@@ -151,6 +151,8 @@ fn list(task: &str, what: &str, entries: impl ExactSizeIterator<Item = String>) 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
+    use std::path::Path;
+
     use image::RgbImage;
 
     use super::*;
