@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let originals = if args.append && args.work.sources().exists() {
         merge(args.work.originals()?, found)
     } else if let Some(top) = args.top {
-        best(args, list.as_ref(), found, top)?
+        best(args, list.as_ref(), &found, top)?
     } else {
         found
     };
@@ -184,13 +184,13 @@ pub(super) fn all_originals(work: &WorkFolder) -> Result<Vec<Original>, CommandE
 fn best(
     args: &Args,
     list: Option<&SelectionList>,
-    originals: Vec<Original>,
+    originals: &[Original],
     top: u32,
 ) -> Result<Vec<Original>, CommandError> {
     let table = args.work.work.join("quality.parquet");
     let (ranked, scores, models) = match list {
         Some(list) => {
-            let ranked = rank_listed(&originals, |id| list.listed.get(id).map(|listed| listed.score));
+            let ranked = rank_listed(originals, |id| list.listed.get(id).map(|listed| listed.score));
             (ranked, list.path().display().to_string(), BTreeSet::new())
         }
         None => {
@@ -211,7 +211,7 @@ fn best(
     let classes: BTreeSet<i32> = chosen.iter().map(|ranked| ranked.class).collect();
     println!("select: the best {top} of each of {} classes: {} of {}", classes.len(), ids.len(), originals.len());
     let kept = originals.iter().filter(|original| ids.contains(original.id.as_str())).cloned().collect();
-    write_sources(&candidates(&args.work), &originals).map_err(CommandError::data)?;
+    write_sources(&candidates(&args.work), originals).map_err(CommandError::data)?;
     let choice = Choice { scores, models, top, candidates: originals.len(), chosen };
     let json = serde_json::to_string_pretty(&choice).map_err(CommandError::unexpected)? + "\n";
     let path = args.work.work.join("selection.json");

@@ -183,7 +183,7 @@ fn missing(originals: &[Original], variants: &Variants) -> Vec<String> {
     }
     let named = short.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
     let more = if short.len() > 10 { ", …" } else { "" };
-    vec![format!("{} originals have fewer than {most} variants: {named}{more}", short.len())]
+    vec![format!("{} of {} originals have fewer than {most} variants: {named}{more}", short.len(), originals.len())]
 }
 
 fn mask_statistics(masks: &[MaskShare]) -> Option<MaskStatistics> {
@@ -204,7 +204,14 @@ fn sheet(
     let rgb = original.load().map_err(CommandError::data)?;
     let mut tiles = Vec::new();
     for variant in variants.of(original, &rgb) {
-        let variant = variant.map_err(CommandError::data)?;
+        // One broken file leaves a gap on the sheet; it is named in the report as well.
+        let variant = match variant {
+            Ok(variant) => variant,
+            Err(error) => {
+                eprintln!("stats: left out of the contact sheet: {error}");
+                continue;
+            }
+        };
         tiles.push(Tile::of(&rgb, &variant, args.tile).map_err(CommandError::data)?);
     }
     let mask =
@@ -245,4 +252,102 @@ fn write(
     }
     println!("stats: report in {}", folder.display());
     Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::command::rank;
+    use crate::import::name::VariantName;
+    use crate::recipe::{Pattern, Recipe};
+    use crate::source::write_sources;
+
+    #[derive(Parser)]
+    enum Line {
+        Rank(rank::Args),
+        Stats(Args),
+    }
+
+    fn run(line: &[&str]) -> Result<(), CommandError> {
+        match Line::try_parse_from(std::iter::once(&"test").chain(line)).map_err(CommandError::usage)? {
+            Line::Rank(args) => rank::run(&args),
+            Line::Stats(args) => super::run(&args),
+        }
+    }
+
+    fn report(folder: &Path) -> serde_json::Value {
+        let page = fs::read_to_string(folder.join("report.html")).unwrap();
+        assert!(page.contains("data:image/jpeg;base64,/9j/") && !page.contains("NaN"));
+        serde_json::from_slice(&fs::read(folder.join("stats.json")).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn rendered_and_written_variants_with_masks() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = folder.path().join("work");
+        let picture = |i: u8| RgbImage::from_fn(24, 18, |x, y| image::Rgb([(x * 9) as u8, (y * 13) as u8, i * 70]));
+        let mut originals = Vec::new();
+        for i in 0..3 {
+            let path = folder.path().join(format!("o{i}.png"));
+            picture(i).save(&path).unwrap();
+            originals.push(Original::describe(&path, if i == 0 { 5 } else { -1 }, "CC0-1.0").unwrap());
+        }
+        fs::create_dir_all(&work).unwrap();
+        write_sources(&work.join("sources.parquet"), &originals).unwrap();
+        let w = work.to_str().unwrap();
+        assert!(run(&["stats", "--work", w]).unwrap_err().to_string().contains("miqa-offline rank"));
+        run(&["rank", "--work", w]).unwrap();
+        image::GrayImage::new(24, 18).save(work.join("o1.png")).unwrap();
+        let mask = |original: &str, verdict: &str, area_share| MaskShare {
+            original: original.into(),
+            path: if original == "o1" { "o1.png".into() } else { String::new() },
+            area_share,
+            verdict: verdict.into(),
+        };
+        let masks = [mask("o0", "missing", 0.0), mask("o1", "ok", 0.25), mask("o2", "ok", 0.75)];
+        table::write(&work.join("masks.parquet"), &masks).unwrap();
+
+        run(&["stats", "--work", w, "--sample", "2", "--sheet", "o1", "--tile", "40"]).unwrap();
+        let json = report(&work.join("stats-report"));
+        let kinds = Recipe::miqd().names().len();
+        assert_eq!(json["collection"][2]["variants"], 3 * 5 * kinds);
+        assert_eq!(json["measured_originals"], 2);
+        assert_eq!((&json["masks"]["quartiles"]["median"], &json["masks"]["verdicts"]["ok"]), (&0.5.into(), &2.into()));
+        assert_eq!(json["distortions"][0]["levels"].as_array().unwrap().len(), 5);
+        let measured: Vec<Measured> = table::read(&work.join("stats-report/stats.parquet")).unwrap();
+        // The same PSNR as `rank` found for the level.
+        let ranks = read_rank(&work.join("rank.parquet")).unwrap();
+        for row in &measured {
+            let ranked = ranks.iter().find(|rank| {
+                (&rank.original, &rank.distortion, rank.level) == (&row.original, &row.distortion, Some(row.roi_level))
+            });
+            assert_eq!(row.psnr, ranked.unwrap().psnr);
+        }
+        assert_eq!(measured.len(), 2 * 5 * kinds);
+        assert_eq!(run(&["stats", "--work", w, "--sheet", "o9"]).unwrap_err().code(), 2);
+
+        let generated = folder.path().join("generated");
+        fs::create_dir_all(generated.join("images/o1")).unwrap();
+        for pair in Pattern::ALL.iter().flat_map(|pattern| pattern.pairs(5)) {
+            let name = VariantName { original: "o1".into(), distortion: "snow".into(), pair };
+            picture(pair.roi % 3).save(generated.join(format!("images/o1/{name}.png"))).unwrap();
+        }
+        let (g, out) = (generated.to_str().unwrap(), folder.path().join("out"));
+        run(&["stats", "--work", w, "--generated", g, "--out", out.to_str().unwrap()]).unwrap();
+        let json = report(&out);
+        assert_eq!(json["patterns"][2]["pairs"].as_array().unwrap().len(), 10);
+        assert!(json["collection"][2]["bytes"].as_u64().unwrap() > 25 * 60);
+        assert!(json["odd"][0].as_str().unwrap().starts_with("2 of 3 originals have fewer than 25 variants"));
+        // Another picture in the same place is measured again; one of another size is named and left out.
+        picture(0).save(generated.join("images/o1/o1_snow_1.png")).unwrap();
+        RgbImage::new(9, 9).save(generated.join("images/o1/o1_snow_2.png")).unwrap();
+        let refused = run(&["stats", "--work", w, "--generated", g, "--max-errors", "0"]).unwrap_err();
+        assert_eq!(refused.code(), 65);
+        run(&["stats", "--work", w, "--generated", g, "--out", out.to_str().unwrap()]).unwrap();
+        assert!(report(&out)["odd"][1].as_str().unwrap().contains("o1_snow_2.png"));
+        assert_eq!(run(&["stats", "--work", w, "--generated", w]).unwrap_err().code(), 2);
+    }
 }
