@@ -43,4 +43,7 @@ fi
 
 scripts/onnxruntime.sh
 if [ "${GPU:-0}" = 1 ]; then GPU=0 scripts/onnxruntime.sh; fi
-if [ "${1:-}" = test ]; then scripts/libtorch.sh; fi
+if [ "${1:-}" = test ]; then
+  scripts/libtorch.sh
+  scripts/moto.sh >/dev/null
+fi

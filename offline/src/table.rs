@@ -4,6 +4,8 @@
 //! fields once and derives the schema, the writer and the reader from their types.
 //! Files appear whole or not at all: rows go to a temporary name that is renamed at the end.
 
+mod bytes;
+
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
+
+pub use bytes::{Encoder, decode, encode};
 
 /// Why a table could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -256,31 +260,6 @@ fn rows<R: Row>(path: &Path, file: impl ChunkReader + 'static) -> Result<Vec<R>,
     Ok(rows)
 }
 
-/// The table as the bytes of a Parquet file (zstd), for stores that are no folders. The same rows give the same bytes.
-///
-/// # Errors
-/// What the Parquet library said; `name` stands for the file.
-pub fn encode<R: Row>(name: &str, rows: &[R]) -> Result<Vec<u8>, TableError> {
-    let format = |reason: String| TableError::Format { path: PathBuf::from(name), reason };
-    let schema = Arc::new(Schema::new(R::fields()));
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let mut writer =
-        ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(|e| format(e.to_string()))?;
-    for rows in rows.chunks(16_384) {
-        let batch = RecordBatch::try_new(schema.clone(), R::arrays(rows)).map_err(|e| format(e.to_string()))?;
-        writer.write(&batch).map_err(|e| format(e.to_string()))?;
-    }
-    writer.into_inner().map_err(|e| format(e.to_string()))
-}
-
-/// The rows of [`encode`]'s bytes.
-///
-/// # Errors
-/// No Parquet file, or it lacks a column of the row's type; `name` stands for the file.
-pub fn decode<R: Row>(name: &str, bytes: Vec<u8>) -> Result<Vec<R>, TableError> {
-    rows(Path::new(name), bytes::Bytes::from(bytes))
-}
-
 /// A note in the footer of the table at `path`; `None` if it has none of that key.
 ///
 /// # Errors
@@ -378,7 +357,9 @@ mod tests {
             write(&path, &rows(count)).unwrap();
             assert_eq!(read::<Measurement>(&path).unwrap(), rows(count));
             let bytes = encode("rows", &rows(count)).unwrap();
-            assert_eq!(bytes, encode("rows", &rows(count)).unwrap());
+            let mut one_by_one = Encoder::new("rows").unwrap();
+            rows(count).into_iter().for_each(|row| one_by_one.push([row]).unwrap());
+            assert_eq!(bytes, one_by_one.finish().unwrap());
             assert_eq!(decode::<Measurement>("rows", bytes).unwrap(), rows(count));
             let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
             assert!(left.iter().all(|name| !name.to_string_lossy().contains("partial")), "{left:?}");

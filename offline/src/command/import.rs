@@ -151,8 +151,6 @@ fn list(task: &str, what: &str, entries: impl ExactSizeIterator<Item = String>) 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
-    use std::path::Path;
-
     use image::RgbImage;
 
     use std::path::Path;

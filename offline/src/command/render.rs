@@ -8,13 +8,12 @@ use crate::plan::{PixelsError, PlannedOriginal, Rendering};
 
 /// Arguments of `render`.
 #[derive(Debug, clap::Args)]
-#[group(id = "what", required = true, multiple = false, args = ["original", "variant"])]
 pub struct Args {
     /// The plan
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
     /// All variants of this original
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", required_unless_present = "variant", conflicts_with = "variant")]
     original: Option<String>,
     /// One variant, by its name in the plan (with or without `.png`)
     #[arg(long, value_name = "NAME")]

@@ -18,6 +18,9 @@ use crate::source::{
 /// How many ids of a list are named when they are not among the pictures.
 const NAMED: usize = 5;
 
+/// Originals in a shard unless said otherwise: a worker keeps the rows of a shard in memory, 250 an original.
+const ORIGINALS_A_SHARD: usize = 256;
+
 /// Arguments of `select`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,9 +59,10 @@ pub struct Args {
     /// Add to the originals already selected instead of replacing them
     #[arg(long, conflicts_with = "top")]
     append: bool,
-    /// Parts that workers of `rank` and `generate` take one by one; kept in the sources table
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    shards: u32,
+    /// Parts that workers of `rank` and `generate` take one by one; kept in the sources table; without it one for 256
+    /// originals
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    shards: Option<u32>,
     /// Pictures or rows that may be broken before the run counts as failed
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_errors: usize,
@@ -121,13 +125,14 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     } else {
         found
     };
-    if args.shards as usize > originals.len() {
-        let (shards, count) = (args.shards, originals.len());
+    let shards = args.shards.unwrap_or_else(|| originals.len().div_ceil(ORIGINALS_A_SHARD) as u32);
+    if shards as usize > originals.len() {
+        let count = originals.len();
         return Err(CommandError::usage(format!(
             "--shards {shards}: there are {count} originals, and a shard has one at least"
         )));
     }
-    write_sources_in(&args.work.sources(), &originals, args.shards).map_err(CommandError::data)?;
+    write_sources_in(&args.work.sources(), &originals, shards).map_err(CommandError::data)?;
     if args.top.is_none() {
         // The candidates of an earlier choice are no longer those of this table.
         remove(&candidates(&args.work))?;

@@ -116,13 +116,14 @@ impl Format {
     }
 }
 
-/// Measured on variants of photographs (bench `formats`): this filter with the library's own fast deflate.
+/// Measured on variants of photographs (bench `formats`): with the library's fast deflate, Paeth is as quick as the
+/// simpler filters and 9 % smaller than Up; choosing the filter a row (adaptive) halves the speed for 1 % more.
 fn png(rgb: &RgbImage, bytes: &mut Vec<u8>) -> Result<(), png::EncodingError> {
     let mut encoder = png::Encoder::new(bytes, rgb.width(), rgb.height());
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
-    encoder.set_filter(png::Filter::Up);
+    encoder.set_filter(png::Filter::Paeth);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(rgb.as_raw())?;
     writer.finish()

@@ -102,16 +102,12 @@ pub fn finalize(store: &dyn Store, plan: &Plan, plan_bytes: Vec<u8>) -> Result<M
         let place = store.place().to_owned();
         return Err(GenerateError::Gaps { place, missing: open.len(), shards: there.shards, first });
     }
-    let mut index: Vec<FileRow> = Vec::with_capacity(there.variants as usize);
-    for record in &found.records {
-        index.extend(table::decode::<FileRow>(&record.files[0].name, record.table(store)?)?);
-    }
     let mut errors: Vec<ErrorRow> = found.records.iter().flat_map(|record| record.errors.iter().cloned()).collect();
     errors.sort();
-    let (statistics, licences) = statistics(store, plan, &index, &errors)?;
+    let Summed { index, statistics, licences } = sum_up(store, plan, &found.records, &errors)?;
     let mut tables = Vec::new();
     for (name, bytes) in [
-        ("index.parquet", table::encode("index.parquet", &index)?),
+        ("index.parquet", index),
         ("errors.parquet", table::encode("errors.parquet", &errors)?),
         ("statistics.parquet", table::encode("statistics.parquet", &statistics)?),
         ("plan.parquet", plan_bytes),
@@ -124,8 +120,8 @@ pub fn finalize(store: &dyn Store, plan: &Plan, plan_bytes: Vec<u8>) -> Result<M
         destination: there,
         finalized_by: tool(),
         generated_originals: found.records.iter().map(|record| record.originals).sum(),
-        generated_variants: index.len() as u64,
-        bytes: index.iter().map(|row| row.size).sum(),
+        generated_variants: statistics.iter().map(|row| row.variants).sum(),
+        bytes: statistics.iter().map(|row| row.bytes).sum(),
         errors: errors.len() as u64,
         licences,
         tables,
@@ -137,17 +133,40 @@ pub fn finalize(store: &dyn Store, plan: &Plan, plan_bytes: Vec<u8>) -> Result<M
     Ok(manifest)
 }
 
-/// Sums by distortion and pair, and originals by licence. The index and the errors must cover the plan.
-fn statistics(
+/// What one pass over the shards' tables gives.
+struct Summed {
+    index: Vec<u8>,
+    statistics: Vec<Statistics>,
+    licences: BTreeMap<String, u64>,
+}
+
+/// The rows of all shards, a shard at a time. After an error there are none.
+fn rows_of<'a>(
+    store: &'a dyn Store,
+    records: &'a [CommitRecord],
+) -> impl Iterator<Item = Result<FileRow, GenerateError>> + 'a {
+    records.iter().flat_map(|record| {
+        let rows = record.table(store).map_err(GenerateError::from);
+        let rows = rows.and_then(|bytes| Ok(table::decode::<FileRow>(&record.files[0].name, bytes)?));
+        match rows {
+            Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
+            Err(error) => vec![Err(error)],
+        }
+    })
+}
+
+/// The index, sums by distortion and pair, and originals by licence. Tables and errors must cover the plan.
+fn sum_up(
     store: &dyn Store,
     plan: &Plan,
-    index: &[FileRow],
+    records: &[CommitRecord],
     errors: &[ErrorRow],
-) -> Result<(Vec<Statistics>, BTreeMap<String, u64>), GenerateError> {
+) -> Result<Summed, GenerateError> {
     let mut sums: BTreeMap<(String, &'static str, u8, u8), Sum> = BTreeMap::new();
     let mut licences: BTreeMap<String, u64> = BTreeMap::new();
+    let mut index = table::Encoder::new("index.parquet")?;
     // Both are in the plan's order.
-    let mut rows = index.iter();
+    let mut rows = rows_of(store, records);
     for planned in plan.iter() {
         let planned = planned?;
         if errors.binary_search_by(|error| error.original.cmp(&planned.original.id)).is_ok() {
@@ -156,7 +175,8 @@ fn statistics(
         *licences.entry(planned.original.licence.clone()).or_default() += 1;
         let pixels = u64::from(planned.original.width) * u64::from(planned.original.height);
         for variant in &planned.variants {
-            let row = rows.next().filter(|row| row.name == variant.name && row.original == planned.original.id);
+            let row = rows.next().transpose()?;
+            let row = row.filter(|row| row.name == variant.name && row.original == planned.original.id);
             let row = row.ok_or_else(|| {
                 let reason = format!("the shards' tables lack variant `{}`; delete its shard's record", variant.name);
                 unreadable(store, &format!("{STAGE}/shards"), reason)
@@ -172,9 +192,10 @@ fn statistics(
                     *mean = (mean.0 + psnr, mean.1 + 1);
                 }
             }
+            index.push([row])?;
         }
     }
-    if let Some(row) = rows.next() {
+    if let Some(row) = rows.next().transpose()? {
         return Err(unreadable(store, DESTINATION, format!("variant `{}` is no part of the plan", row.name)));
     }
     let statistics = sums.into_iter().map(|((distortion, pattern, roi_level, background_level), sum)| Statistics {
@@ -188,7 +209,7 @@ fn statistics(
         mean_roi_psnr: mean(sum.roi),
         mean_background_psnr: mean(sum.background),
     });
-    Ok((statistics.collect(), licences))
+    Ok(Summed { index: index.finish()?, statistics: statistics.collect(), licences })
 }
 
 fn unreadable(store: &dyn Store, key: &str, reason: String) -> GenerateError {

@@ -98,7 +98,7 @@ impl Worker<'_> {
         let positions = self.plan.positions(shard);
         if let Some(record) = CommitRecord::read(self.store, STAGE, shard, &inputs)? {
             record.table(self.store)?;
-            tick(Tick { kept: positions.len(), made: 0, errors: record.errors.len() });
+            tick(Tick { kept: record.originals as usize, made: 0, errors: record.errors.len() });
             return Ok(Ended::Already(record));
         }
         let begun = seconds_now();
@@ -135,6 +135,9 @@ impl Worker<'_> {
     }
 
     fn is_whole(&self, done: &Done) -> Result<bool, GenerateError> {
+        if self.store.is_durable() {
+            return Ok(true);
+        }
         if let Some(archive) = &done.archive {
             return Ok(self.store.size(&archive.name)? == Some(archive.size));
         }
@@ -270,7 +273,10 @@ impl Worker<'_> {
         let name = format!("{STAGE}/shards/{shard}-{}.parquet", &sha256[..12]);
         let mut files = vec![StoredFile { name: name.clone(), size: bytes.len() as u64, sha256 }];
         files.extend(done.values().filter_map(|done| done.archive.clone()));
-        self.store.put(&name, bytes)?;
+        // Through an upload, which is on the disk when it ends: a record must not outlive its table.
+        let mut upload = self.store.upload(&name)?;
+        upload.write(&bytes)?;
+        upload.finish()?;
         Ok(CommitRecord {
             stage: STAGE.to_owned(),
             shard,

@@ -155,6 +155,10 @@ impl Store for LocalStore {
         }
     }
 
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     fn free(&self) -> Option<u64> {
         // The folder may not be there yet: its nearest ancestor is on the same file system.
         let absolute = std::path::absolute(&self.root).ok()?;

@@ -72,6 +72,9 @@ pub trait Store: Send + Sync {
     /// The place refuses or can't be reached.
     fn sweep(&self) -> Result<(), StoreError>;
 
+    /// Whether what [`Store::put`] has acknowledged survives a power cut.
+    fn is_durable(&self) -> bool;
+
     /// Bytes that the place can still take; `None` where nobody knows.
     fn free(&self) -> Option<u64>;
 }

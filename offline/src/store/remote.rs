@@ -38,6 +38,9 @@ impl RemoteStore {
         // Without a default cryptography provider the first connection would fail. A second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let parsed = Url::parse(url).map_err(|e| format!("not a URL: {e}"))?;
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err("a URL with user or password: credentials come from the environment".to_owned());
+        }
         let settings = environment
             .filter(|(key, _)| PREFIXES.iter().any(|prefix| key.starts_with(prefix)))
             .map(|(key, value)| (key.to_lowercase(), value));
@@ -159,6 +162,10 @@ impl Store for RemoteStore {
     /// Nothing: parts of uploads that were killed are the service's to expire (a life-cycle rule of the bucket).
     fn sweep(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn is_durable(&self) -> bool {
+        true
     }
 
     fn free(&self) -> Option<u64> {

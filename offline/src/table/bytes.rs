@@ -1,0 +1,88 @@
+//! Tables as bytes, for stores that are no folders.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use super::{Row, TableError, rows};
+
+/// The table as the bytes of a Parquet file (zstd), for stores that are no folders. The same rows give the same bytes.
+///
+/// # Errors
+/// What the Parquet library said; `name` stands for the file.
+pub fn encode<R: Row + Clone>(name: &str, rows: &[R]) -> Result<Vec<u8>, TableError> {
+    let mut encoder = Encoder::new(name)?;
+    encoder.push(rows.iter().cloned())?;
+    encoder.finish()
+}
+
+/// [`encode`] for rows that come bit by bit. In which portions they come changes no byte.
+pub struct Encoder<R> {
+    name: PathBuf,
+    schema: Arc<Schema>,
+    writer: ArrowWriter<Vec<u8>>,
+    pending: Vec<R>,
+}
+
+impl<R: Row> Encoder<R> {
+    /// Rows in one write: a fixed number, since portions show in the bytes.
+    const PORTION: usize = 16_384;
+
+    /// An empty table; `name` stands for the file in errors.
+    ///
+    /// # Errors
+    /// What the Parquet library said.
+    pub fn new(name: &str) -> Result<Self, TableError> {
+        let name = PathBuf::from(name);
+        let schema = Arc::new(Schema::new(R::fields()));
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))
+            .map_err(|e| TableError::Format { path: name.clone(), reason: e.to_string() })?;
+        Ok(Self { name, schema, writer, pending: Vec::new() })
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// What the Parquet library said.
+    pub fn push(&mut self, rows: impl IntoIterator<Item = R>) -> Result<(), TableError> {
+        for row in rows {
+            self.pending.push(row);
+            if self.pending.len() == Self::PORTION {
+                self.write()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), TableError> {
+        let batch = RecordBatch::try_new(self.schema.clone(), R::arrays(&self.pending));
+        self.pending.clear();
+        let written =
+            batch.map_err(|e| e.to_string()).and_then(|batch| self.writer.write(&batch).map_err(|e| e.to_string()));
+        written.map_err(|reason| TableError::Format { path: self.name.clone(), reason })
+    }
+
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// What the Parquet library said.
+    pub fn finish(mut self) -> Result<Vec<u8>, TableError> {
+        self.write()?;
+        let Self { name, writer, .. } = self;
+        writer.into_inner().map_err(|e| TableError::Format { path: name, reason: e.to_string() })
+    }
+}
+
+/// The rows of [`encode`]'s bytes.
+///
+/// # Errors
+/// No Parquet file, or it lacks a column of the row's type; `name` stands for the file.
+pub fn decode<R: Row>(name: &str, bytes: Vec<u8>) -> Result<Vec<R>, TableError> {
+    rows(Path::new(name), ::bytes::Bytes::from(bytes))
+}

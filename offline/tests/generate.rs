@@ -1,0 +1,320 @@
+//! The real program: exit codes, signals, kill -9, and an object store on loopback.
+#![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Three distortions in as many rows as levels: quick to rank.
+const RECIPE: &str = "name = \"quick\"\nversion = 1\nlevels = \"as listed\"\npatterns = [\"uniform\"]\n\
+    [distortions]\ngaussian_noise = [[0.05], [0.2]]\nfog = [[0.3, 2.0], [0.6, 1.8]]\ndefocus_blur = [[3, 0.5], [6, 0.5]]\n";
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_miqa-offline"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "SGE_TASK_ID"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> (i32, String) {
+    let Output { status, stdout, stderr } = program(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    (status.code().unwrap_or(-1), text)
+}
+
+fn must(arguments: &[&str]) -> String {
+    let (code, text) = run(arguments);
+    assert_eq!(code, 0, "{arguments:?}: {text}");
+    text
+}
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    /// Pictures, selected in `shards` shards.
+    fn new(count: u32, side: u32, shards: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(place.path("images")).unwrap();
+        for i in 0..count {
+            let pixel = |x: u32, y: u32| image::Rgb([(x * 3 + i) as u8, (y * 5) as u8, ((x * y) % 251) as u8]);
+            let picture = image::RgbImage::from_fn(side, side * 3 / 4, pixel);
+            picture.save(place.path(&format!("images/p{i:02}.png"))).unwrap();
+        }
+        fs::write(place.path("recipe.toml"), RECIPE).unwrap();
+        let (images, work, recipe) = (place.text("images"), place.text("work"), place.text("recipe.toml"));
+        must(&["select", "--work", &work, "--images", &images, "--recipe", &recipe, "--shards", shards]);
+        place
+    }
+
+    fn planned(count: u32, side: u32, shards: &str) -> Self {
+        let place = Self::new(count, side, shards);
+        must(&["rank", "--work", &place.text("work")]);
+        must(&["plan", "--work", &place.text("work")]);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    fn plan(&self) -> String {
+        self.text("work/plan.parquet")
+    }
+}
+
+/// Every file below a folder and its content.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                let name = entry.path().strip_prefix(folder).unwrap().to_owned();
+                found.insert(name, fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// Waits until the first original is noted as done; the child must still be at work.
+fn first_progress(child: &mut Child, out: &Path) -> Vec<String> {
+    let folder = out.join("generate/progress/0");
+    let start = Instant::now();
+    loop {
+        let done: Vec<String> = fs::read_dir(&folder)
+            .map(|entries| entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect())
+            .unwrap_or_default();
+        if !done.is_empty() {
+            return done;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "ended before anything was seen");
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing happens");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn killed_and_stopped_runs_go_on_and_lose_only_what_was_in_hand() {
+    let place = Place::planned(12, 256, "1");
+    let plan = place.plan();
+    let whole = place.text("whole");
+    must(&["generate", "--plan", &plan, "--out", &whole, "--threads", "2"]);
+    for (name, layout) in [("folders", "folders"), ("tars", "webdataset")] {
+        let out = place.text(name);
+        let arguments = ["generate", "--plan", &plan, "--out", &out, "--threads", "1", "--layout", layout];
+
+        let mut child = program(&arguments).spawn().unwrap();
+        let done = first_progress(&mut child, Path::new(&out));
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+        let modified = |key: &str| fs::metadata(Path::new(&out).join(key)).unwrap().modified().unwrap();
+        let progress = |name: &str| format!("generate/progress/0/{name}");
+        let before = modified(&progress(&done[0]));
+        let (code, text) = run(&["status", "--out", &out]);
+        assert!(code == 0 && text.contains("0 of 1 done, 1 begun"), "{text}");
+        assert_eq!(run(&["finalize", "--plan", &plan, "--out", &out]).0, 65);
+
+        let mut child = program(&arguments).spawn().unwrap();
+        // A second note: this run is at work, not just started.
+        let start = Instant::now();
+        while fs::read_dir(Path::new(&out).join("generate/progress/0")).unwrap().count() <= done.len() + 1 {
+            assert!(start.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        assert_eq!(before, modified(&progress(&done[0])), "what was done is not done again");
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(75), "{text}");
+        assert!(text.contains("of 12 originals"), "{text}");
+
+        must(&arguments);
+        must(&["finalize", "--plan", &plan, "--out", &out]);
+        must(&["verify", "--plan", &plan, "--out", &out, "--sample", "10"]);
+        if layout == "folders" {
+            assert!(tree(&Path::new(&out).join("images")) == tree(&Path::new(&whole).join("images")));
+        }
+        assert!(!Path::new(&out).join(".partial").exists(), "finalize sweeps up after the killed");
+        assert!(must(&["status", "--out", &out]).contains("1 of 1 done"));
+    }
+}
+
+#[test]
+fn shards_are_ranked_and_generated_one_by_one_and_codes_say_how_it_went() {
+    let place = Place::new(5, 64, "3");
+    let work = place.text("work");
+    for shard in ["0", "1"] {
+        must(&["rank", "--work", &work, "--shard", shard, "--shards", "3"]);
+    }
+    let (code, text) = run(&["plan", "--work", &work]);
+    assert!(code == 2 && text.contains("shards 2 of 3"), "{text}");
+    assert_eq!(run(&["rank", "--work", &work, "--shard", "2", "--shards", "4"]).0, 2);
+    assert_eq!(run(&["rank", "--work", &work, "--shard", "3"]).0, 2);
+    assert_eq!(run(&["rank", "--work", &work, "--shard", "auto"]).0, 2);
+    let status = program(&["rank", "--work", &work, "--shard", "auto"]).env("SLURM_ARRAY_TASK_ID", "2").status();
+    assert!(status.unwrap().success());
+    assert!(must(&["rank", "--work", &work, "--shard", "2"]).contains("committed already"));
+    let sharded = must(&["plan", "--work", &work]);
+    must(&["rank", "--work", &work]);
+    let (plan, again) = (place.plan(), place.text("again.parquet"));
+    assert!(sharded.contains("5 originals, 30 variants") && sharded.contains("3 shards"), "{sharded}");
+    must(&["plan", "--work", &work, "--out", &again, "--shards", "2"]);
+    assert!(must(&["plan", "--diff", &plan, &again]).contains("both have the identity"));
+
+    let out = place.text("out");
+    let dry = must(&["generate", "--plan", &plan, "--out", &out, "--dry-run"]);
+    assert!(dry.contains("core-hours") && dry.contains("has room") && !Path::new(&out).exists(), "{dry}");
+    for shard in ["2", "0"] {
+        must(&["generate", "--plan", &plan, "--out", &out, "--shard", shard]);
+    }
+    let (code, text) = run(&["finalize", "--plan", &plan, "--out", &out]);
+    assert!(code == 65 && text.contains("1 of 3 shards are not committed (1)"), "{text}");
+    assert!(must(&["generate", "--plan", &plan, "--out", &out, "--shard", "0"]).contains("committed already"));
+    must(&["generate", "--plan", &plan, "--out", &out]);
+    must(&["finalize", "--plan", &plan, "--out", &out]);
+
+    let (code, text) = run(&["generate", "--plan", &again, "--out", &out]);
+    assert!(code == 78 && text.contains("shards 3") && text.contains("shards 2"), "{text}");
+    let other = place.text("other.parquet");
+    let picture = place.path("images/p01.png");
+    fs::remove_file(&picture).unwrap();
+    must(&["select", "--work", &work, "--images", &place.text("images"), "--shards", "3"]);
+    assert_eq!(run(&["plan", "--work", &work, "--out", &other]).0, 2, "ranks of other originals");
+    must(&["rank", "--work", &work]);
+    assert_eq!(run(&["plan", "--work", &work]).0, 78, "a plan is not replaced unasked");
+    must(&["plan", "--work", &work, "--out", &other]);
+    assert_eq!(run(&["plan", "--diff", &plan, &other]).0, 78);
+    for stage in ["generate", "verify", "finalize"] {
+        assert_eq!(run(&[stage, "--plan", &other, "--out", &out]).0, 78, "{stage}");
+    }
+    // The removed picture: an error in the table, or too many.
+    let fresh = place.text("fresh");
+    let (code, text) = run(&["generate", "--plan", &plan, "--out", &fresh, "--max-errors", "0"]);
+    assert!(code == 65 && text.contains("`p01`"), "{text}");
+    must(&["generate", "--plan", &plan, "--out", &fresh, "--max-errors", "1"]);
+    assert!(must(&["finalize", "--plan", &plan, "--out", &fresh]).contains("4 originals, 24 variants"));
+
+    let pictures = place.text("pictures");
+    must(&["render", "--plan", &plan, "--original", "p03", "--out", &pictures]);
+    assert_eq!(fs::read_dir(&pictures).unwrap().count(), 6);
+    must(&["render", "--plan", &plan, "--variant", "p00_fog_2", "--out", &pictures]);
+    let on_demand = image::open(place.path("pictures/p00_fog_2.png")).unwrap();
+    assert_eq!(on_demand, image::open(place.path("out/images/p00/p00_fog_2.png")).unwrap());
+    assert_eq!(run(&["render", "--plan", &plan, "--variant", "p00_haze_2", "--out", &pictures]).0, 2);
+}
+
+/// `moto_server` on a free port; killed at the end.
+struct S3 {
+    server: Child,
+    address: String,
+}
+
+impl S3 {
+    /// `None` where `scripts/moto.sh` has not put it.
+    fn start() -> Option<Self> {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+        let folder = cache.join("miqa/moto-5.2.5");
+        if !folder.join(".complete").exists() {
+            return None;
+        }
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut server = Command::new("python3")
+            .arg(folder.join("bin/moto_server"))
+            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .env("PYTHONPATH", &folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(server.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Some(Self { server, address: address.to_string() })
+    }
+
+    fn make_bucket(&self, name: &str) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let host = &self.address;
+        write!(stream, "PUT /{name} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = program(arguments);
+        for (key, value) in [
+            ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "unseen-secret".to_owned()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+        ] {
+            command.env(key, value);
+        }
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        assert!(!text.contains("unseen-secret"));
+        (status.code().unwrap_or(-1), text)
+    }
+
+    fn must(&self, arguments: &[&str]) -> String {
+        let (code, text) = self.run(arguments);
+        assert_eq!(code, 0, "{arguments:?}: {text}");
+        text
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+#[test]
+fn an_object_store_is_a_destination_like_a_folder() {
+    let Some(s3) = S3::start() else {
+        println!("skipped: no moto_server; scripts/moto.sh installs it");
+        return;
+    };
+    s3.make_bucket("miqa-test");
+    let place = Place::planned(3, 64, "2");
+    let plan = place.plan();
+    for layout in ["folders", "webdataset"] {
+        let out = format!("s3://miqa-test/data/{layout}");
+        // Two workers of one shard at once: one commits, both end well.
+        let twice: Vec<(i32, String)> = std::thread::scope(|scope| {
+            let work = || s3.run(&["generate", "--plan", &plan, "--out", &out, "--layout", layout, "--shard", "0"]);
+            let threads = [scope.spawn(work), scope.spawn(work)];
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(twice.iter().all(|(code, _)| *code == 0), "{twice:?}");
+        assert_eq!(s3.run(&["finalize", "--plan", &plan, "--out", &out]).0, 65);
+        s3.must(&["generate", "--plan", &plan, "--out", &out, "--layout", layout]);
+        assert_eq!(s3.run(&["generate", "--plan", &plan, "--out", &out, "--format", "webp"]).0, 78);
+        assert!(s3.must(&["verify", "--plan", &plan, "--out", &out, "--sample", "5"]).contains("18 files hashed"));
+        assert!(s3.must(&["finalize", "--plan", &plan, "--out", &out]).contains("3 originals, 18 variants"));
+        assert!(s3.must(&["status", "--out", &out]).contains("2 of 2 done"));
+    }
+    let (code, text) = s3.run(&["generate", "--plan", &plan, "--out", "s3://no-such-bucket/x"]);
+    assert!(code == 2 && text.contains("s3://no-such-bucket/x"), "{code}: {text}");
+}
