@@ -147,7 +147,7 @@ fn originals_and_variants_are_found_without_reading_the_rest() {
     assert!(plan.original(150).is_err() && plan.find("image").is_none());
 
     std::fs::write(&path, b"PAR1 no plan").unwrap();
-    assert!(Plan::open(&path).unwrap_err().to_string().contains("no plan") || Plan::open(&path).is_err());
+    assert!(matches!(Plan::open(&path), Err(PlanError::NoPlan { .. })));
 }
 
 #[test]
@@ -238,7 +238,6 @@ fn differences_are_counted_and_plans_that_agree_are_merged() {
     let seeded = Recipe::parse(&Recipe::miqd().text().replacen("seed = 0", "seed = 1", 1), "x").unwrap();
     Tables { recipe: seeded, ..Tables::of(9) }.write(&path("seeded"), 1);
     assert!(matches!(merged("whole", "seeded"), Err(PlanError::Recipes { .. })));
-    assert!(!path("merged").with_extension("partial").exists());
 }
 
 #[test]
