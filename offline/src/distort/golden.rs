@@ -10,20 +10,12 @@ pub(crate) struct Golden {
     pub(super) darkness: Vec<f64>,
     /// Deviations of `gaussian_noise`.
     pub(super) gaussian_noise: Vec<f64>,
-    /// Quality and PSNR of the scene.
-    pub(super) jpeg: Vec<Jpeg>,
     /// Glass blur of the scene, the mean over many draws.
     pub(super) glass: Vec<Glass>,
     /// Plasmas drawn from a Weyl sequence.
     pub(super) plasma: Vec<Plasma>,
     /// The scene at classifiers' sizes.
     pub(crate) fit: Vec<Fit>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Jpeg {
-    pub(super) quality: u8,
-    pub(super) psnr: f64,
 }
 
 #[derive(Deserialize)]

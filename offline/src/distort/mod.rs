@@ -10,6 +10,7 @@ mod fog;
 mod gaussian;
 mod gaussian_noise;
 mod glass_blur;
+mod jpeg;
 mod jpeg_compression;
 mod line_blur;
 mod motion_blur;

@@ -7,7 +7,6 @@ The scene is drawn here, so it is nobody's but ours.
 """
 
 import colorsys
-import io
 import json
 
 import cv2
@@ -145,13 +144,6 @@ def fit(image, size, crop, how):
     return image.crop((left, top, left + size, top + size))
 
 
-def jpeg_psnr(rgb, quality):
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "JPEG", quality=quality, subsampling=2)
-    error = np.asarray(Image.open(file)).astype(float) - rgb
-    return round(float(10 * np.log10(255**2 / (error**2).mean())), 3)
-
-
 rgb = scene()
 v = rgb / 255
 radii = [(0.95, 0.5), (0.99, 0.54), (0.99, 0.6), (0.99, 0.7), (0.999, 0.9), (1, 0.9)]
@@ -171,7 +163,6 @@ tiles = [glass(rgb, sigma, 0, 0, False, None) for sigma in still]
 Image.fromarray(np.concatenate(tiles)).save("glass_blur.png", optimize=True)
 moving = [[1.5, 2, 1.2, 0], [2, 2, 2, 0], [3, 3, 3, 0], [4, 5, 4, 0], [0.7, 1, 2, 1], [1.1, 3, 2, 1]]
 
-qualities = [int(q) for q in np.linspace(100, 0.1, 12)]
 picture = Image.fromarray(rgb)
 cases = [(28, 0.875, "bicubic"), (24, 0.875, "bilinear"), (20, None, "bilinear"), (44, 0.875, "bicubic")]
 filters = {"bicubic": Image.BICUBIC, "bilinear": Image.BILINEAR}
@@ -179,7 +170,6 @@ json.dump(
     {
         "darkness": losses.tolist(),
         "gaussian_noise": np.logspace(np.log10(0.01), 0, 12).tolist(),
-        "jpeg": [{"quality": max(q, 1), "psnr": jpeg_psnr(rgb, max(q, 1))} for q in qualities],
         "glass": [glass_statistics(rgb, row) for row in moving],
         "plasma": [
             {"side": side, "decay": decay, "points": [round(p, 9) for p in plasma(side, decay, weyl()).ravel().tolist()]}
