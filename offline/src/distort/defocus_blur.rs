@@ -113,8 +113,7 @@ impl Kernel {
         let half = |i: usize| (0..=reach).take_while(|&j| ((i * i + j * j) as f64) <= radius * radius).last();
         let halves: Vec<usize> = (0..=reach).map_while(half).collect();
         let area = halves.iter().map(|half| 2 * half + 1).sum::<usize>() * 2 - (2 * halves[0] + 1);
-        let mut gaussian: Vec<f64> =
-            (0..=taps).map(|t| exp(-((t * t) as f64) / (2.0 * sigma * sigma))).collect();
+        let mut gaussian: Vec<f64> = (0..=taps).map(|t| exp(-((t * t) as f64) / (2.0 * sigma * sigma))).collect();
         let total = gaussian[0] + 2.0 * gaussian[1..].iter().sum::<f64>();
         gaussian.iter_mut().for_each(|weight| *weight /= total);
         // Far below what truncation to 8 bits can show.
@@ -386,13 +385,7 @@ impl<'a> RowSums<'a> {
 }
 
 /// Adds `weight` times the runs of `border`; `pair` says where in `rows` those of one length and distance lie.
-fn add_border(
-    values: &mut [f32],
-    weight: f32,
-    border: &Border,
-    rows: &[u16],
-    pair: impl Fn(&Run) -> [usize; 2],
-) {
+fn add_border(values: &mut [f32], weight: f32, border: &Border, rows: &[u16], pair: impl Fn(&Run) -> [usize; 2]) {
     let more: Vec<usize> = border.more.iter().flat_map(&pair).collect();
     let less: Vec<usize> = border.less.iter().flat_map(&pair).collect();
     for (at, values) in values.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {

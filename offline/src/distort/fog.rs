@@ -126,7 +126,8 @@ impl Octave {
         let (columns, rows) = (asked.0.div_ceil(2), asked.1.div_ceil(2));
         // Extremes of the corners that the first `columns` of a row do not depend on, and of whole rows.
         let none = (f32::INFINITY, f32::NEG_INFINITY);
-        let right: Vec<_> = (0..n).map(|y| bounds(&self.row(y)[(columns - 1).min(n - 1)..], bounds(&self.row(y)[..1], none))).collect();
+        let right: Vec<_> =
+            (0..n).map(|y| bounds(&self.row(y)[(columns - 1).min(n - 1)..], bounds(&self.row(y)[..1], none))).collect();
         let whole: Vec<_> = (0..n).map(|y| bounds(self.row(y), right[y])).collect();
         for y in 0..n {
             let may_widen = |of: &[(f32, f32)]| {
@@ -173,14 +174,25 @@ impl Octave {
         let inner = wanted.min(n - 1);
         self.wibble(&mut across[..inner], numbers, [row, &row[1..], above, here]);
         if wanted == n {
-            self.wibble(&mut across[inner..n], &numbers[inner..], [&row[inner..], row, &above[inner..], &here[inner..]]);
+            self.wibble(
+                &mut across[inner..n],
+                &numbers[inner..],
+                [&row[inner..], row, &above[inner..], &here[inner..]],
+            );
         }
         draw(edges + n as u64, numbers);
         self.wibble(&mut down[..wanted], numbers, [centre, here, row, next]);
     }
 
     /// The centres of the first `wanted` squares below row `y` of corners, behind that of the last square.
-    fn squares(&self, y: usize, wanted: usize, draw: &impl Fn(u64, &mut [f32]), numbers: &mut [f32], centres: &mut [f32]) {
+    fn squares(
+        &self,
+        y: usize,
+        wanted: usize,
+        draw: &impl Fn(u64, &mut [f32]),
+        numbers: &mut [f32],
+        centres: &mut [f32],
+    ) {
         let n = self.count;
         let (row, next) = (self.row(y), self.row((y + 1) % n));
         let start = self.start + (y * n) as u64;
@@ -303,7 +315,8 @@ mod tests {
 
     #[test]
     fn what_is_not_seen_changes_nothing() {
-        for (side, seen) in [(2, (1, 1)), (8, (5, 3)), (8, (8, 1)), (128, (80, 60)), (128, (1, 128)), (256, (200, 256))] {
+        for (side, seen) in [(2, (1, 1)), (8, (5, 3)), (8, (8, 1)), (128, (80, 60)), (128, (1, 128)), (256, (200, 256))]
+        {
             for (seed, decay) in [(1, 1.0), (2, 1.3), (3, 1.6), (4, 3.0), (5, 90.0)] {
                 let all = Plasma::new(side, (side, side), decay, drawn(seed));
                 let part = Plasma::new(side, seen, decay, drawn(seed));

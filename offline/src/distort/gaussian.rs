@@ -63,7 +63,10 @@ pub(super) fn blur(rgb: &RgbImage, sigma: f64) -> RgbImage {
 
 /// The weighted sum of pairs at distances 0, 1, …; the pair at distance 0 is the same chunk twice.
 #[inline(always)]
-pub(super) fn symmetric<'a>(weights: &[f32], pair: impl Fn(usize) -> (&'a [f32; LANES], &'a [f32; LANES])) -> [f32; LANES] {
+pub(super) fn symmetric<'a>(
+    weights: &[f32],
+    pair: impl Fn(usize) -> (&'a [f32; LANES], &'a [f32; LANES]),
+) -> [f32; LANES] {
     let mut sums = pair(0).0.map(|sample| sample * weights[0]);
     for (k, &weight) in weights.iter().enumerate().skip(1) {
         let (before, after) = pair(k);
