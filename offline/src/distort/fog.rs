@@ -3,10 +3,9 @@
 use image::RgbImage;
 
 use super::parameter::{ParameterSpec, checked};
-use super::quantise::truncate;
+use super::quantise::truncate_single;
 use super::{DistortError, Distortion};
 use crate::render::RandomField;
-use crate::render::random::uniform;
 
 /// Amplitude of the plasma, factor by which its roughness decays an octave.
 const PARAMETERS: [ParameterSpec; 2] =
@@ -27,21 +26,22 @@ impl Distortion for Fog {
     fn apply(&self, rgb: &RgbImage, parameters: &[f64], random: &RandomField) -> Result<RgbImage, DistortError> {
         let [amplitude, decay] = checked(self, parameters)?;
         let side = rgb.width().max(rgb.height()).next_power_of_two() as usize;
-        let draw = |start: u64, numbers: &mut [f64]| uniforms(random, start, numbers);
-        let plasma = Plasma::new(side, rgb.height() as usize, decay, draw);
+        let seen = (rgb.width() as usize, rgb.height() as usize);
+        let plasma = Plasma::new(side, seen, decay, |start, numbers: &mut [f32]| uniforms(random, start, numbers));
         // (v + a·p)·m/(m + a), v and m in 0..=1, here in 8-bit units.
         let brightest = f64::from(rgb.iter().copied().max().unwrap_or(0)) / 255.0;
         let scale = brightest / (brightest + amplitude);
-        let lift = amplitude * 255.0;
+        let thickness = (amplitude * 255.0 * scale / f64::from(plasma.range)) as f32;
+        let scale = scale as f32;
         let mut foggy = rgb.clone();
-        let line = 3 * rgb.width() as usize;
-        let mut fog = vec![0.0; line];
+        let line = 3 * seen.0;
+        let mut fog = vec![0.0_f32; line];
         for (row, points) in foggy.chunks_exact_mut(line).zip(plasma.rows.chunks_exact(side)) {
             for (fog, point) in fog.as_chunks_mut::<3>().0.iter_mut().zip(points) {
-                *fog = [lift * ((point - plasma.low) / plasma.range); 3];
+                *fog = [(point - plasma.low) * thickness; 3];
             }
             for (sample, fog) in row.iter_mut().zip(&fog) {
-                *sample = truncate((f64::from(*sample) + fog) * scale);
+                *sample = truncate_single(f32::from(*sample) * scale + fog);
             }
         }
         Ok(foggy)
@@ -51,49 +51,47 @@ impl Distortion for Fog {
 /// A wrapped diamond-square plasma; point p stands for (p − `low`) / `range`, which is 0..=1.
 ///
 /// Every point is the mean of its four neighbours plus amplitude × U(−amplitude, amplitude); the amplitude starts at
-/// 100 and is divided by `decay` each octave (ImageNet-C's generator).
+/// 100 and is divided by `decay` each octave (ImageNet-C's generator). In 32 bits: their rounding is a millionth of the
+/// range at most, far below a level.
 struct Plasma {
-    /// The first rows.
-    rows: Vec<f64>,
-    low: f64,
-    range: f64,
+    /// The first rows; what lies right of the points asked for may be missing.
+    rows: Vec<f32>,
+    low: f32,
+    range: f32,
 }
 
 impl Plasma {
-    /// The first `height` rows of a plasma of `side`² points (a power of two).
+    /// The first (columns, rows) `seen` of a plasma of `side`² points (a power of two).
     ///
     /// `draw` gives uniform numbers in 0..1 from a place in their sequence on: an octave's squares row by row, then its
     /// edge midpoints row by row.
-    fn new(side: usize, height: usize, decay: f64, draw: impl Fn(u64, &mut [f64])) -> Self {
-        let mut octave = Octave { corners: vec![0.0], count: 1, amplitude: 100.0, start: 0 };
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    fn new(side: usize, seen: (usize, usize), decay: f64, draw: impl Fn(u64, &mut [f32])) -> Self {
+        let mut octave = Octave { corners: vec![0.0], count: 1, strength: 1e4, start: 0 };
+        let mut extremes = (0.0, 0.0);
         let mut rows = octave.corners.clone();
         while octave.count < side {
             let count = 2 * octave.count;
-            let last = count == side;
-            // All points count for the range, but only the rows asked for are kept.
-            let keep = if last { height.min(side) } else { count };
-            rows = vec![0.0; keep * count];
-            octave.refine(&draw, |y, even, odd| {
+            // Of the last octave only what is seen, and what can widen the range.
+            let asked = if count == side { (seen.0.min(side), seen.1.min(side)) } else { (count, count) };
+            rows = vec![0.0; asked.1 * count];
+            extremes = octave.refine(asked, &draw, |y, even, odd| {
                 if let Some(row) = rows.get_mut(y * count..(y + 1) * count) {
                     for ((pair, &even), &odd) in row.as_chunks_mut::<2>().0.iter_mut().zip(even).zip(odd) {
                         *pair = [even, odd];
                     }
                 }
-                if last {
-                    (low, high) = bounds(even, bounds(odd, (low, high)));
-                }
             });
-            if last {
+            if count == side {
                 break;
             }
             octave = Octave {
                 corners: std::mem::take(&mut rows),
                 count,
-                amplitude: octave.amplitude / decay,
+                strength: octave.strength / (decay * decay),
                 start: octave.start + 3 * (octave.count * octave.count) as u64,
             };
         }
+        let (low, high) = extremes;
         // A single point has no range: it stays at the bottom.
         if high > low { Self { rows, low, range: high - low } } else { Self { rows, low: 0.0, range: 1.0 } }
     }
@@ -102,80 +100,179 @@ impl Plasma {
 /// The points known before an octave, and how the next are drawn.
 struct Octave {
     /// `count`² points, row by row.
-    corners: Vec<f64>,
+    corners: Vec<f32>,
     count: usize,
-    amplitude: f64,
+    /// How far a point may lie from the mean of its neighbours.
+    strength: f64,
     /// Place of the octave's first number in the sequence.
     start: u64,
 }
 
 impl Octave {
-    /// Calls `put` with every row of the next octave's points: its number, its even points, its odd points.
-    fn refine(&self, draw: &impl Fn(u64, &mut [f64]), mut put: impl FnMut(usize, &[f64], &[f64])) {
+    /// Calls `put` with rows of the next octave's points: their number, their even points, their odd points. The first
+    /// (columns, rows) `asked` are all put. Gives the least and the greatest of *all* points of the next octave.
+    ///
+    /// A point lies within two strengths of the corners around it, so where these are far inside the range known so far,
+    /// nothing needs to be drawn.
+    fn refine(
+        &self,
+        asked: (usize, usize),
+        draw: &impl Fn(u64, &mut [f32]),
+        mut put: impl FnMut(usize, &[f32], &[f32]),
+    ) -> (f32, f32) {
         let n = self.count;
-        let mut numbers = vec![0.0; n];
-        let (mut above, mut centre) = (vec![0.0; n], vec![0.0; n]);
-        let (mut across, mut down) = (vec![0.0; n], vec![0.0; n]);
-        self.squares(n - 1, draw, &mut numbers, &mut above);
+        let mut lines = Lines::new(n);
+        let mut extremes = bounds(&self.corners, (f32::INFINITY, f32::NEG_INFINITY));
+        let (columns, rows) = (asked.0.div_ceil(2), asked.1.div_ceil(2));
+        // Extremes of the corners that the first `columns` of a row do not depend on, and of whole rows.
+        let none = (f32::INFINITY, f32::NEG_INFINITY);
+        let right: Vec<_> =
+            (0..n).map(|y| bounds(&self.row(y)[(columns - 1).min(n - 1)..], bounds(&self.row(y)[..1], none))).collect();
+        let whole: Vec<_> = (0..n).map(|y| bounds(self.row(y), right[y])).collect();
         for y in 0..n {
-            self.squares(y, draw, &mut numbers, &mut centre);
-            let (row, next) = (self.row(y), self.row((y + 1) % n));
-            let edges = self.start + (n * n + 2 * y * n) as u64;
-            draw(edges, &mut numbers);
-            let right = |x: usize| (row[x], row[(x + 1) % n]);
-            self.wibble(&mut across, &numbers, |x| right(x).0 + right(x).1 + above[x] + centre[x]);
-            draw(edges + n as u64, &mut numbers);
-            let left = |x: usize| (centre[(x + n - 1) % n], centre[x]);
-            self.wibble(&mut down, &numbers, |x| left(x).0 + left(x).1 + row[x] + next[x]);
-            put(2 * y, row, &across);
-            put(2 * y + 1, &down, &centre);
-            std::mem::swap(&mut above, &mut centre);
+            let may_widen = |of: &[(f32, f32)]| {
+                [y + n - 1, y, y + 1].into_iter().any(|y| {
+                    let (low, high) = of[y % n];
+                    let slack = 2.0 * self.strength as f32 + 1e-6 * low.abs().max(high.abs());
+                    low - slack < extremes.0 || high + slack > extremes.1
+                })
+            };
+            let wanted = match y < rows {
+                true if columns == n || may_widen(&right) => n,
+                true => columns,
+                false if may_widen(&whole) => n,
+                false => continue,
+            };
+            self.points(y, wanted, draw, &mut lines);
+            let Lines { centre, across, down, .. } = &lines;
+            put(2 * y, &self.row(y)[..wanted], &across[..wanted]);
+            put(2 * y + 1, &down[..wanted], &centre[1..=wanted]);
+            for new in [&across[..wanted], &down[..wanted], &centre[1..=wanted]] {
+                extremes = bounds(new, extremes);
+            }
         }
+        extremes
     }
 
-    /// The centres of the squares below row `y` of corners.
-    fn squares(&self, y: usize, draw: &impl Fn(u64, &mut [f64]), numbers: &mut [f64], centres: &mut [f64]) {
+    /// The first `wanted` new points of the rows 2·`y` and 2·`y` + 1.
+    fn points(&self, y: usize, wanted: usize, draw: &impl Fn(u64, &mut [f32]), lines: &mut Lines) {
         let n = self.count;
-        draw(self.start + (y * n) as u64, numbers);
+        let before = (y + n - 1) % n;
+        if lines.known == Some(before) && lines.centre_count >= wanted {
+            std::mem::swap(&mut lines.above, &mut lines.centre);
+        } else {
+            self.squares(before, wanted, draw, &mut lines.numbers, &mut lines.above);
+        }
+        self.squares(y, wanted, draw, &mut lines.numbers, &mut lines.centre);
+        (lines.known, lines.centre_count) = (Some(y), wanted);
+        let Lines { above, centre, across, down, numbers, .. } = lines;
         let (row, next) = (self.row(y), self.row((y + 1) % n));
-        self.wibble(centres, numbers, |x| row[x] + next[x] + row[(x + 1) % n] + next[(x + 1) % n]);
+        let numbers = &mut numbers[..wanted];
+        let edges = self.start + (n * n + 2 * y * n) as u64;
+        draw(edges, numbers);
+        let (above, here) = (&above[1..=wanted], &centre[1..=wanted]);
+        let inner = wanted.min(n - 1);
+        self.wibble(&mut across[..inner], numbers, [row, &row[1..], above, here]);
+        if wanted == n {
+            self.wibble(
+                &mut across[inner..n],
+                &numbers[inner..],
+                [&row[inner..], row, &above[inner..], &here[inner..]],
+            );
+        }
+        draw(edges + n as u64, numbers);
+        self.wibble(&mut down[..wanted], numbers, [centre, here, row, next]);
     }
 
-    /// Points from the sums of their four neighbours.
-    #[inline]
-    fn wibble(&self, points: &mut [f64], numbers: &[f64], sum: impl Fn(usize) -> f64) {
-        let strength = self.amplitude * self.amplitude;
-        for (x, (point, number)) in points.iter_mut().zip(numbers).enumerate() {
-            *point = sum(x) / 4.0 + strength * (2.0 * number - 1.0);
+    /// The centres of the first `wanted` squares below row `y` of corners, behind that of the last square.
+    fn squares(
+        &self,
+        y: usize,
+        wanted: usize,
+        draw: &impl Fn(u64, &mut [f32]),
+        numbers: &mut [f32],
+        centres: &mut [f32],
+    ) {
+        let n = self.count;
+        let (row, next) = (self.row(y), self.row((y + 1) % n));
+        let start = self.start + (y * n) as u64;
+        let numbers = &mut numbers[..wanted];
+        let last = n - 1;
+        draw(start + last as u64, &mut numbers[..1]);
+        self.wibble(&mut centres[..1], numbers, [&row[last..], &next[last..], row, next]);
+        draw(start, numbers);
+        let inner = wanted.min(last);
+        self.wibble(&mut centres[1..=inner], numbers, [row, next, &row[1..], &next[1..]]);
+        if wanted == n {
+            centres[n] = centres[0];
         }
     }
 
-    fn row(&self, y: usize) -> &[f64] {
+    /// Points from their four neighbours and a number each.
+    #[inline]
+    fn wibble(&self, points: &mut [f32], numbers: &[f32], [a, b, c, d]: [&[f32]; 4]) {
+        let strength = self.strength as f32;
+        let neighbours = a.iter().zip(b).zip(c).zip(d);
+        for ((point, &number), (((&a, &b), &c), &d)) in points.iter_mut().zip(numbers).zip(neighbours) {
+            *point = (a + b + c + d) * 0.25 + strength * (2.0 * number - 1.0);
+        }
+    }
+
+    fn row(&self, y: usize) -> &[f32] {
         &self.corners[y * self.count..(y + 1) * self.count]
     }
 }
 
+/// New points of the two rows that come of one row of corners.
+struct Lines {
+    /// Centres of the squares above and below the corners; the first is the last square's, its neighbour by wrapping.
+    above: Vec<f32>,
+    centre: Vec<f32>,
+    /// Midpoints of the edges that lead to the right, and of those that lead down.
+    across: Vec<f32>,
+    down: Vec<f32>,
+    numbers: Vec<f32>,
+    /// The row of corners that `centre` lies below, and how many squares it holds.
+    known: Option<usize>,
+    centre_count: usize,
+}
+
+impl Lines {
+    fn new(n: usize) -> Self {
+        let line = |length: usize| vec![0.0; length];
+        Self {
+            above: line(n + 1),
+            centre: line(n + 1),
+            across: line(n),
+            down: line(n),
+            numbers: line(n),
+            known: None,
+            centre_count: 0,
+        }
+    }
+}
+
 /// The smallest and the largest of `points` and of what was known before.
-fn bounds(points: &[f64], (low, high): (f64, f64)) -> (f64, f64) {
-    let (mut lows, mut highs) = ([low; 8], [high; 8]);
-    let (chunks, rest) = points.as_chunks::<8>();
+fn bounds(points: &[f32], (low, high): (f32, f32)) -> (f32, f32) {
+    let (mut lows, mut highs) = ([low; 16], [high; 16]);
+    let (chunks, rest) = points.as_chunks::<16>();
     for chunk in chunks {
-        for lane in 0..8 {
+        for lane in 0..16 {
             lows[lane] = if chunk[lane] < lows[lane] { chunk[lane] } else { lows[lane] };
             highs[lane] = if chunk[lane] > highs[lane] { chunk[lane] } else { highs[lane] };
         }
     }
-    let low = lows.iter().chain(rest).copied().fold(low, f64::min);
-    (low, highs.iter().chain(rest).copied().fold(high, f64::max))
+    let low = lows.iter().chain(rest).copied().fold(low, f32::min);
+    (low, highs.iter().chain(rest).copied().fold(high, f32::max))
 }
 
-/// Numbers `start` and on of the field.
-fn uniforms(field: &RandomField, start: u64, numbers: &mut [f64]) {
-    let mut words = [0_u32; 256];
-    for (part, numbers) in numbers.chunks_mut(words.len()).enumerate() {
-        let words = &mut words[..numbers.len()];
-        field.fill(start + 256 * part as u64, words);
-        numbers.iter_mut().zip(words).for_each(|(number, &mut word)| *number = uniform(word));
+/// Numbers `start` and on of the field, in steps of 2⁻¹⁶.
+fn uniforms(field: &RandomField, start: u64, numbers: &mut [f32]) {
+    let mut halves = [0_u16; 256];
+    for (part, numbers) in numbers.chunks_mut(halves.len()).enumerate() {
+        let halves = &mut halves[..numbers.len()];
+        field.fill_halves(start + 256 * part as u64, halves);
+        numbers.iter_mut().zip(halves).for_each(|(number, half)| *number = (f32::from(*half) + 0.5) / 65_536.0);
     }
 }
 
@@ -187,12 +284,12 @@ mod tests {
     use crate::source::PixelHash;
 
     /// The whole plasma, normalised.
-    fn plasma(side: usize, decay: f64, draw: impl Fn(u64, &mut [f64])) -> Vec<f64> {
-        let plasma = Plasma::new(side, side, decay, draw);
-        plasma.rows.iter().map(|point| (point - plasma.low) / plasma.range).collect()
+    fn plasma(side: usize, decay: f64, draw: impl Fn(u64, &mut [f32])) -> Vec<f64> {
+        let plasma = Plasma::new(side, (side, side), decay, draw);
+        plasma.rows.iter().map(|point| f64::from((point - plasma.low) / plasma.range)).collect()
     }
 
-    fn drawn(seed: u8) -> impl Fn(u64, &mut [f64]) {
+    fn drawn(seed: u8) -> impl Fn(u64, &mut [f32]) {
         move |start, numbers| uniforms(&field(seed), start, numbers)
     }
 
@@ -203,14 +300,31 @@ mod tests {
     #[test]
     fn equals_imagenet_c_for_the_same_numbers() {
         for golden in super::super::golden::golden().plasma {
-            let weyl = |start: u64, numbers: &mut [f64]| {
+            let weyl = |start: u64, numbers: &mut [f32]| {
                 let places = (start + 1..).map(|i| (i as f64 * 0.618_033_988_749_894_9) % 1.0);
-                numbers.iter_mut().zip(places).for_each(|(number, value)| *number = value);
+                numbers.iter_mut().zip(places).for_each(|(number, value)| *number = value as f32);
             };
             let points = plasma(golden.side, golden.decay, weyl);
             assert_eq!(points.len(), golden.points.len());
             for (at, (ours, theirs)) in points.iter().zip(&golden.points).enumerate() {
-                assert!((ours - theirs).abs() < 2e-9, "side {} point {at}: {ours} {theirs}", golden.side);
+                // 32 bits here, 64 there.
+                assert!((ours - theirs).abs() < 2e-6, "side {} point {at}: {ours} {theirs}", golden.side);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_changes_nothing() {
+        for (side, seen) in [(2, (1, 1)), (8, (5, 3)), (8, (8, 1)), (128, (80, 60)), (128, (1, 128)), (256, (200, 256))]
+        {
+            for (seed, decay) in [(1, 1.0), (2, 1.3), (3, 1.6), (4, 3.0), (5, 90.0)] {
+                let all = Plasma::new(side, (side, side), decay, drawn(seed));
+                let part = Plasma::new(side, seen, decay, drawn(seed));
+                assert_eq!((all.low, all.range), (part.low, part.range), "{side} {seen:?} {decay}");
+                for (all, part) in all.rows.chunks(side).zip(part.rows.chunks(side)) {
+                    assert_eq!(all[..seen.0], part[..seen.0], "{side} {seen:?} {decay}");
+                }
+                assert_eq!(part.rows.len(), side * seen.1);
             }
         }
     }

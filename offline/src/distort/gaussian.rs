@@ -8,7 +8,7 @@ use super::quantise::truncate_single;
 use crate::render::elementary::exp;
 
 /// Sums that are kept in registers at a time.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 
 /// The weights of distances 0, 1, … up to four deviations (SciPy's `truncate = 4`).
 fn weights(sigma: f64) -> Vec<f32> {
@@ -63,7 +63,10 @@ pub(super) fn blur(rgb: &RgbImage, sigma: f64) -> RgbImage {
 
 /// The weighted sum of pairs at distances 0, 1, …; the pair at distance 0 is the same chunk twice.
 #[inline(always)]
-fn symmetric<'a>(weights: &[f32], pair: impl Fn(usize) -> (&'a [f32; LANES], &'a [f32; LANES])) -> [f32; LANES] {
+pub(super) fn symmetric<'a>(
+    weights: &[f32],
+    pair: impl Fn(usize) -> (&'a [f32; LANES], &'a [f32; LANES]),
+) -> [f32; LANES] {
     let mut sums = pair(0).0.map(|sample| sample * weights[0]);
     for (k, &weight) in weights.iter().enumerate().skip(1) {
         let (before, after) = pair(k);
@@ -75,7 +78,7 @@ fn symmetric<'a>(weights: &[f32], pair: impl Fn(usize) -> (&'a [f32; LANES], &'a
 }
 
 #[inline(always)]
-fn chunk(samples: &[f32], at: usize) -> &[f32; LANES] {
+pub(super) fn chunk<T>(samples: &[T], at: usize) -> &[T; LANES] {
     samples[at..].first_chunk().expect("buffers end a chunk behind the last place read")
 }
 

@@ -6,11 +6,14 @@ use image::RgbImage;
 /// `None` when the sizes differ.
 #[must_use]
 pub fn squared_error(a: &RgbImage, b: &RgbImage) -> Option<u64> {
-    // A row at a time in 32 bits (255² · 65,793 samples would overflow them), rows in 64.
-    let length = 3 * a.width().max(1) as usize;
+    // So many at a time in 32 bits (255² · 33,025 samples would overflow them), the rest in 64.
+    const PART: usize = 32_768;
     (a.dimensions() == b.dimensions()).then(|| {
-        let rows = a.as_raw().chunks(length.min(65_536)).zip(b.as_raw().chunks(length.min(65_536)));
-        rows.map(|(a, b)| u64::from(a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2)).sum::<u32>())).sum()
+        let parts = a.as_raw().chunks(PART).zip(b.as_raw().chunks(PART));
+        // Signed 16-bit differences: vector instructions multiply them and add pairs of products in one step.
+        let difference = |(&a, &b): (&u8, &u8)| i16::from(a) - i16::from(b);
+        let square = |difference: i16| i32::from(difference) * i32::from(difference);
+        parts.map(|(a, b)| a.iter().zip(b).map(difference).map(square).sum::<i32>() as u64).sum()
     })
 }
 

@@ -8,7 +8,7 @@ use super::elementary::normal_quantile;
 use crate::source::PixelHash;
 
 /// Blocks that are drawn side by side.
-const LANES: usize = 16;
+const LANES: usize = 8;
 
 /// The value in the open interval (0, 1) that a word stands for.
 #[inline]
@@ -80,6 +80,24 @@ impl RandomField {
         }
     }
 
+    /// Fills `halves` with 16-bit numbers from number `start` on: the lower, then the upper half of each word.
+    pub fn fill_halves(&self, start: u64, halves: &mut [u16]) {
+        let mut block = start / 8;
+        let mut skip = (start % 8) as usize;
+        let mut rest = halves;
+        while !rest.is_empty() {
+            let fresh = self.blocks(block);
+            let mut split = [[0_u16; 2]; 4 * LANES];
+            for (split, word) in split.iter_mut().zip(fresh.as_flattened()) {
+                *split = [*word as u16, (word >> 16) as u16];
+            }
+            let count = (8 * LANES - skip).min(rest.len());
+            let (now, later) = rest.split_at_mut(count);
+            now.copy_from_slice(&split.as_flattened()[skip..skip + count]);
+            (rest, skip, block) = (later, 0, block + LANES as u64);
+        }
+    }
+
     /// The words of [`LANES`] blocks: [`philox`] side by side.
     fn blocks(&self, first: u64) -> [[u32; 4]; LANES] {
         let counter = |lane: usize| first + lane as u64;
@@ -142,6 +160,13 @@ mod tests {
             field.fill(start, &mut words);
             let plain = (start..).take(count).map(|at| field.words(at / 4)[(at % 4) as usize]);
             assert_eq!(words, plain.collect::<Vec<_>>(), "{start}");
+            let mut halves = vec![0; count];
+            field.fill_halves(start, &mut halves);
+            let plain = (start..).take(count).map(|at| {
+                let word = field.words(at / 8)[(at / 2 % 4) as usize];
+                if at % 2 == 0 { word as u16 } else { (word >> 16) as u16 }
+            });
+            assert_eq!(halves, plain.collect::<Vec<_>>(), "{start}");
         }
     }
 
