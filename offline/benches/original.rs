@@ -89,7 +89,7 @@ fn main() {
         (0..RUNS)
             .map(|_| {
                 let before = processor_seconds();
-                variants(recipe, &rgb, &mask);
+                black_box(variants(recipe, &rgb, &mask));
                 processor_seconds() - before
             })
             .collect(),
@@ -105,7 +105,7 @@ fn main() {
             println!("ratio     {:.0}", seconds / ours);
         }
         None => {
-            println!("authors'  not run: set REFERENCE to the Python of the venv that benches/reference.py describes")
+            println!("authors'  not run: set REFERENCE to the Python of the venv that benches/reference.py describes");
         }
     }
 
@@ -117,7 +117,7 @@ fn main() {
                 scope.spawn(|| {
                     (0..4 / threads).for_each(|_| {
                         black_box(variants(recipe, &rgb, &mask));
-                    })
+                    });
                 });
             }
         });

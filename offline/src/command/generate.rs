@@ -137,7 +137,7 @@ fn dry_run(args: &Args, plan: &Plan, store: &dyn Store) -> Result<(), CommandErr
     match store.free() {
         None => println!("generate: {} does not say how much it holds", store.place()),
         Some(free) if free >= estimate.bytes => {
-            println!("generate: {} has room: {} free", store.place(), in_bytes(free))
+            println!("generate: {} has room: {} free", store.place(), in_bytes(free));
         }
         Some(free) => {
             let place = store.place();

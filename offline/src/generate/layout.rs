@@ -64,7 +64,7 @@ columns!(FileRow { name, original, file, offset, size, sha256 });
 /// Writes the variants of one original. Nothing of an original that is not finished is referred to by any table.
 pub(super) enum Writer<'a> {
     Folders { store: &'a dyn Store, format: Format, rows: Vec<FileRow> },
-    WebDataset { format: Format, file: String, archive: tar::Builder<Counted<'a>>, rows: Vec<FileRow> },
+    WebDataset { format: Format, file: String, archive: Box<tar::Builder<Counted<'a>>>, rows: Vec<FileRow> },
 }
 
 /// What a finished original left.
@@ -87,7 +87,7 @@ impl<'a> Writer<'a> {
             Layout::WebDataset => {
                 let file = format!("webdataset/{position:06}.tar");
                 let counted = Counted { upload: store.upload(&file)?, size: 0, hash: Sha256::new(), refused: None };
-                Self::WebDataset { format, file, archive: tar::Builder::new(counted), rows: Vec::new() }
+                Self::WebDataset { format, file, archive: Box::new(tar::Builder::new(counted)), rows: Vec::new() }
             }
         })
     }

@@ -113,8 +113,7 @@ fn damage_is_found() {
     assert!(check().is_empty());
     // The right file under the wrong hash, the wrong picture under the right hash, and a file that is gone.
     let file = "images/picture.00/picture.00_fog_2.png";
-    let kept = store.get(file).unwrap().unwrap();
-    let mut spoilt = kept.clone();
+    let mut spoilt = store.get(file).unwrap().unwrap();
     let last = spoilt.len() - 20;
     spoilt[last] ^= 1;
     store.put(file, spoilt).unwrap();

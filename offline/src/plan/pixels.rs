@@ -27,7 +27,7 @@ pub enum PixelsError {
         /// Id of the original.
         original: String,
         /// The distortion's reason.
-        source: DistortError,
+        source: Box<DistortError>,
     },
     /// A region pattern was planned without a mask.
     #[error(
@@ -40,7 +40,7 @@ pub enum PixelsError {
         /// Id of the original.
         original: String,
         /// Why, and what would help.
-        source: MaskError,
+        source: Box<MaskError>,
     },
     /// The recipe softens masks in a way that there is none for.
     #[error(transparent)]
@@ -112,7 +112,10 @@ impl<'a> Rendering<'a> {
         let made = usize::try_from(row)
             .map_err(|_| self.recipe.no_row(distortion, i64::from(row)))
             .and_then(|row| candidate(self.recipe, &self.rgb, &self.planned.original.pixel_sha256, distortion, row))
-            .map_err(|source| PixelsError::Distort { original: self.planned.original.id.clone(), source })?;
+            .map_err(|source| PixelsError::Distort {
+                original: self.planned.original.id.clone(),
+                source: Box::new(source),
+            })?;
         let made = Arc::new(made);
         self.candidates.push((row, made.clone()));
         Ok(made)
@@ -129,6 +132,6 @@ fn weight(recipe: &Recipe, planned: &PlannedOriginal) -> Result<FusionWeight, Pi
             let same = mask.sha256().to_string() == named.sha256;
             if same { Ok(mask) } else { Err(MaskError::Changed { path: path.to_owned() }) }
         })
-        .map_err(|source| PixelsError::Mask { original: original.clone(), source })?;
+        .map_err(|source| PixelsError::Mask { original: original.clone(), source: Box::new(source) })?;
     Ok(FusionWeight::of(&mask, recipe.softening())?)
 }
