@@ -3,3 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo bench --locked --benches -p miqa -- "$@"
+# The data set side; REFERENCE=<python> (offline/benches/reference.py says with what) adds the other side.
+cargo bench --locked --benches -p miqa-offline

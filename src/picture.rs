@@ -52,7 +52,8 @@ pub fn read(path: &Path, orientation: Orientation) -> Result<RgbImage, PictureEr
     let damaged = |e: image::ImageError| {
         wrong(format!("cannot be decoded: {}; copy or export it again", one_line(&e.to_string())))
     };
-    let bytes = std::fs::read(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
+    let bytes =
+        std::fs::read(path).map_err(|e| wrong(format!("cannot be read: {e}; check its path and permissions")))?;
     let reader = || {
         ImageReader::new(Cursor::new(bytes.as_slice()))
             .with_guessed_format()
@@ -134,5 +135,29 @@ mod tests {
             assert!(error.contains("picture.jpg") && error.contains("again") && !error.contains('\n'), "{error}");
         }
         assert!(read_cut(&whole[..whole.len() - 2]).unwrap_err().to_string().contains("cut short"));
+    }
+
+    #[test]
+    fn unusual_kinds_become_rgb_as_said() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/odd");
+        let slopes = |x: u32, y: u32| [x * 7, y * 9, (x + y) * 4].map(|v| v as u8);
+        let far = |file: &str, expected: &dyn Fn(u32, u32) -> [u8; 3]| {
+            let rgb = read(&folder.join(file), Orientation::Ignore).unwrap();
+            assert_eq!(rgb.dimensions(), (32, 24), "{file}");
+            let differences = rgb
+                .enumerate_pixels()
+                .flat_map(|(x, y, pixel)| pixel.0.into_iter().zip(expected(x, y)).map(|(a, b)| a.abs_diff(b)));
+            differences.max().unwrap_or(0)
+        };
+        assert_eq!(far("alpha.png", &slopes), 0, "alpha is dropped");
+        let sixteen = |x: u32, y: u32| [((x * 2000 + y * 13) as f64 / 257.0).round() as u8; 3];
+        assert_eq!(far("deep.png", &sixteen), 0, "16 bits are rounded");
+        assert!(far("cmyk.jpg", &slopes) <= 24, "CMYK is converted: {}", far("cmyk.jpg", &slopes));
+        let luma = |x: u32, y: u32| {
+            let [r, g, b] = slopes(x, y).map(f64::from);
+            [(0.299 * r + 0.587 * g + 0.114 * b).round() as u8; 3]
+        };
+        assert!(far("grey.jpg", &luma) <= 4, "grey is repeated: {}", far("grey.jpg", &luma));
+        assert!(far("palette.png", &slopes) <= 60, "a palette is looked up: {}", far("palette.png", &slopes));
     }
 }

@@ -2,7 +2,7 @@
 //! rows, then their mean; then what twelve PSNRs cost, and the sum over all candidates.
 //!
 //! `cargo bench -p miqa-offline --bench distort [NAME…]`; `benches/reference.py` prints the same for `imagecorruptions` and
-//! Pillow. On Linux the thread's own processor time counts, so a busy machine disturbs little.
+//! Pillow, in the same run if `REFERENCE` names its Python. On Linux the thread's own processor time counts, so a busy machine disturbs little.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use miqa_offline::source::PixelHash;
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
 /// Runs of a row; the mean counts, after one run to warm up.
-const RUNS: u32 = 10;
+const RUNS: u32 = 60;
 
 /// Slopes, edges and texture, as reference.py draws it.
 fn picture() -> RgbImage {
@@ -72,4 +72,14 @@ fn main() {
     let psnr = 12.0 * time(|| squared_error(black_box(&picture), black_box(&other)));
     println!("twelve PSNRs      {psnr:.2} ms");
     println!("all candidates    {sum:.1} ms");
+    match std::env::var_os("REFERENCE") {
+        Some(python) => {
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/reference.py");
+            let status = std::process::Command::new(python).arg(script).status();
+            println!("reference ended: {}", status.map_or_else(|e| e.to_string(), |s| s.to_string()));
+        }
+        None => {
+            println!("reference not run: set REFERENCE to the Python of the venv that benches/reference.py describes");
+        }
+    }
 }
