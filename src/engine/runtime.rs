@@ -240,7 +240,7 @@ pub(super) fn one_line(text: &str) -> String {
         .filter(|w| !(w.contains(".cc:") || w.contains(".h:")))
         .map(|w| if w.starts_with('/') && w.contains(".so") { w.rsplit('/').next().unwrap_or(w) } else { w })
         .collect();
-    words.join(" ")
+    words.join(" ").trim_end_matches('.').to_owned()
 }
 
 /// What helps against a failure of CUDA.
