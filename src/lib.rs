@@ -13,6 +13,7 @@
 //! * [`preprocess`]: planes → views → 288×288 8-bit RGB, the model's one input.
 //! * [`engine`]: model card, ONNX Runtime session, execution providers.
 //! * [`monitor`]: scores and times in, gate transitions and alerts out; no clock, no I/O.
+//! * [`secret`]: passwords and tokens that can't be printed.
 //! * [`event`]: what the monitor says; sinks speak only this.
 //! * [`sink`]: where events go.
 //! * [`config`]: the TOML file as typed values.
@@ -26,6 +27,7 @@ pub mod frame;
 pub mod monitor;
 pub mod picture;
 pub mod preprocess;
+pub mod secret;
 
 #[cfg(feature = "source")]
 pub mod source;

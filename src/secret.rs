@@ -1,0 +1,102 @@
+//! Secrets that can't be printed: passwords, tokens, keys.
+//!
+//! A [`Secret`] shows as `***`. It is also remembered, so that [`scrub`] takes it out of texts that others made, such as
+//! GStreamer's messages, in whichever spelling they carry it.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{PoisonError, RwLock},
+};
+
+use serde::{Deserialize, Deserializer};
+
+/// Shorter secrets are not searched for: they would tear words apart that have nothing to do with them.
+const SHORTEST: usize = 3;
+
+/// Every spelling of every secret, the longest first.
+static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// A text that `Debug` and `Display` never show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret and remembers it for [`scrub`].
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        remember(&text);
+        Self(text)
+    }
+
+    /// The secret itself, for the one call that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Also takes this spelling out of texts from now on, as where a secret travels percent-encoded.
+pub fn remember(text: &str) {
+    let encoded: String = text
+        .bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect();
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    for spelling in [text.to_owned(), encoded] {
+        if spelling.len() >= SHORTEST && !known.contains(&spelling) {
+            known.push(spelling);
+        }
+    }
+    known.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+}
+
+/// The text with every known secret replaced by `***`.
+pub fn scrub(text: &str) -> Cow<'_, str> {
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let mut out = Cow::Borrowed(text);
+    for secret in known.iter().filter(|secret| text.contains(secret.as_str())) {
+        out = Cow::Owned(out.replace(secret.as_str(), "***"));
+    }
+    out
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d).map(Self::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown_and_taken_out_of_texts() {
+        let secret = Secret::new("q7 w/secret");
+        assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+        assert_eq!(scrub("at q7 w/secret and q7%20w%2Fsecret!"), "at *** and ***!");
+        assert_eq!(secret.reveal(), "q7 w/secret");
+        assert!(matches!(scrub("nothing here"), Cow::Borrowed(_)));
+        // Too short to be searched for, still not shown.
+        assert_eq!(format!("{:?}", Secret::new("ab")), "***");
+        assert_eq!(scrub("ab"), "ab");
+    }
+}
