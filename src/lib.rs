@@ -16,6 +16,8 @@
 //! * [`secret`]: passwords and tokens that can't be printed.
 //! * [`event`]: what the monitor says; sinks speak only this.
 //! * [`sink`]: where events go.
+//! * [`gate`]: how detectors read where the gates stand.
+//! * [`state`]: what must survive the program.
 //! * [`config`]: the TOML file as typed values.
 //! * [`daemon`]: wires the above with threads; decides nothing.
 //! * [`command`]: one file a subcommand of the `miqa` binary.
@@ -37,4 +39,8 @@ pub mod command;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 #[cfg(feature = "daemon")]
+pub mod gate;
+#[cfg(feature = "daemon")]
 pub mod sink;
+#[cfg(feature = "daemon")]
+pub mod state;

@@ -198,7 +198,7 @@ impl Scorer {
                 report.causes.extend(
                     named
                         .filter(|(_, p)| *p >= LIKELY)
-                        .map(|(name, probability)| Cause { distortion: name.clone(), probability }),
+                        .map(|(name, probability)| Cause::new(name.as_str(), probability)),
                 );
                 report.causes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
             }

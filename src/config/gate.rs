@@ -3,6 +3,18 @@
 use serde::Deserialize;
 
 use super::Period;
+use crate::event::GateState;
+
+/// Whether readers are told to obey.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateMode {
+    /// What is decided is enforced.
+    #[default]
+    Enforce,
+    /// Everything is decided and recorded, nothing is commanded.
+    Shadow,
+}
 
 /// The keys of `[gate]`; those of a `[stream.gate]` win over it, key by key.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -14,6 +26,8 @@ pub struct GateKeys {
     pub close_below: Option<f32>,
     /// Score (0–1) from which it opens again, at least `close_below`. Default: the model's card.
     pub open_above: Option<f32>,
+    /// Score (0–1) below which an open gate is degraded, between the two. Default: halfway between them.
+    pub degrade_below: Option<f32>,
     /// How long the score must stay below before the gate closes. Default `"800ms"`.
     pub close_for: Option<Period>,
     /// How long the score must stay above before the gate opens. Default `"800ms"`.
@@ -22,6 +36,11 @@ pub struct GateKeys {
     pub smooth: Option<Period>,
     /// Age of the newest score at which the gate becomes unknown. Default `"3s"`.
     pub stale_after: Option<Period>,
+    /// `"enforce"` or `"shadow"`: in shadow everything is decided and recorded, and nothing is commanded. Default
+    /// `"enforce"`.
+    pub mode: Option<GateMode>,
+    /// What readers are told to take an unknown gate for: `"unknown"`, `"open"` or `"closed"`. Default `"unknown"`.
+    pub when_unknown: Option<GateState>,
 }
 
 /// A stream's gate with defaults filled in; the thresholds may still have to come from the model's card.
@@ -33,6 +52,8 @@ pub struct Gate {
     pub close_below: Option<f32>,
     /// Score from which it opens again.
     pub open_above: Option<f32>,
+    /// Score below which it is degraded.
+    pub degrade_below: Option<f32>,
     /// How long the score must stay below.
     pub close_for: Period,
     /// How long the score must stay above.
@@ -41,6 +62,10 @@ pub struct Gate {
     pub smooth: Period,
     /// Age at which a score stops counting.
     pub stale_after: Period,
+    /// Whether readers are told to obey.
+    pub mode: GateMode,
+    /// What readers are told to take an unknown gate for.
+    pub when_unknown: GateState,
 }
 
 impl GateKeys {
@@ -56,19 +81,26 @@ impl GateKeys {
             head: stream.head.as_ref().or(self.head.as_ref()).map_or_else(|| Self::HEAD.into(), Clone::clone),
             close_below: stream.close_below.or(self.close_below),
             open_above: stream.open_above.or(self.open_above),
+            degrade_below: stream.degrade_below.or(self.degrade_below),
             close_for: period(stream.close_for, self.close_for, 800),
             open_for: period(stream.open_for, self.open_for, 800),
             smooth: period(stream.smooth, self.smooth, 400),
             stale_after: period(stream.stale_after, self.stale_after, 3000),
+            mode: stream.mode.or(self.mode).unwrap_or_default(),
+            when_unknown: stream.when_unknown.or(self.when_unknown).unwrap_or_default(),
         }
     }
 
     /// The first key whose own value makes no sense, with the reason.
     pub(super) fn fault(&self) -> Option<(&'static str, String)> {
-        for (key, value) in [("close_below", self.close_below), ("open_above", self.open_above)] {
+        let scores = [("close_below", self.close_below), ("open_above", self.open_above), ("degrade_below", self.degrade_below)];
+        for (key, value) in scores {
             if let Some(reason) = value.and_then(super::off_scale) {
                 return Some((key, reason));
             }
+        }
+        if self.when_unknown == Some(GateState::Degraded) {
+            return Some(("when_unknown", "\"degraded\" must be \"unknown\", \"open\" or \"closed\"".into()));
         }
         match (self.close_below, self.open_above) {
             (Some(close), Some(open)) if open < close => {

@@ -13,10 +13,10 @@ use std::{collections::HashSet, path::Path};
 use serde::Deserialize;
 
 pub use error::ConfigError;
-pub use gate::{Gate, GateKeys};
+pub use gate::{Gate, GateKeys, GateMode};
 pub use location::{Location, Login, Rtsp};
 pub use period::Period;
-pub use rule::{Bound, Rule, RuleKeys, Severity, Subject};
+pub use rule::{Bound, Rule, RuleKeys, Severity, SightKey, Subject};
 pub use stream::{EngineKeys, Pace, Stream, StreamKeys};
 
 /// The file as written.
@@ -224,6 +224,11 @@ mod tests {
                 "stream[0].gate.open_above: 0.4 is below",
             ),
             (rule("fire_below = 0.2"), "rule[0].head: is missing"),
+            (rule("sight = \"snowed\""), "rule[0].sight: "),
+            (rule("lost = true\nfire_below = 0.1"), "rule[0].fire_below: goes with head or distortion, not with lost"),
+            (rule("sight = \"any\"\ndrop = 0.1"), "rule[0].drop: stands beside sight"),
+            (rule("lost = true\nover = \"1m\""), "rule[0].over: goes with drop"),
+            (format!("[gate]\nwhen_unknown = \"degraded\"\n{ONE}"), "gate.when_unknown: \"degraded\" must be"),
             (rule("head = \"x\"\ndistortion = \"fog\""), "rule[0].distortion: stands beside head"),
             (rule("head = \"x\""), "rule[0].fire_below: is missing"),
             (rule("head = \"x\"\nfire_below = 0.2\nresolve_above = 0.1"), "rule[0].resolve_above: 0.1 is below"),

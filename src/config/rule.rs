@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Period;
+use crate::event::Sight;
 
 /// How much an alert matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,10 +35,22 @@ impl Severity {
 pub struct RuleKeys {
     /// Unique name. Required.
     pub name: String,
-    /// Model output (score, higher is better) that the rule watches; this or `distortion`.
+    /// Model output (score, higher is better) that the rule watches; with `drop`, the one whose drop it watches.
     pub head: Option<String>,
-    /// Distortion (probability 0–1) that the rule watches; this or `head`.
+    /// Distortion (probability 0–1) that the rule watches.
     pub distortion: Option<String>,
+    /// What the rule watches for in the pictures themselves: `"frozen"`, `"black"`, `"one_colour"`, `"slate"`, `"corrupt"`,
+    /// `"smear"`, or `"any"` of them.
+    pub sight: Option<SightKey>,
+    /// `true`: the rule watches for a stream without frames.
+    #[serde(default)]
+    pub lost: bool,
+    /// Fall of the score (0–1) under this camera's mean over `over`, as when it is covered or moved.
+    pub drop: Option<f32>,
+    /// Time constant of the mean that `drop` compares with. Default `"5m"`.
+    pub over: Option<Period>,
+    /// After so long a drop is the new normal, and the alert resolves. Default `"30m"`.
+    pub accept_after: Option<Period>,
     /// Smoothed value below which the rule fires; this or `fire_above`.
     pub fire_below: Option<f32>,
     /// Smoothed value from which it resolves, at least `fire_below`. Default: `fire_below`.
@@ -59,6 +72,17 @@ pub struct RuleKeys {
     pub streams: Option<Vec<String>>,
 }
 
+/// One sight or any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SightKey {
+    /// Whichever it is.
+    Any,
+    /// This one.
+    #[serde(untagged)]
+    One(Sight),
+}
+
 /// What a rule watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -66,13 +90,30 @@ pub enum Subject {
     Head(String),
     /// A distortion's probability.
     Distortion(String),
+    /// Something seen in the pictures themselves.
+    Sight(SightKey),
+    /// No frames.
+    Lost,
+    /// A model output's fall under its own mean.
+    Drop {
+        /// The output; `None` for the one that drives the gate.
+        head: Option<String>,
+        /// Time constant of the mean.
+        over: Period,
+        /// After so long a drop is the new normal.
+        accept_after: Period,
+    },
 }
 
 impl Subject {
-    /// Its name in the model's card.
+    /// Its name in events: the one in the model's card, or a word of our own.
     pub fn name(&self) -> &str {
         match self {
             Self::Head(name) | Self::Distortion(name) => name,
+            Self::Sight(SightKey::Any) => "sight",
+            Self::Sight(SightKey::One(sight)) => sight.name(),
+            Self::Lost => "lost",
+            Self::Drop { .. } => "drop",
         }
     }
 }
@@ -125,24 +166,75 @@ impl Rule {
 impl RuleKeys {
     /// The rule these keys mean, or the key that is wrong and why.
     pub(super) fn check(self) -> Result<Rule, (&'static str, String)> {
-        let subject = match (self.head, self.distortion) {
-            (Some(head), None) => Subject::Head(head),
-            (None, Some(distortion)) => Subject::Distortion(distortion),
-            (Some(_), Some(_)) => return Err(("distortion", "stands beside head; a rule watches one of them".into())),
-            (None, None) => return Err(("head", "is missing; name a head or a distortion to watch".into())),
-        };
+        let subject = self.subject()?;
         let values = [
             ("fire_below", self.fire_below),
             ("resolve_above", self.resolve_above),
             ("fire_above", self.fire_above),
             ("resolve_below", self.resolve_below),
+            ("drop", self.drop),
         ];
         for (key, value) in values {
             if let Some(reason) = value.and_then(super::off_scale) {
                 return Err((key, reason));
             }
         }
-        let bound = match (self.fire_below, self.fire_above) {
+        let bound = match &subject {
+            Subject::Head(_) | Subject::Distortion(_) => self.bound()?,
+            other => {
+                if let Some((key, _)) = values.iter().find(|(key, value)| *key != "drop" && value.is_some()) {
+                    return Err((key, format!("goes with head or distortion, not with {}", other.name())));
+                }
+                // What is seen or lost has the value 1 while it holds and 0 otherwise.
+                self.drop.map_or(Bound::Above { fire: 0.5, resolve: 0.5 }, |drop| Bound::Above { fire: drop, resolve: drop / 2.0 })
+            }
+        };
+        Ok(Rule {
+            name: self.name,
+            subject,
+            bound,
+            hold: self.hold,
+            keep_firing_for: self.keep_firing_for,
+            severity: self.severity,
+            streams: self.streams,
+        })
+    }
+
+    fn subject(&self) -> Result<Subject, (&'static str, String)> {
+        let chosen = [
+            ("head", self.head.is_some() && self.drop.is_none()),
+            ("distortion", self.distortion.is_some()),
+            ("sight", self.sight.is_some()),
+            ("lost", self.lost),
+            ("drop", self.drop.is_some()),
+        ];
+        let mut named = chosen.iter().filter(|(_, chosen)| *chosen).map(|(key, _)| *key);
+        let Some(first) = named.next() else {
+            return Err(("head", "is missing; name a head, a distortion, a sight, lost or drop to watch".into()));
+        };
+        if let Some(second) = named.next() {
+            return Err((second, format!("stands beside {first}; a rule watches one of them")));
+        }
+        for (key, given) in [("over", self.over.is_some()), ("accept_after", self.accept_after.is_some())] {
+            if given && self.drop.is_none() {
+                return Err((key, "goes with drop".into()));
+            }
+        }
+        Ok(match (&self.head, &self.distortion, self.sight) {
+            (_, Some(distortion), _) => Subject::Distortion(distortion.clone()),
+            (_, _, Some(sight)) => Subject::Sight(sight),
+            _ if self.lost => Subject::Lost,
+            (head, ..) if self.drop.is_some() => Subject::Drop {
+                head: head.clone(),
+                over: self.over.unwrap_or(Period::from_millis(300_000)),
+                accept_after: self.accept_after.unwrap_or(Period::from_millis(1_800_000)),
+            },
+            (head, ..) => Subject::Head(head.clone().unwrap_or_default()),
+        })
+    }
+
+    fn bound(&self) -> Result<Bound, (&'static str, String)> {
+        Ok(match (self.fire_below, self.fire_above) {
             (Some(fire), None) => {
                 if self.resolve_below.is_some() {
                     return Err(("resolve_below", "goes with fire_above; use resolve_above".into()));
@@ -167,15 +259,6 @@ impl RuleKeys {
                 return Err(("fire_above", "stands beside fire_below; a rule has one of them".into()));
             }
             (None, None) => return Err(("fire_below", "is missing; give fire_below or fire_above".into())),
-        };
-        Ok(Rule {
-            name: self.name,
-            subject,
-            bound,
-            hold: self.hold,
-            keep_firing_for: self.keep_firing_for,
-            severity: self.severity,
-            streams: self.streams,
         })
     }
 }

@@ -17,22 +17,39 @@ use crate::{
     source::Slot,
 };
 
-/// Where all threads say what happened.
-pub(super) struct Outlet(RwLock<Vec<Queue>>);
+/// Where all threads say what happened and put up where the gates stand.
+pub(super) struct Outlet {
+    queues: RwLock<Vec<Queue>>,
+    board: Arc<Board>,
+    clock: Clock,
+    said: AtomicU64,
+}
 
 impl Outlet {
-    pub(super) fn new(queues: Vec<Queue>) -> Self {
-        Self(RwLock::new(queues))
+    pub(super) fn new(queues: Vec<Queue>, board: Arc<Board>, clock: Clock) -> Self {
+        Self { queues: RwLock::new(queues), board, clock, said: AtomicU64::new(0) }
     }
 
-    pub(super) fn say(&self, event: &Event) {
-        let queues = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        queues.iter().for_each(|queue| queue.send(event));
+    pub(super) fn say(&self, event: Event) {
+        let number = self.said.fetch_add(1, Ordering::Relaxed);
+        let said = Arc::new(Said { time: SystemTime::now(), id: format!("{}{number}", self.clock.run()), event });
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        queues.iter().for_each(|queue| queue.send(&said));
+    }
+
+    /// Puts up where a stream's gate stands; `arrived` is when the newest evidence reached us.
+    fn put(&self, status: GateStatus, arrived: Option<Duration>, stale_after: Duration) {
+        let until = arrived.map_or(0, |arrived| self.clock.monotonic_ns(arrived + stale_after));
+        self.board.put(status, until);
+    }
+
+    pub(super) fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// Closes the outlet: what is said from now on goes nowhere.
     pub(super) fn take(&self) -> Vec<Queue> {
-        std::mem::take(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.queues.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

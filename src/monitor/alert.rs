@@ -44,7 +44,20 @@ impl Alert {
         Self { settings, phase: Phase::Quiet }
     }
 
-    /// Takes the smoothed value of time `now`.
+    /// An alert that already fired in an earlier run, since before this one began.
+    pub(super) fn resume(&mut self) {
+        self.phase = Phase::Firing { since: Duration::ZERO, good: None };
+    }
+
+    /// Since when its condition holds, be it not yet for long enough.
+    pub(super) fn bad_since(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Quiet => None,
+            Phase::Pending(since) | Phase::Firing { since, .. } => Some(since),
+        }
+    }
+
+    /// Takes the watched value of time `now`.
     pub(super) fn value(&mut self, now: Duration, value: f32) -> Option<Change> {
         let (bad, good) = match self.settings.bound {
             Bound::Below { fire, resolve } => (value < fire, value >= resolve),

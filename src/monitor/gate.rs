@@ -1,21 +1,23 @@
-//! The gate's state machine: open, closed or unknown, with hysteresis in score and in time.
+//! The gate's state machine: open, degraded, closed or unknown, with hysteresis in score and in time.
 
 use std::time::Duration;
 
-use crate::event::{GateReason, GateState};
+use crate::event::{GateReason, GateState, Sight};
 
 /// When a gate moves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GateSettings {
     /// Smoothed score (0–1) below which it closes.
     pub close_below: f32,
+    /// Smoothed score below which an open gate is degraded; between `close_below` and `open_above`.
+    pub degrade_below: f32,
     /// Smoothed score from which it opens, at least `close_below`.
     pub open_above: f32,
     /// How long the score must stay below.
     pub close_for: Duration,
     /// How long the score must stay above.
     pub open_for: Duration,
-    /// Age of the newest score at which the state becomes unknown.
+    /// Age of the newest evidence at which the state becomes unknown.
     pub stale_after: Duration,
 }
 
@@ -32,11 +34,17 @@ pub(super) struct Move {
 pub(super) struct Machine {
     settings: GateSettings,
     state: GateState,
+    reason: GateReason,
+    /// When the state began.
+    entered: Duration,
     /// The last state that a score decided: between the thresholds it goes on to count, also after a gap.
     verdict: GateState,
-    bad_since: Option<Duration>,
-    good_since: Option<Duration>,
-    scored: Option<Duration>,
+    /// Since when scores ask for closed, for degraded or worse, for open.
+    closing: Option<Duration>,
+    degrading: Option<Duration>,
+    opening: Option<Duration>,
+    /// Time of the newest score, or of the newest picture that a fact was seen in.
+    evidence: Option<Duration>,
 }
 
 impl Machine {
@@ -44,10 +52,13 @@ impl Machine {
         Self {
             settings,
             state: GateState::Unknown,
+            reason: GateReason::Starting,
+            entered: Duration::ZERO,
             verdict: GateState::Unknown,
-            bad_since: None,
-            good_since: None,
-            scored: None,
+            closing: None,
+            degrading: None,
+            opening: None,
+            evidence: None,
         }
     }
 
@@ -55,52 +66,137 @@ impl Machine {
         self.state
     }
 
+    pub(super) fn reason(&self) -> GateReason {
+        self.reason
+    }
+
+    pub(super) fn entered(&self) -> Duration {
+        self.entered
+    }
+
+    /// Time of the newest evidence for the state.
+    pub(super) fn evidence(&self) -> Option<Duration> {
+        self.evidence
+    }
+
+    pub(super) fn settings(&self) -> GateSettings {
+        self.settings
+    }
+
+    /// Other thresholds from now on; the state stays until scores decide by them.
+    pub(super) fn retune(&mut self, settings: GateSettings) {
+        if settings != self.settings {
+            self.settings = settings;
+            self.forget();
+        }
+    }
+
+    /// Takes over where another machine stands. Its state holds until this one's own evidence decides; without a mark of
+    /// evidence it can't grow stale, so that is taken over, too.
+    pub(super) fn inherit(&mut self, other: &Self) -> Option<Move> {
+        (self.state, self.reason, self.entered) = (other.state, other.reason, other.entered);
+        (self.verdict, self.evidence) = (other.verdict, other.evidence);
+        None
+    }
+
+    /// Whether scores ask for another state than the present one, so that looking more often is worth it.
+    pub(super) fn pending(&self) -> bool {
+        let asked = |since: Option<Duration>| since.is_some();
+        match self.state {
+            GateState::Open => asked(self.closing) || asked(self.degrading),
+            GateState::Degraded => asked(self.closing) || asked(self.opening),
+            GateState::Closed => asked(self.opening),
+            GateState::Unknown => asked(self.closing) || asked(self.degrading) || asked(self.opening),
+        }
+    }
+
+    /// What a score asks for. Between the thresholds a closed gate stays closed and a degraded one degraded; before there
+    /// is any verdict a fair score counts as good, since nothing says that it is bad.
+    fn asks(&self, value: f32) -> GateState {
+        let GateSettings { close_below, degrade_below, open_above, .. } = self.settings;
+        let standing = if self.undecided() { self.verdict } else { self.state };
+        match standing {
+            _ if value < close_below => GateState::Closed,
+            _ if value >= open_above => GateState::Open,
+            GateState::Closed | GateState::Degraded => standing,
+            _ if value < degrade_below => GateState::Degraded,
+            _ => GateState::Open,
+        }
+    }
+
     /// Takes the smoothed score of time `now`.
     ///
-    /// From unknown both verdicts need their whole time of matching scores. A score between the thresholds keeps the
-    /// last verdict; before there is any, it counts as good, since nothing says that it is bad.
+    /// From unknown every verdict needs its whole time of matching scores.
     pub(super) fn score(&mut self, now: Duration, value: f32) -> Option<Move> {
-        self.scored = Some(now);
-        let between = value >= self.settings.close_below && value < self.settings.open_above;
-        let (bad, good) = match self.state {
-            GateState::Unknown if between => (self.verdict == GateState::Closed, self.verdict != GateState::Closed),
-            _ => (value < self.settings.close_below, value >= self.settings.open_above),
-        };
-        self.bad_since = bad.then(|| self.bad_since.unwrap_or(now));
-        self.good_since = good.then(|| self.good_since.unwrap_or(now));
+        self.evidence = Some(now);
+        let asks = self.asks(value);
+        let keep = |since: Option<Duration>, holds: bool| holds.then(|| since.unwrap_or(now));
+        self.closing = keep(self.closing, asks == GateState::Closed);
+        self.degrading = keep(self.degrading, matches!(asks, GateState::Closed | GateState::Degraded));
+        self.opening = keep(self.opening, asks == GateState::Open);
         let held = |since: Option<Duration>, time: Duration| since.filter(|since| now.saturating_sub(*since) >= time);
-        if let Some(since) = held(self.bad_since, self.settings.close_for)
-            && self.state != GateState::Closed
-        {
-            self.verdict = GateState::Closed;
-            return self.go(GateState::Closed, GateReason::ScoreLow, since);
-        }
-        if let Some(since) = held(self.good_since, self.settings.open_for)
-            && self.state != GateState::Open
-        {
-            self.verdict = GateState::Open;
-            return self.go(GateState::Open, GateReason::ScoreGood, since);
+        let (close_for, open_for) = (self.settings.close_for, self.settings.open_for);
+        let undecided = self.undecided();
+        let degrade_for = if undecided { open_for.max(close_for) } else { close_for };
+        let verdicts = [
+            (GateState::Closed, GateReason::ScoreLow, held(self.closing, close_for)),
+            (GateState::Open, GateReason::ScoreGood, held(self.opening, open_for)),
+            (GateState::Degraded, GateReason::ScorePoor, held(self.degrading, degrade_for)),
+        ];
+        for (state, reason, since) in verdicts {
+            if let Some(since) = since {
+                // A gate that scores closed is not opened half by scores that ask for closed or degraded.
+                if state == GateState::Degraded && self.state == GateState::Closed && !undecided {
+                    continue;
+                }
+                self.verdict = state;
+                return if state == self.state && !undecided { None } else { self.go(now, state, reason, since) };
+            }
         }
         None
     }
 
-    /// Lets time pass without a score: too old a score makes the state unknown.
+    /// Whether no score decided the present state: it is unknown, or rests on something seen in the picture.
+    fn undecided(&self) -> bool {
+        self.state == GateState::Unknown || Sight::ALL.iter().any(|sight| GateReason::from(*sight) == self.reason)
+    }
+
+    /// Takes something seen in the picture of time `now`, which has held since `since`. It decides at once, scores wait.
+    pub(super) fn sight(&mut self, now: Duration, sight: Sight, since: Duration) -> Option<Move> {
+        self.forget();
+        self.evidence = Some(now);
+        let reason = GateReason::from(sight);
+        if reason == self.reason { None } else { self.go(now, sight.state(), reason, since) }
+    }
+
+    /// Lets time pass without evidence: too old evidence makes the state unknown.
     pub(super) fn tick(&mut self, now: Duration) -> Option<Move> {
-        let scored = self.scored?;
-        let stale = now.saturating_sub(scored) > self.settings.stale_after;
-        if stale { self.lose(scored, GateReason::Stale) } else { None }
+        let evidence = self.evidence?;
+        let stale = now.saturating_sub(evidence) > self.settings.stale_after;
+        if stale { self.lose(now, evidence, GateReason::Stale) } else { None }
     }
 
-    /// No score counts any more: frames stopped, or the stream is over.
-    pub(super) fn lose(&mut self, since: Duration, reason: GateReason) -> Option<Move> {
-        self.bad_since = None;
-        self.good_since = None;
-        self.scored = None;
-        if self.state == GateState::Unknown { None } else { self.go(GateState::Unknown, reason, since) }
+    /// Nothing known counts any more: frames stopped, or the stream is over.
+    pub(super) fn lose(&mut self, now: Duration, since: Duration, reason: GateReason) -> Option<Move> {
+        self.forget();
+        self.evidence = None;
+        if self.state == GateState::Unknown {
+            self.reason = reason;
+            return None;
+        }
+        self.go(now, GateState::Unknown, reason, since)
     }
 
-    fn go(&mut self, state: GateState, reason: GateReason, since: Duration) -> Option<Move> {
+    fn forget(&mut self) {
+        self.closing = None;
+        self.degrading = None;
+        self.opening = None;
+    }
+
+    fn go(&mut self, now: Duration, state: GateState, reason: GateReason, since: Duration) -> Option<Move> {
         let previous = std::mem::replace(&mut self.state, state);
+        self.reason = reason;
+        self.entered = now;
         Some(Move { previous, reason, since })
     }
 }

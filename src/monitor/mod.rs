@@ -1,10 +1,13 @@
-//! Scores and times in, gate moves and alerts out. Pure: no clock, no I/O; time is an argument.
+//! Scores, sights and times in, gate moves and alerts out. Pure: no clock, no I/O; time is an argument.
 //!
 //! One [`Monitor`] watches one stream. Its time is the stream's own: presentation time for files, so that verdicts don't
 //! depend on the machine's speed, and monotonic time for live streams.
 
 mod alert;
+mod drop;
+mod flaps;
 mod gate;
+mod rules;
 mod settings;
 mod smooth;
 
@@ -14,16 +17,21 @@ pub use gate::GateSettings;
 pub use settings::{Settings, SettingsError};
 
 use crate::{
+    config::GateMode,
     engine::Scores,
-    event::{AlertEvent, AlertState, Cause, Event, GateEvent, GateReason, GateState, Seconds},
+    event::{Cause, Event, GateEvent, GateReason, GateState, GateStatus, Seconds, Sight, Unjudged},
 };
-use alert::{Alert, Change};
+use flaps::Flaps;
 use gate::{Machine, Move};
-use settings::Watch;
+use rules::Rules;
 use smooth::Smooth;
 
 /// Probability from which a distortion is named as a likely cause.
 const LIKELY: f32 = 0.5;
+
+/// Which of several sights in one picture decides: what says most about the picture first.
+const WEIGHT: [Sight; 6] =
+    [Sight::Black, Sight::OneColour, Sight::Slate, Sight::Frozen, Sight::Smear, Sight::Corrupt];
 
 /// Something that is known of a stream without a score.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,13 +57,28 @@ pub enum Fact {
     Trouble(String),
 }
 
+/// Something seen in the picture, with the stream time since which it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What.
+    pub sight: Sight,
+    /// Since when.
+    pub since: Duration,
+}
+
 /// What a monitor takes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input<'a> {
     /// A frame's scores, in the order of the model's card.
     Scores(&'a Scores),
+    /// What was seen in a frame; nothing if empty. A frame in which something was seen needs no scores.
+    Sights(&'a [Seen]),
     /// A fact.
     Fact(Fact),
+    /// Other thresholds from now on.
+    Retune(GateSettings),
+    /// Somebody sets what is enforced, until that stream time or until it is taken back with `None`.
+    Override(Option<(GateState, Option<Duration>)>),
     /// Time passed.
     Tick,
 }
@@ -65,6 +88,8 @@ pub enum Input<'a> {
 pub struct Tally {
     /// Open.
     pub open: Duration,
+    /// Degraded.
+    pub degraded: Duration,
     /// Closed.
     pub closed: Duration,
     /// Unknown.
@@ -73,16 +98,24 @@ pub struct Tally {
     pub closings: u64,
 }
 
+/// A value smoothed, and its newest sample.
+type Series = (Smooth, Option<f32>);
+
 /// The monitor of one stream.
 #[derive(Clone, Debug)]
 pub struct Monitor {
     settings: Settings,
     gate: Machine,
-    alerts: Vec<Alert>,
-    heads: Vec<(Smooth, Option<f32>)>,
-    distortions: Vec<(Smooth, Option<f32>)>,
+    rules: Rules,
+    heads: Vec<Series>,
+    distortions: Vec<Series>,
+    sights: Vec<Seen>,
+    /// Why frames are missing, if they are.
+    lost: bool,
     now: Option<Duration>,
     tally: Tally,
+    flaps: Flaps,
+    set: Option<(GateState, Option<Duration>)>,
     /// The model's last answer was no number; said once a streak.
     faulty: bool,
 }
@@ -93,14 +126,40 @@ impl Monitor {
         let series = |n| vec![(Smooth::new(settings.smooth), None); n];
         Self {
             gate: Machine::new(settings.gate),
-            alerts: settings.watches.iter().map(|w| Alert::new(w.settings)).collect(),
+            rules: Rules::new(&settings),
             heads: series(settings.heads.len()),
             distortions: series(settings.distortions.len()),
+            sights: Vec::new(),
+            lost: false,
             now: None,
             tally: Tally::default(),
+            flaps: Flaps::default(),
+            set: None,
             faulty: false,
             settings,
         }
+    }
+
+    /// Takes up alerts that fired in an earlier run, as rule and id. Those whose rule is gone are left over.
+    pub fn resume<'a>(&mut self, alerts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'a str> {
+        alerts.into_iter().filter(|(rule, id)| !self.rules.resume(rule, id)).map(|(_, id)| id).collect()
+    }
+
+    /// Other settings from now on: what fires goes on firing where its rule is the same, everything else begins anew.
+    pub fn reconfigure(&mut self, settings: Settings) -> Vec<Event> {
+        let now = self.now();
+        let mut fresh = Self::new(settings);
+        let mut events = Vec::new();
+        fresh.rules.take_over(&mut self.rules);
+        for change in self.rules.end() {
+            events.push(self.alert(now, change));
+        }
+        (fresh.now, fresh.tally, fresh.set, fresh.lost) = (self.now, self.tally, self.set, self.lost);
+        fresh.flaps = self.flaps.clone();
+        let moved = fresh.gate.inherit(&self.gate);
+        *self = fresh;
+        self.say_gate(now, moved, &mut events);
+        events
     }
 
     /// The gate's state.
@@ -118,6 +177,52 @@ impl Monitor {
         self.tally
     }
 
+    /// Where the gate stands, for its readers.
+    pub fn status(&mut self) -> GateStatus {
+        let now = self.now();
+        let (smooth, score) = &self.heads[self.settings.head];
+        GateStatus {
+            stream: self.settings.stream.clone(),
+            decided: self.gate.state(),
+            enforced: self.enforced(),
+            when_unknown: self.settings.when_unknown,
+            reason: self.gate.reason(),
+            head: self.settings.heads[self.settings.head].clone(),
+            score: *score,
+            smoothed: smooth.value(),
+            causes: if matches!(self.gate.state(), GateState::Closed | GateState::Degraded) { self.causes() } else { Vec::new() },
+            flaps: self.flaps.count(now),
+            at: Seconds(self.gate.evidence().unwrap_or(now)),
+            since: Seconds(self.gate.entered()),
+        }
+    }
+
+    /// The newest smoothed value of every head and the probability of every distortion, in the card's order.
+    pub fn values(&self) -> (Vec<Option<f32>>, Vec<Option<f32>>) {
+        let values = |series: &[Series]| series.iter().map(|(smooth, _)| smooth.value()).collect();
+        (values(&self.heads), values(&self.distortions))
+    }
+
+    /// Whether scores ask for another state than the present one, so that looking more often is worth it.
+    pub fn pending(&self) -> bool {
+        self.gate.pending()
+    }
+
+    /// How long evidence counts.
+    pub fn stale_after(&self) -> Duration {
+        self.gate.settings().stale_after
+    }
+
+    /// What readers are told to obey now.
+    fn enforced(&self) -> Option<GateState> {
+        match (self.set, self.settings.mode, self.gate.state()) {
+            (Some((state, _)), ..) => Some(state),
+            (None, GateMode::Shadow, _) => None,
+            (None, GateMode::Enforce, GateState::Unknown) => Some(self.settings.when_unknown),
+            (None, GateMode::Enforce, state) => Some(state),
+        }
+    }
+
     /// Takes one input of stream time `now` and says what follows. A time before the newest one counts as the newest.
     pub fn step(&mut self, now: Duration, input: Input<'_>) -> Vec<Event> {
         let mut events = Vec::new();
@@ -128,11 +233,21 @@ impl Monitor {
             self.forget();
         }
         self.say_gate(now, moved, &mut events);
+        if let Some((_, Some(until))) = self.set
+            && now >= until
+        {
+            self.set(now, None, &mut events);
+        }
+        let fresh = matches!(input, Input::Scores(_) | Input::Sights(_));
         match input {
             Input::Tick => {}
             Input::Scores(scores) => self.scores(now, scores, &mut events),
+            Input::Sights(sights) => self.sights(now, sights, &mut events),
             Input::Fact(fact) => self.fact(now, fact, &mut events),
+            Input::Retune(settings) => self.gate.retune(settings),
+            Input::Override(set) => self.set(now, set, &mut events),
         }
+        self.judge(now, fresh, &mut events);
         events
     }
 
@@ -143,6 +258,7 @@ impl Monitor {
         let passed = now - before;
         match self.gate.state() {
             GateState::Open => self.tally.open += passed,
+            GateState::Degraded => self.tally.degraded += passed,
             GateState::Closed => self.tally.closed += passed,
             GateState::Unknown => self.tally.unknown += passed,
         }
@@ -158,6 +274,8 @@ impl Monitor {
             return;
         }
         self.faulty = false;
+        self.lost = false;
+        self.sights.clear();
         let take = |series: &mut Vec<(Smooth, Option<f32>)>, values: &[f32]| {
             for ((smooth, raw), &value) in series.iter_mut().zip(values) {
                 smooth.add(now, value);
@@ -168,10 +286,25 @@ impl Monitor {
         take(&mut self.distortions, &scores.distortions);
         let moved = self.heads[self.settings.head].0.value().and_then(|value| self.gate.score(now, value));
         self.say_gate(now, moved, events);
-        for i in 0..self.alerts.len() {
-            let value = self.watched(&self.settings.watches[i]).0.value();
-            let change = value.and_then(|value| self.alerts[i].value(now, value));
-            self.say_alert(now, i, change, events);
+        self.rules.scored(now, &self.heads);
+    }
+
+    fn sights(&mut self, now: Duration, sights: &[Seen], events: &mut Vec<Event>) {
+        self.lost = false;
+        self.sights = sights.to_vec();
+        let Some(seen) = WEIGHT.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else { return };
+        self.forget();
+        let moved = self.gate.sight(now, seen.sight, seen.since);
+        self.say_gate(now, moved, events);
+    }
+
+    fn set(&mut self, now: Duration, set: Option<(GateState, Option<Duration>)>, events: &mut Vec<Event>) {
+        let before = self.enforced();
+        self.set = set;
+        if self.enforced() != before {
+            let state = self.gate.state();
+            let still = Move { previous: state, reason: self.gate.reason(), since: self.gate.entered() };
+            self.say_gate(now, Some(still), events);
         }
     }
 
@@ -193,10 +326,14 @@ impl Monitor {
         let (stream, at) = (self.settings.stream.clone(), Seconds(now));
         match fact {
             Fact::Started { width, height } => events.push(Event::StreamStarted { stream, width, height, at }),
-            Fact::Resumed => events.push(Event::StreamResumed { stream, at }),
+            Fact::Resumed => {
+                self.lost = false;
+                events.push(Event::StreamResumed { stream, at });
+            }
             Fact::Trouble(error) => events.push(Event::Error { stream: Some(stream), error, at: Some(at) }),
             Fact::Stalled(reason) => {
                 events.push(Event::StreamStalled { stream, reason, at });
+                self.lost = true;
                 self.lose(now, GateReason::Stalled, events);
             }
             Fact::Ended | Fact::Stopped => {
@@ -212,16 +349,25 @@ impl Monitor {
     }
 
     fn lose(&mut self, now: Duration, reason: GateReason, events: &mut Vec<Event>) {
-        let moved = self.gate.lose(now, reason);
+        let moved = self.gate.lose(now, now, reason);
+        self.sights.clear();
         self.forget();
         self.say_gate(now, moved, events);
     }
 
     fn end(&mut self, now: Duration, reason: GateReason, events: &mut Vec<Event>) {
         self.lose(now, reason, events);
-        for i in 0..self.alerts.len() {
-            let change = self.alerts[i].end();
-            self.say_alert(now, i, change, events);
+        self.lost = false;
+        for change in self.rules.end() {
+            events.push(self.alert(now, change));
+        }
+    }
+
+    /// Lets the rules judge what is known now.
+    fn judge(&mut self, now: Duration, fresh: bool, events: &mut Vec<Event>) {
+        let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, &self.sights, self.lost);
+        for change in changes {
+            events.push(self.alert(now, change));
         }
     }
 
@@ -231,68 +377,66 @@ impl Monitor {
             smooth.clear();
             *raw = None;
         }
-        self.alerts.iter_mut().for_each(Alert::pause);
     }
 
-    fn watched(&self, watch: &Watch) -> &(Smooth, Option<f32>) {
-        if watch.distortion { &self.distortions[watch.index] } else { &self.heads[watch.index] }
-    }
-
+    /// What is seen, then what the model takes for likely.
     fn causes(&self) -> Vec<Cause> {
+        let lost = self.lost.then(|| Cause::new("lost", 1.0));
+        let seen = WEIGHT.iter().filter(|sight| self.sights.iter().any(|seen| seen.sight == **sight));
         let named = self.settings.distortions.iter().zip(&self.distortions);
-        let mut causes: Vec<_> = named
-            .filter_map(|(name, (smooth, _))| {
-                smooth.value().map(|probability| Cause { distortion: name.clone(), probability })
-            })
-            .filter(|cause| cause.probability >= LIKELY)
+        let mut likely: Vec<_> = named
+            .filter_map(|(name, (smooth, _))| smooth.value().map(|probability| (name, probability)))
+            .filter(|(_, probability)| *probability >= LIKELY)
             .collect();
-        causes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        causes
+        likely.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let likely = likely.into_iter().map(|(name, probability)| Cause::new(name.as_str(), probability));
+        lost.into_iter().chain(seen.map(|sight| Cause::new(sight.name(), 1.0))).chain(likely).collect()
+    }
+
+    /// What can't be judged now, and why.
+    fn unjudged(&self) -> Vec<Unjudged> {
+        let scored = self.heads.iter().any(|(smooth, _)| smooth.value().is_some());
+        let why = match WEIGHT.iter().find(|sight| self.sights.iter().any(|seen| seen.sight == **sight)) {
+            _ if self.lost => "no frames arrive".to_owned(),
+            Some(sight) => GateReason::from(*sight).to_string(),
+            None if self.faulty => "the model's answer is no number".into(),
+            None if !scored => "nothing was scored lately".into(),
+            None => return Vec::new(),
+        };
+        vec![Unjudged { what: "scores".into(), why }]
     }
 
     fn say_gate(&mut self, now: Duration, moved: Option<Move>, events: &mut Vec<Event>) {
         let Some(Move { previous, reason, since }) = moved else { return };
         let state = self.gate.state();
-        let (smooth, score) = &self.heads[self.settings.head];
-        if state == GateState::Closed {
+        if state == GateState::Closed && previous != GateState::Closed {
             self.tally.closings += 1;
         }
+        let passable = |state| matches!(state, GateState::Open | GateState::Degraded);
+        if passable(state) && previous == GateState::Closed || state == GateState::Closed && passable(previous) {
+            self.flaps.add(now);
+        }
+        let GateStatus { stream, enforced, head, score, smoothed, causes, flaps, .. } = self.status();
+        let (at, since) = (Seconds(now), Seconds(since));
         events.push(Event::Gate(GateEvent {
-            stream: self.settings.stream.clone(),
+            stream,
             state,
             previous,
+            enforced,
             reason,
-            head: self.settings.heads[self.settings.head].clone(),
-            score: *score,
-            smoothed: smooth.value(),
-            causes: if state == GateState::Closed { self.causes() } else { Vec::new() },
-            at: Seconds(now),
-            since: Seconds(since),
+            head,
+            score,
+            smoothed,
+            causes,
+            flaps,
+            at,
+            since,
         }));
     }
 
-    fn say_alert(&self, now: Duration, index: usize, change: Option<Change>, events: &mut Vec<Event>) {
-        let (state, since) = match change {
-            None => return,
-            Some(Change::Fires(since)) => (AlertState::Firing, since),
-            Some(Change::Resolves(since)) => (AlertState::Resolved, since),
-        };
-        let watch = &self.settings.watches[index];
-        let (smooth, score) = self.watched(watch);
-        let names = if watch.distortion { &self.settings.distortions } else { &self.settings.heads };
-        events.push(Event::Alert(AlertEvent {
-            id: format!("{}/{}/{}", self.settings.stream, watch.rule, since.as_millis()),
-            stream: self.settings.stream.clone(),
-            rule: watch.rule.clone(),
-            state,
-            severity: watch.severity,
-            subject: names[watch.index].clone(),
-            score: *score,
-            smoothed: smooth.value(),
-            causes: self.causes(),
-            at: Seconds(now),
-            since: Seconds(since),
-        }));
+    fn alert(&mut self, now: Duration, change: rules::RuleChange) -> Event {
+        let (causes, unjudged) = (self.causes(), self.unjudged());
+        self.rules.say(now, &self.settings, change, causes, unjudged)
     }
 }
 

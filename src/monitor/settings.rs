@@ -4,18 +4,28 @@ use std::time::Duration;
 
 use super::{alert::AlertSettings, gate::GateSettings};
 use crate::{
-    config::{Gate, Rule, Severity, Subject},
+    config::{Gate, GateMode, Rule, Severity, SightKey, Subject},
     engine::Card,
+    event::GateState,
 };
+
+/// What a rule watches, as places in the card.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Watched {
+    Head(usize),
+    Distortion(usize),
+    Sight(SightKey),
+    Lost,
+    Drop { head: usize, over: Duration, accept_after: Duration },
+}
 
 /// One rule as the monitor applies it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Watch {
     pub(super) rule: String,
     pub(super) severity: Severity,
-    pub(super) distortion: bool,
-    /// Which head or distortion of the card.
-    pub(super) index: usize,
+    pub(super) subject: String,
+    pub(super) watched: Watched,
     pub(super) settings: AlertSettings,
 }
 
@@ -29,7 +39,11 @@ pub struct Settings {
     pub(super) head: usize,
     pub(super) gate: GateSettings,
     pub(super) smooth: Duration,
+    pub(super) mode: GateMode,
+    pub(super) when_unknown: GateState,
     pub(super) watches: Vec<Watch>,
+    /// Begins the ids of this run's alerts; empty where runs repeat, as with recorded files.
+    pub(super) run: String,
 }
 
 /// Why configuration and model don't go together.
@@ -73,6 +87,18 @@ pub enum SettingsError {
         /// Opening threshold.
         open: String,
     },
+    /// `degrade_below` lies outside the other two.
+    #[error("stream \"{stream}\": degrade_below {degrade} is not between close_below {close} and open_above {open}; set it between them")]
+    Degrade {
+        /// The stream.
+        stream: String,
+        /// The threshold.
+        degrade: String,
+        /// Closing threshold.
+        close: String,
+        /// Opening threshold.
+        open: String,
+    },
 }
 
 impl Settings {
@@ -103,23 +129,36 @@ impl Settings {
             let (close, open) = (close_below.to_string(), open_above.to_string());
             return Err(SettingsError::Crossed { stream: stream.into(), close, open });
         }
-        let watches = rules
-            .iter()
-            .filter(|rule| rule.watches(stream))
-            .map(|rule| {
-                Ok(Watch {
-                    rule: rule.name.clone(),
-                    severity: rule.severity,
-                    distortion: matches!(rule.subject, Subject::Distortion(_)),
-                    index: find(card, &format!("rule \"{}\"", rule.name), &rule.subject)?,
-                    settings: AlertSettings {
-                        bound: rule.bound,
-                        hold: rule.hold.get(),
-                        keep_firing_for: rule.keep_firing_for.get(),
-                    },
-                })
-            })
-            .collect::<Result<_, _>>()?;
+        let degrade_below = gate.degrade_below.unwrap_or((close_below + open_above) / 2.0);
+        if !(close_below..=open_above).contains(&degrade_below) {
+            let [degrade, close, open] = [degrade_below, close_below, open_above].map(|score| score.to_string());
+            return Err(SettingsError::Degrade { stream: stream.into(), degrade, close, open });
+        }
+        let watch = |rule: &Rule| {
+            let place = format!("rule \"{}\"", rule.name);
+            let watched = match &rule.subject {
+                Subject::Head(_) => Watched::Head(find(card, &place, &rule.subject)?),
+                Subject::Distortion(_) => Watched::Distortion(find(card, &place, &rule.subject)?),
+                Subject::Sight(key) => Watched::Sight(*key),
+                Subject::Lost => Watched::Lost,
+                Subject::Drop { head: name, over, accept_after } => {
+                    let named = name.as_ref().map(|name| find(card, &place, &Subject::Head(name.clone())));
+                    Watched::Drop {
+                        head: named.unwrap_or(Ok(head))?,
+                        over: over.get(),
+                        accept_after: accept_after.get(),
+                    }
+                }
+            };
+            let settings = AlertSettings {
+                bound: rule.bound,
+                hold: rule.hold.get(),
+                keep_firing_for: rule.keep_firing_for.get(),
+            };
+            let (subject, severity) = (rule.subject.name().to_owned(), rule.severity);
+            Ok(Watch { rule: rule.name.clone(), severity, subject, watched, settings })
+        };
+        let watches = rules.iter().filter(|rule| rule.watches(stream)).map(watch).collect::<Result<_, _>>()?;
         Ok(Self {
             stream: stream.into(),
             heads: card.output.heads.clone(),
@@ -127,14 +166,24 @@ impl Settings {
             head,
             gate: GateSettings {
                 close_below,
+                degrade_below,
                 open_above,
                 close_for: gate.close_for.get(),
                 open_for: gate.open_for.get(),
                 stale_after: gate.stale_after.get(),
             },
             smooth: gate.smooth.get(),
+            mode: gate.mode,
+            when_unknown: gate.when_unknown,
             watches,
+            run: String::new(),
         })
+    }
+
+    /// The same with alert ids that begin with the run's name, so that they differ from those of other runs.
+    #[must_use]
+    pub fn of_run(self, run: &str) -> Self {
+        Self { run: run.into(), ..self }
     }
 
     /// The gate's thresholds and times.
@@ -146,7 +195,7 @@ impl Settings {
 fn find(card: &Card, place: &str, subject: &Subject) -> Result<usize, SettingsError> {
     let (kind, names) = match subject {
         Subject::Head(_) => ("head", &card.output.heads),
-        Subject::Distortion(_) => ("distortion", &card.output.distortions),
+        _ => ("distortion", &card.output.distortions),
     };
     names.iter().position(|name| name == subject.name()).ok_or_else(|| SettingsError::Unknown {
         place: place.into(),

@@ -274,6 +274,176 @@ fn alerts_live_through_pending_firing_and_resolved() {
 }
 
 #[test]
+fn a_poor_picture_is_degraded_and_not_closed() {
+    let opened = "0.800 open (score good) since 0.000";
+    let cases: Vec<(&str, Vec<Line>, Vec<&str>)> = vec![
+        (
+            "poor, then good",
+            [run(0, 1000, 0.9, 0.0), run(1000, 3000, 0.45, 0.0), run(3000, 5000, 0.55, 0.0), run(5000, 6000, 0.9, 0.0)].concat(),
+            vec![opened, "1.800 degraded (score poor) since 1.000", "5.800 open (score good) since 5.000"],
+        ),
+        (
+            "poor, then bad; the band stays closed",
+            [run(0, 1000, 0.9, 0.0), run(1000, 2000, 0.45, 0.0), run(2000, 3000, 0.1, 0.0), run(3000, 5000, 0.45, 0.0)].concat(),
+            vec![opened, "1.800 degraded (score poor) since 1.000", "2.800 closed (score low) since 2.000"],
+        ),
+        (
+            "to and fro over the closing threshold is degraded at least",
+            [run(0, 1000, 0.9, 0.0), (0..20).map(|i| (1000 + i * 200, Ok((if i % 2 == 0 { 0.35 } else { 0.45 }, 0.0)))).collect()]
+                .concat(),
+            vec![opened, "1.800 degraded (score poor) since 1.000"],
+        ),
+        ("poor from the start", run(0, 2000, 0.45, 0.0), vec!["0.800 degraded (score poor) since 0.000"]),
+    ];
+    for (name, script, expected) in cases {
+        assert_eq!(play(RAW, &script).0, expected, "{name}");
+    }
+}
+
+fn seen(from: u64, to: u64, sights: &'static [Seen]) -> Vec<Line> {
+    (from..to).step_by(200).map(|ms| (ms, Err(Input::Sights(sights)))).collect()
+}
+
+#[test]
+fn what_is_seen_in_the_picture_decides_before_any_score() {
+    const BLACK: &[Seen] = &[
+        Seen { sight: Sight::Frozen, since: Duration::from_millis(900) },
+        Seen { sight: Sight::Black, since: Duration::from_millis(1000) },
+    ];
+    const FROZEN: &[Seen] = &[Seen { sight: Sight::Frozen, since: Duration::from_millis(900) }];
+    const CORRUPT: &[Seen] = &[Seen { sight: Sight::Corrupt, since: Duration::from_millis(1000) }];
+    let opened = "0.800 open (score good) since 0.000";
+    let cases: Vec<(&str, Vec<Line>, Vec<&str>)> = vec![
+        (
+            "black, then good again; the more telling sight is named",
+            [run(0, 1000, 0.9, 0.0), seen(1000, 3000, BLACK), run(3000, 4000, 0.9, 0.0)].concat(),
+            vec![
+                opened,
+                "1.000 closed (picture black) since 1.000 black+frozen",
+                "3.800 open (score good) since 3.000",
+            ],
+        ),
+        (
+            "black turns into a mere freeze",
+            [seen(1000, 2000, BLACK), seen(2000, 3000, FROZEN)].concat(),
+            vec!["1.000 closed (picture black) since 1.000 black+frozen", "2.000 closed (picture frozen) since 0.900 frozen"],
+        ),
+        (
+            "after it the band keeps the verdict before it",
+            [run(0, 1000, 0.9, 0.0), seen(1000, 2000, BLACK), run(2000, 3000, 0.55, 0.0)].concat(),
+            vec![opened, "1.000 closed (picture black) since 1.000 black+frozen", "2.800 open (score good) since 2.000"],
+        ),
+        (
+            "a damaged picture says nothing of the camera",
+            [run(0, 1000, 0.9, 0.0), seen(1000, 2000, CORRUPT), run(2000, 3000, 0.1, 0.0)].concat(),
+            vec![
+                opened,
+                "1.000 unknown (picture damaged) since 1.000",
+                "2.800 closed (score low) since 2.000",
+            ],
+        ),
+        (
+            "no more pictures",
+            [seen(1000, 1200, BLACK), vec![(4100, Err(Input::Tick))]].concat(),
+            vec!["1.000 closed (picture black) since 1.000 black+frozen", "4.100 unknown (score stale) since 1.000"],
+        ),
+        (
+            "a bad score takes over from a sight",
+            [seen(1000, 1200, BLACK), run(1200, 2200, 0.1, 0.0)].concat(),
+            vec![
+                "1.000 closed (picture black) since 1.000 black+frozen",
+                "2.000 closed (score low) since 1.200",
+            ],
+        ),
+    ];
+    for (name, script, expected) in cases {
+        assert_eq!(play(RAW, &script).0, expected, "{name}");
+    }
+    let rules = "[gate]\nsmooth = \"0s\"\n[[rule]]\nname = \"ice\"\nsight = \"frozen\"\nfor = \"1s\"\n[[rule]]\nname = \"any\"\nsight = \"any\"\n";
+    let script = [run(0, 1000, 0.9, 0.0), seen(1000, 3000, FROZEN), run(3000, 3400, 0.9, 0.0)].concat();
+    let said: Vec<_> = play(rules, &script).0.into_iter().filter(|line| line.contains("s/")).collect();
+    assert_eq!(
+        said,
+        ["1.000 Firing s/any/1000", "2.000 Firing s/ice/1000", "3.000 Resolved s/ice/1000", "3.000 Resolved s/any/1000"]
+    );
+}
+
+#[test]
+fn rules_on_lost_streams_and_on_drops() {
+    let rules = "[gate]\nsmooth = \"0s\"\n[[rule]]\nname = \"gone\"\nlost = true\nfor = \"2s\"\n\
+                 [[rule]]\nname = \"moved\"\ndrop = 0.3\nover = \"1m\"\nfor = \"5s\"\naccept_after = \"20s\"\n";
+    let stall = vec![
+        fact(10_000, Fact::Stalled("x".into())),
+        (11_900, Err(Input::Tick)),
+        (12_000, Err(Input::Tick)),
+        fact(15_000, Fact::Resumed),
+    ];
+    let script = [run(0, 10_000, 0.9, 0.0), stall, run(15_000, 20_000, 0.9, 0.0), run(20_000, 60_000, 0.5, 0.0)].concat();
+    let mut monitor = Monitor::new(settings(rules).expect("settings"));
+    let mut alerts = Vec::new();
+    for (ms, line) in &script {
+        let now = Duration::from_millis(*ms);
+        let events = match line {
+            Ok((score, fog)) => {
+                monitor.step(now, Input::Scores(&Scores { heads: vec![0.5, *score], distortions: vec![0.1, *fog] }))
+            }
+            Err(input) => monitor.step(now, input.clone()),
+        };
+        alerts.extend(events.into_iter().filter_map(|e| if let Event::Alert(a) = e { Some(a) } else { None }));
+    }
+    let said: Vec<_> = alerts.iter().map(|a| format!("{} {:?} {} {}", a.at, a.state, a.id, a.flaps)).collect();
+    assert_eq!(
+        said,
+        [
+            "12.000 Firing s/gone/10000 1",
+            "15.000 Resolved s/gone/10000 1",
+            "25.000 Firing s/moved/20000 1",
+            "40.000 Resolved s/moved/20000 1"
+        ]
+    );
+    assert_eq!(alerts[0].causes, [Cause { distortion: "lost".into(), probability: 1.0, onvif: Some("SignalLoss".into()) }]);
+    assert_eq!(alerts[0].unjudged, [Unjudged { what: "scores".into(), why: "no frames arrive".into() }]);
+    assert_eq!(alerts[2].causes[0].onvif.as_deref(), Some("GlobalSceneChange"));
+}
+
+#[test]
+fn shadow_decides_and_enforces_nothing_and_a_hand_wins() {
+    let (_, mut monitor) = play("[gate]\nsmooth = \"0s\"\nmode = \"shadow\"\n", &run(0, 1200, 0.1, 0.0));
+    let status = monitor.status();
+    assert_eq!((status.decided, status.enforced), (GateState::Closed, None));
+    let at = Duration::from_millis;
+    let said = monitor.step(at(1300), Input::Override(Some((GateState::Open, Some(at(2000))))));
+    let [Event::Gate(gate)] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((gate.state, gate.previous, gate.enforced), (GateState::Closed, GateState::Closed, Some(GateState::Open)));
+    assert!(monitor.step(at(1900), Input::Tick).is_empty());
+    let said = monitor.step(at(2000), Input::Tick);
+    assert!(matches!(&said[..], [Event::Gate(gate)] if gate.enforced.is_none()), "{said:?}");
+
+    let (_, mut monitor) = play("[gate]\nwhen_unknown = \"open\"\n", &[]);
+    let status = monitor.status();
+    assert_eq!((status.decided, status.enforced, status.reason), (GateState::Unknown, Some(GateState::Open), GateReason::Starting));
+}
+
+#[test]
+fn alerts_survive_a_restart_and_a_change_of_settings() {
+    let rule = "[gate]\nsmooth = \"0s\"\n[[rule]]\nname = \"r\"\ndistortion = \"fog\"\nfire_above = 0.7\n";
+    let mut monitor = Monitor::new(settings(rule).expect("settings").of_run("b-"));
+    assert_eq!(monitor.resume([("r", "s/r/a-17"), ("old", "s/old/a-3")]), ["s/old/a-3"]);
+    let good = Scores { heads: vec![0.5, 0.9], distortions: vec![0.0, 0.1] };
+    let foggy = Scores { heads: vec![0.5, 0.9], distortions: vec![0.0, 0.9] };
+    let at = Duration::from_millis;
+    let ids = |events: &[Event]| events.iter().map(short).collect::<Vec<_>>();
+    assert_eq!(ids(&monitor.step(at(100), Input::Scores(&foggy))), [] as [&str; 0], "it fires already");
+    assert_eq!(ids(&monitor.step(at(200), Input::Scores(&good))), ["0.200 Resolved s/r/a-17"]);
+    assert_eq!(ids(&monitor.step(at(300), Input::Scores(&foggy))), ["0.300 Firing s/r/b-300"]);
+    // Another threshold for the gate: what fires goes on, the gate keeps its state.
+    let changed = format!("{rule}hold = 0").replace("hold = 0", "");
+    let settings_of = |toml: &str| settings(toml).expect("settings").of_run("b-");
+    assert_eq!(monitor.reconfigure(settings_of(&changed)), []);
+    assert_eq!(ids(&monitor.reconfigure(settings_of(RAW))), ["0.300 Resolved s/r/b-300"], "its rule is gone");
+}
+
+#[test]
 fn stream_time_is_booked_to_the_gates_states() {
     let script = [
         run(1000, 2000, 0.9, 0.0),
@@ -285,6 +455,7 @@ fn stream_time_is_booked_to_the_gates_states() {
     let expected = Tally {
         unknown: Duration::from_millis(800 + 5000),
         open: Duration::from_millis(1000),
+        degraded: Duration::ZERO,
         closed: Duration::from_millis(1200),
         closings: 1,
     };

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::Sink;
-use crate::event::Event;
+use crate::event::Said;
 
-/// Writes [`Event`]'s readable form, each line at once.
+/// Writes [`Event`](crate::event::Event)'s readable form, each line at once.
 pub struct Log<W>(W);
 
 impl<W: Write> Log<W> {
@@ -20,8 +20,8 @@ impl<W: Write + Send> Sink for Log<W> {
         "log"
     }
 
-    fn write(&mut self, event: &Event) -> io::Result<()> {
-        writeln!(self.0, "{event}")?;
+    fn write(&mut self, said: &Said) -> io::Result<()> {
+        writeln!(self.0, "{}", said.event)?;
         self.0.flush()
     }
 }

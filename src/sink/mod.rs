@@ -10,7 +10,7 @@ pub use jsonl::JsonLines;
 pub use log::Log;
 pub use queue::Queue;
 
-use crate::event::Event;
+use crate::event::Said;
 
 /// Takes events, one after the other, on a thread of its own.
 pub trait Sink: Send {
@@ -21,5 +21,5 @@ pub trait Sink: Send {
     ///
     /// # Errors
     /// Why it could not. A broken pipe means that nobody reads any more, which ends the run quietly.
-    fn write(&mut self, event: &Event) -> io::Result<()>;
+    fn write(&mut self, said: &Said) -> io::Result<()>;
 }

@@ -13,7 +13,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::Sink;
-use crate::event::Event;
+use crate::event::Said;
 
 /// Events that may wait for a slow sink before the oldest is given up.
 const DEPTH: usize = 1024;
@@ -21,8 +21,8 @@ const DEPTH: usize = 1024;
 /// A running sink. Sending never blocks: when the queue is full, its oldest event is given up and counted.
 pub struct Queue {
     name: &'static str,
-    to: Sender<Event>,
-    oldest: Receiver<Event>,
+    to: Sender<Arc<Said>>,
+    oldest: Receiver<Arc<Said>>,
     lost: AtomicU64,
     thread: JoinHandle<()>,
 }
@@ -37,11 +37,11 @@ impl Queue {
     }
 
     fn with_depth(mut sink: Box<dyn Sink>, gone: Arc<AtomicBool>, depth: usize) -> io::Result<Self> {
-        let (to, from) = bounded::<Event>(depth);
+        let (to, from) = bounded::<Arc<Said>>(depth);
         let (name, oldest) = (sink.name(), from.clone());
         let thread = std::thread::Builder::new().name(format!("sink-{name}")).spawn(move || {
-            for event in from {
-                match sink.write(&event) {
+            for said in from {
+                match sink.write(&said) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                         return gone.store(true, Ordering::Release);
@@ -54,10 +54,10 @@ impl Queue {
     }
 
     /// Hands an event over.
-    pub fn send(&self, event: &Event) {
-        let mut event = event.clone();
-        while let Err(TrySendError::Full(back)) = self.to.try_send(event) {
-            event = back;
+    pub fn send(&self, said: &Arc<Said>) {
+        let mut said = Arc::clone(said);
+        while let Err(TrySendError::Full(back)) = self.to.try_send(said) {
+            said = back;
             if self.oldest.try_recv().is_ok() {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
@@ -85,9 +85,11 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::event::Event;
 
-    fn event(number: u64) -> Event {
-        Event::Error { stream: None, error: number.to_string(), at: None }
+    fn event(number: u64) -> Arc<Said> {
+        let event = Event::Error { stream: None, error: number.to_string(), at: None };
+        Arc::new(Said { time: std::time::SystemTime::now(), id: number.to_string(), event })
     }
 
     /// Writes down what it gets, once it may.
@@ -98,9 +100,9 @@ mod tests {
             "slow"
         }
 
-        fn write(&mut self, event: &Event) -> io::Result<()> {
+        fn write(&mut self, said: &Said) -> io::Result<()> {
             let _ = self.1.recv();
-            if let (Event::Error { error, .. }, Ok(mut seen)) = (event, self.0.lock()) {
+            if let (Event::Error { error, .. }, Ok(mut seen)) = (&said.event, self.0.lock()) {
                 seen.push(error.clone());
             }
             Ok(())
@@ -136,7 +138,7 @@ mod tests {
             fn name(&self) -> &'static str {
                 "gone"
             }
-            fn write(&mut self, _: &Event) -> io::Result<()> {
+            fn write(&mut self, _: &Said) -> io::Result<()> {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
         }

@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use miqa::{event::Event, sink::Sink};
+use miqa::{
+    event::{Event, Said},
+    sink::Sink,
+};
 
 /// A model of `tests/fixtures`.
 pub(crate) fn model(name: &str) -> PathBuf {
@@ -59,8 +62,8 @@ impl Sink for Memory {
         "memory"
     }
 
-    fn write(&mut self, event: &Event) -> std::io::Result<()> {
-        self.0.lock().expect("no panic").push(event.clone());
+    fn write(&mut self, said: &Said) -> std::io::Result<()> {
+        self.0.lock().expect("no panic").push(said.event.clone());
         Ok(())
     }
 }

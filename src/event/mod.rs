@@ -2,11 +2,22 @@
 //!
 //! Sinks and every later interface speak only this. New fields and kinds may be added; none is renamed or reused.
 
-use std::{fmt, time::Duration};
+mod alert;
+mod gate;
+mod onvif;
+mod summary;
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::Severity;
+pub use alert::{AlertEvent, AlertState, Unjudged};
+pub use gate::{Cause, GateEvent, GateReason, GateState, GateStatus, Sight};
+pub use onvif::word as onvif_word;
+pub use summary::{Latency, StreamSummary, Summary};
 
 /// A point or length of time, written as seconds with three decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,174 +43,22 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
-/// Whether a picture is good enough for the models behind it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum GateState {
-    /// Good enough, by a score younger than the stream's limit.
-    Open,
-    /// Not good enough, by such a score.
-    Closed,
-    /// Nobody can say.
-    #[default]
-    Unknown,
-}
-
-impl fmt::Display for GateState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-            Self::Unknown => "unknown",
-        })
-    }
-}
-
-/// Why a gate moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GateReason {
-    /// The score stayed below the closing threshold.
-    ScoreLow,
-    /// The score stayed at or above the opening threshold.
-    ScoreGood,
-    /// The newest score is too old.
-    Stale,
-    /// No frames arrive.
-    Stalled,
-    /// The stream ended.
-    Ended,
-    /// The source failed.
-    Failed,
-}
-
-impl fmt::Display for GateReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ScoreLow => "score low",
-            Self::ScoreGood => "score good",
-            Self::Stale => "score stale",
-            Self::Stalled => "stream stalled",
-            Self::Ended => "stream ended",
-            Self::Failed => "stream failed",
-        })
-    }
-}
-
-/// One likely cause of a bad score.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cause {
-    /// The distortion's name in the model's card.
-    pub distortion: String,
-    /// Its smoothed probability (0–1).
-    pub probability: f32,
-}
-
-/// Where an alert stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AlertState {
-    /// The rule's condition holds.
-    Firing,
-    /// It no longer does, or the stream ended.
-    Resolved,
-}
-
-/// A gate's move.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GateEvent {
-    /// The stream.
-    pub stream: String,
-    /// The state from now on.
-    pub state: GateState,
-    /// The state until now.
-    pub previous: GateState,
-    /// Why it moved.
-    pub reason: GateReason,
-    /// The model output that decides.
-    pub head: String,
-    /// Its newest value (0–1), if there is one young enough.
-    pub score: Option<f32>,
-    /// The same, smoothed.
-    pub smoothed: Option<f32>,
-    /// Likely causes, the likeliest first; empty unless closed.
-    pub causes: Vec<Cause>,
-    /// Stream time: presentation time for files, time since the program's start for live streams.
-    pub at: Seconds,
-    /// Stream time since which the reason holds.
-    pub since: Seconds,
-}
-
-/// An alert that starts or ends.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AlertEvent {
-    /// Same for the firing and the resolved event of one alert: `stream/rule/milliseconds`.
+/// An event as it goes to sinks: numbered, and with the time of day for people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Said {
+    /// Wall clock, written as seconds since 1970 (UTC) with milliseconds.
+    #[serde(serialize_with = "since_1970")]
+    pub time: SystemTime,
+    /// The event's name over every retry and sink: the run's name and its number in the run.
     pub id: String,
-    /// The stream.
-    pub stream: String,
-    /// The rule.
-    pub rule: String,
-    /// Whether it starts or ends.
-    pub state: AlertState,
-    /// How much it matters.
-    pub severity: Severity,
-    /// The head or distortion that the rule watches.
-    pub subject: String,
-    /// Its newest value (0–1).
-    pub score: Option<f32>,
-    /// The same, smoothed.
-    pub smoothed: Option<f32>,
-    /// Likely causes, the likeliest first.
-    pub causes: Vec<Cause>,
-    /// Stream time.
-    pub at: Seconds,
-    /// Stream time since which the condition holds.
-    pub since: Seconds,
+    /// The event.
+    #[serde(flatten)]
+    pub event: Event,
 }
 
-/// Time from a frame's arrival to its verdict, over the most recent frames.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Latency {
-    /// Half of the frames were faster, in milliseconds.
-    pub p50_ms: f64,
-    /// 99 of 100 frames were faster, in milliseconds.
-    pub p99_ms: f64,
-}
-
-/// What became of one stream.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StreamSummary {
-    /// The stream.
-    pub stream: String,
-    /// Frames decoded.
-    pub seen: u64,
-    /// Frames scored.
-    pub scored: u64,
-    /// Frames that were not due by the interval.
-    pub skipped: u64,
-    /// Frames that were due but gave way to newer ones, came too late for the end or could not be scored.
-    pub dropped: u64,
-    /// Stream time with the gate open.
-    pub open: Seconds,
-    /// Stream time with the gate closed.
-    pub closed: Seconds,
-    /// Stream time with the gate unknown.
-    pub unknown: Seconds,
-    /// How often the gate closed.
-    pub closings: u64,
-    /// Frame arrival to verdict; none if no frame was scored.
-    pub latency: Option<Latency>,
-    /// Why the stream could not be watched to its end, if so.
-    pub failure: Option<String>,
-}
-
-/// What became of a whole run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// Every stream, in the order of the configuration.
-    pub streams: Vec<StreamSummary>,
-    /// Time that the run took.
-    pub took: Seconds,
+fn since_1970<S: Serializer>(time: &SystemTime, s: S) -> Result<S::Ok, S::Error> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    s.serialize_f64(since.as_millis() as f64 / 1000.0)
 }
 
 /// One thing that happened.
@@ -246,6 +105,20 @@ pub enum Event {
     Gate(GateEvent),
     /// An alert started or ended.
     Alert(AlertEvent),
+    /// All streams' intervals are stretched, since scoring can't keep up; or no longer.
+    Overload {
+        /// Real interval / configured interval; 1 once it is over.
+        stretch: f32,
+        /// Time since the program's start.
+        at: Seconds,
+    },
+    /// A changed configuration is in force.
+    Reloaded {
+        /// Streams that were added, removed or restarted, or whose gate was changed.
+        streams: Vec<String>,
+        /// Time since the program's start.
+        at: Seconds,
+    },
     /// Something went wrong that doesn't end the run.
     Error {
         /// The stream, if it concerns one.
@@ -280,6 +153,9 @@ impl fmt::Display for Event {
             Self::Gate(g) => {
                 let state = format!("{}", g.state).to_uppercase();
                 write!(f, "{:>9}  {}  gate {state} (was {}): {}", g.at, g.stream, g.previous, g.reason)?;
+                if g.enforced.is_none() {
+                    f.write_str(" (shadow, not enforced)")?;
+                }
                 if g.smoothed.is_some() {
                     write!(f, ", {} {} (smoothed {})", g.head, number(g.score), number(g.smoothed))?;
                 }
@@ -288,7 +164,18 @@ impl fmt::Display for Event {
             Self::Alert(a) => {
                 let state = if a.state == AlertState::Firing { "firing" } else { "resolved" };
                 write!(f, "{:>9}  {}  alert {state}: {} ({})", a.at, a.stream, a.rule, a.severity.name())?;
-                write!(f, ", {} {} since {}{}", a.subject, number(a.smoothed), a.since, list(&a.causes))
+                write!(f, ", {} {} since {}{}", a.subject, number(a.smoothed), a.since, list(&a.causes))?;
+                for u in &a.unjudged {
+                    write!(f, "; {} not judged: {}", u.what, u.why)?;
+                }
+                Ok(())
+            }
+            Self::Overload { stretch, at } if *stretch > 1.0 => {
+                write!(f, "{at:>9}  miqa  overload: every interval is stretched {stretch:.1}×; score less often or add cores")
+            }
+            Self::Overload { at, .. } => write!(f, "{at:>9}  miqa  overload is over"),
+            Self::Reloaded { streams, at } => {
+                write!(f, "{at:>9}  miqa  configuration reloaded, {} stream(s) changed", streams.len())
             }
             Self::Error { stream, error, at } => {
                 let at = at.map_or_else(|| "–".into(), |at| at.to_string());
@@ -298,8 +185,8 @@ impl fmt::Display for Event {
                 for s in &summary.streams {
                     write!(
                         f,
-                        "  summary  {}  {} frames seen, {} scored, {} dropped; open {} s, closed {} s ({}×), unknown {} s",
-                        s.stream, s.seen, s.scored, s.dropped, s.open, s.closed, s.closings, s.unknown
+                        "  summary  {}  {} frames seen, {} scored, {} dropped; open {} s, degraded {} s, closed {} s ({}×), unknown {} s",
+                        s.stream, s.seen, s.scored, s.dropped, s.open, s.degraded, s.closed, s.closings, s.unknown
                     )?;
                     if let Some(l) = s.latency {
                         write!(f, "; latency p50 {:.1} ms, p99 {:.1} ms", l.p50_ms, l.p99_ms)?;
@@ -315,6 +202,7 @@ impl fmt::Display for Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Severity;
 
     fn at(ms: u64) -> Seconds {
         Seconds(Duration::from_millis(ms))
@@ -329,7 +217,9 @@ mod tests {
             head: "cls_consistency".into(),
             score: Some(0.25),
             smoothed: Some(0.375),
-            causes: vec![Cause { distortion: "fog".into(), probability: 0.75 }],
+            enforced: Some(GateState::Closed),
+            causes: vec![Cause::new("fog", 0.75), Cause::new("darkness", 0.5)],
+            flaps: 2,
             at: at(12_340),
             since: at(11_500),
         };
@@ -343,6 +233,10 @@ mod tests {
             score: None,
             smoothed: Some(0.5),
             causes: vec![],
+            unjudged: vec![Unjudged { what: "scores".into(), why: "no picture".into() }],
+            flaps: 1,
+            snapshot: None,
+            last_good: None,
             at: at(9500),
             since: at(9000),
         };
@@ -354,13 +248,13 @@ mod tests {
             ),
             (
                 Event::Gate(gate),
-                r#"{"type":"gate","stream":"yard","state":"closed","previous":"open","reason":"score_low","head":"cls_consistency","score":0.25,"smoothed":0.375,"causes":[{"distortion":"fog","probability":0.75}],"at":12.34,"since":11.5}"#,
-                "   12.340  yard  gate CLOSED (was open): score low, cls_consistency 0.250 (smoothed 0.375), likely fog 75 %",
+                r#"{"type":"gate","stream":"yard","state":"closed","previous":"open","enforced":"closed","reason":"score_low","head":"cls_consistency","score":0.25,"smoothed":0.375,"causes":[{"distortion":"fog","probability":0.75},{"distortion":"darkness","probability":0.5,"onvif":"ImageTooDark"}],"flaps":2,"at":12.34,"since":11.5}"#,
+                "   12.340  yard  gate CLOSED (was open): score low, cls_consistency 0.250 (smoothed 0.375), likely fog 75 %, darkness 50 %",
             ),
             (
                 Event::Alert(alert),
-                r#"{"type":"alert","id":"yard/fog/9000","stream":"yard","rule":"fog","state":"firing","severity":"critical","subject":"fog","score":null,"smoothed":0.5,"causes":[],"at":9.5,"since":9.0}"#,
-                "    9.500  yard  alert firing: fog (critical), fog 0.500 since 9.000",
+                r#"{"type":"alert","id":"yard/fog/9000","stream":"yard","rule":"fog","state":"firing","severity":"critical","subject":"fog","score":null,"smoothed":0.5,"causes":[],"unjudged":[{"what":"scores","why":"no picture"}],"flaps":1,"at":9.5,"since":9.0}"#,
+                "    9.500  yard  alert firing: fog (critical), fog 0.500 since 9.000; scores not judged: no picture",
             ),
             (
                 Event::Error { stream: None, error: "no".into(), at: None },

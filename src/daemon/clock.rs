@@ -1,0 +1,46 @@
+//! The run's beginning on the clocks that matter: program time, `CLOCK_MONOTONIC`, time of day.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// When the run began.
+#[derive(Clone, Debug)]
+pub(super) struct Clock {
+    epoch: Instant,
+    monotonic: Duration,
+    run: String,
+}
+
+impl Clock {
+    /// The run begins now.
+    pub(super) fn start() -> Self {
+        let now = clock_gettime(ClockId::Monotonic);
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        Self {
+            epoch: Instant::now(),
+            monotonic: Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0)),
+            run: format!("{:x}-", since.as_millis()),
+        }
+    }
+
+    /// The instant that program times count from.
+    pub(super) fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
+    /// Program time now.
+    pub(super) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// A program time as `CLOCK_MONOTONIC` in nanoseconds, which other processes can compare with their own.
+    pub(super) fn monotonic_ns(&self, at: Duration) -> u64 {
+        u64::try_from((self.monotonic + at).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The run's name: begins the ids of what it says, so that they differ from other runs'.
+    pub(super) fn run(&self) -> &str {
+        &self.run
+    }
+}

@@ -1,0 +1,232 @@
+//! What must survive the program: what a bridge changed elsewhere, alerts that fire, overrides. One small versioned JSON
+//! file in the state folder, written atomically; a lock keeps a second program out.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use fail::fail_point;
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::event::GateState;
+
+/// The version of the file's form that this program reads and writes.
+pub const VERSION: u32 = 1;
+
+/// The state file's name in its folder.
+pub const FILE: &str = "state.json";
+
+/// What survives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// [`VERSION`].
+    pub version: u32,
+    /// SHA-256 of the model that thresholds and baselines belong to.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Frigate's settings that were changed, by its camera's name.
+    #[serde(default)]
+    pub frigate: BTreeMap<String, FrigateChange>,
+    /// Alerts that fire, by id.
+    #[serde(default)]
+    pub alerts: BTreeMap<String, FiringAlert>,
+    /// Gates that somebody set by hand, by stream.
+    #[serde(default)]
+    pub overrides: BTreeMap<String, Override>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { version: VERSION, model: None, frigate: BTreeMap::new(), alerts: BTreeMap::new(), overrides: BTreeMap::new() }
+    }
+}
+
+/// A camera of Frigate whose detection was switched off by us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrigateChange {
+    /// What the setting was before: `ON` or `OFF`.
+    pub before: String,
+    /// When it was changed, in seconds since 1970.
+    pub since: u64,
+}
+
+/// An alert that fires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FiringAlert {
+    /// The stream.
+    pub stream: String,
+    /// The rule.
+    pub rule: String,
+    /// When it began to fire, in seconds since 1970.
+    pub since: u64,
+}
+
+/// A gate that somebody set by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// What is enforced instead of what is decided.
+    pub state: GateState,
+    /// Until when, in seconds since 1970; `None` until it is taken back.
+    pub until: Option<u64>,
+}
+
+/// Why the state can't be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another program holds the folder.
+    #[error("state folder {} is in use by another miqa; stop it or give this one a folder of its own ([state] folder)", .0.display())]
+    InUse(PathBuf),
+    /// The file can't be read or written.
+    #[error("state file {}: {source}; check the folder's permissions and free space", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file says something that this program doesn't understand.
+    #[error("state file {}: {message}; update miqa, or run `miqa gate restore` with the version that wrote it and remove the file", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What.
+        message: String,
+    },
+}
+
+/// The state folder, held alone.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    state: Mutex<State>,
+    /// Its lock ends with it.
+    _lock: File,
+}
+
+impl Store {
+    /// Makes the folder if need be, locks it and reads what is there.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn open(folder: &Path) -> Result<Self, StateError> {
+        let io = |source| StateError::Io { path: folder.into(), source };
+        std::fs::create_dir_all(folder).map_err(io)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(io)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|e| match e {
+            rustix::io::Errno::WOULDBLOCK => StateError::InUse(folder.into()),
+            other => io(other.into()),
+        })?;
+        let state = read(&folder.join(FILE))?;
+        Ok(Self { folder: folder.into(), state: Mutex::new(state), _lock: lock })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known now.
+    pub fn get(&self) -> State {
+        self.lock().clone()
+    }
+
+    /// Changes the state; when this returns, the change has reached the disk. A change that changes nothing writes nothing.
+    ///
+    /// # Errors
+    /// [`StateError::Io`]; the state in memory is the old one then.
+    pub fn change(&self, change: impl FnOnce(&mut State)) -> Result<(), StateError> {
+        let mut held = self.lock();
+        let mut state = held.clone();
+        change(&mut state);
+        if state == *held {
+            return Ok(());
+        }
+        let path = self.folder.join(FILE);
+        write(&self.folder, &path, &state).map_err(|source| StateError::Io { path, source })?;
+        *held = state;
+        Ok(())
+    }
+}
+
+/// Reads a state file; none is an empty state.
+///
+/// # Errors
+/// [`StateError::Io`] and [`StateError::Form`].
+pub fn read(path: &Path) -> Result<State, StateError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(State::default()),
+        Err(source) => return Err(StateError::Io { path: path.into(), source }),
+    };
+    let form = |message: String| StateError::Form { path: path.into(), message };
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let Version { version } = serde_json::from_str(&text).map_err(|e| form(e.to_string()))?;
+    if version != VERSION {
+        return Err(form(format!("it has version {version}, this program knows {VERSION}")));
+    }
+    serde_json::from_str(&text).map_err(|e| form(e.to_string()))
+}
+
+/// Writes beside the file, then puts the new one in its place: whoever reads sees the old or the new state, never a part.
+fn write(folder: &Path, path: &Path, state: &State) -> std::io::Result<()> {
+    fail_point!("state-before-write");
+    let beside = folder.join("state.json.new");
+    let mut file = File::create(&beside)?;
+    file.write_all(&serde_json::to_vec_pretty(state)?)?;
+    fail_point!("state-before-sync");
+    file.sync_all()?;
+    fail_point!("state-before-rename");
+    std::fs::rename(&beside, path)?;
+    fail_point!("state-before-folder-sync");
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change() -> FrigateChange {
+        FrigateChange { before: "ON".into(), since: 7 }
+    }
+
+    #[test]
+    fn a_change_survives_and_a_second_holder_is_refused() {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Store::open(folder.path()).expect("opens");
+        assert_eq!(store.get(), State::default());
+        store.change(|s| drop(s.frigate.insert("yard".into(), change()))).expect("written");
+        let refused = Store::open(folder.path()).expect_err("held").to_string();
+        assert!(refused.contains("in use by another miqa"), "{refused}");
+        drop(store);
+        let store = Store::open(folder.path()).expect("free again");
+        assert_eq!(store.get().frigate["yard"], change());
+    }
+
+    #[test]
+    fn what_is_torn_or_from_elsewhere_is_refused_not_overwritten() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join(FILE);
+        for (text, expected) in [("{\"version\":1,\"fri", "EOF"), ("{\"version\":2}", "version 2"), ("{\"version\":1,\"odd\":1}", "odd")] {
+            std::fs::write(&path, text).expect("written");
+            let error = Store::open(folder.path()).expect_err(text).to_string();
+            assert!(error.contains(expected), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).expect("there"), text);
+        }
+    }
+}
