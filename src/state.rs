@@ -43,7 +43,13 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { version: VERSION, model: None, frigate: BTreeMap::new(), alerts: BTreeMap::new(), overrides: BTreeMap::new() }
+        Self {
+            version: VERSION,
+            model: None,
+            frigate: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            overrides: BTreeMap::new(),
+        }
     }
 }
 
@@ -222,7 +228,9 @@ mod tests {
     fn what_is_torn_or_from_elsewhere_is_refused_not_overwritten() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join(FILE);
-        for (text, expected) in [("{\"version\":1,\"fri", "EOF"), ("{\"version\":2}", "version 2"), ("{\"version\":1,\"odd\":1}", "odd")] {
+        for (text, expected) in
+            [("{\"version\":1,\"fri", "EOF"), ("{\"version\":2}", "version 2"), ("{\"version\":1,\"odd\":1}", "odd")]
+        {
             std::fs::write(&path, text).expect("written");
             let error = Store::open(folder.path()).expect_err(text).to_string();
             assert!(error.contains(expected), "{error}");

@@ -93,7 +93,8 @@ impl GateKeys {
 
     /// The first key whose own value makes no sense, with the reason.
     pub(super) fn fault(&self) -> Option<(&'static str, String)> {
-        let scores = [("close_below", self.close_below), ("open_above", self.open_above), ("degrade_below", self.degrade_below)];
+        let scores =
+            [("close_below", self.close_below), ("open_above", self.open_above), ("degrade_below", self.degrade_below)];
         for (key, value) in scores {
             if let Some(reason) = value.and_then(super::off_scale) {
                 return Some((key, reason));

@@ -186,7 +186,10 @@ impl RuleKeys {
                     return Err((key, format!("goes with head or distortion, not with {}", other.name())));
                 }
                 // What is seen or lost has the value 1 while it holds and 0 otherwise.
-                self.drop.map_or(Bound::Above { fire: 0.5, resolve: 0.5 }, |drop| Bound::Above { fire: drop, resolve: drop / 2.0 })
+                self.drop.map_or(Bound::Above { fire: 0.5, resolve: 0.5 }, |drop| Bound::Above {
+                    fire: drop,
+                    resolve: drop / 2.0,
+                })
             }
         };
         Ok(Rule {

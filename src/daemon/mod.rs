@@ -3,6 +3,7 @@
 //! Threads: one a source (beside GStreamer's own), one an engine worker, one a sink, and the caller's, which looks after
 //! notices, ticks and the end.
 
+mod clock;
 mod latency;
 mod stream;
 mod worker;
@@ -26,6 +27,7 @@ use crate::{
     sink::{Queue, Sink},
     source::{Notice, Slot, Source},
 };
+use clock::Clock;
 use stream::{Outlet, Watched};
 use worker::Shared;
 
@@ -64,10 +66,10 @@ impl From<crate::engine::CardError> for DaemonError {
 /// # Errors
 /// [`DaemonError`] if model, runtime or threads can't be had; nothing was scored then.
 pub fn run(config: &Config, sinks: Vec<Box<dyn Sink>>, stop: &Arc<AtomicBool>) -> Result<Summary, DaemonError> {
-    let epoch = Instant::now();
+    let clock = Clock::start();
     let card = Card::read(&config.engine.model)?;
     let settings = config.streams.iter().map(|s| Settings::new(&s.name, &s.gate, &config.rules, &card));
-    let settings = settings.collect::<Result<Vec<_>, _>>()?;
+    let settings = settings.map(|s| s.map(|s| s.of_run(clock.run()))).collect::<Result<Vec<_>, _>>()?;
     let runtime = Runtime::open(config.engine.device)?;
     let models = (0..workers(config, &runtime)).map(|_| Model::open(&runtime, &card, config.engine.threads));
     let models = models.collect::<Result<Vec<_>, _>>()?;
@@ -90,8 +92,8 @@ pub fn run(config: &Config, sinks: Vec<Box<dyn Sink>>, stop: &Arc<AtomicBool>) -
     });
     let shared = Arc::new(Shared {
         streams: streams.collect(),
-        outlet: Outlet::new(queues),
-        epoch,
+        outlet: Outlet::new(queues, Arc::default(), clock.clone()),
+        clock,
         batch: *runtime.provider() == Provider::Cuda,
         closing: AtomicBool::new(false),
         scheduler: Mutex::new(()),
@@ -102,7 +104,7 @@ pub fn run(config: &Config, sinks: Vec<Box<dyn Sink>>, stop: &Arc<AtomicBool>) -
     for (i, watched) in shared.streams.iter().enumerate() {
         let tell = tell.clone();
         let notify = move |notice| drop(tell.send((i, notice)));
-        sources.push(Source::start(&watched.stream, Arc::clone(&watched.slot), epoch, notify)?);
+        sources.push(Source::start(&watched.stream, Arc::clone(&watched.slot), shared.clock.epoch(), notify)?);
     }
     let over = look_after(&shared, &notices, stop);
 
@@ -112,7 +114,7 @@ pub fn run(config: &Config, sinks: Vec<Box<dyn Sink>>, stop: &Arc<AtomicBool>) -
     join(workers, Instant::now() + LAST_FRAME);
     for (watched, over) in shared.streams.iter().zip(over) {
         if !over {
-            watched.tell(epoch.elapsed(), Fact::Stopped, &shared.outlet);
+            watched.tell(shared.clock.now(), Fact::Stopped, &shared.outlet);
         }
     }
     Ok(close(&shared))
@@ -157,17 +159,17 @@ fn look_after(shared: &Arc<Shared>, notices: &Receiver<(usize, Notice)>, stop: &
             match fact {
                 // What was decoded before the end is scored first.
                 Fact::Ended | Fact::Failed(_) => last[i] = Some(fact),
-                fact => shared.streams[i].tell(shared.epoch.elapsed(), fact, &shared.outlet),
+                fact => shared.streams[i].tell(shared.clock.now(), fact, &shared.outlet),
             }
         }
         for (i, watched) in shared.streams.iter().enumerate() {
             if last[i].is_some() && shared.is_idle(watched) {
                 if let Some(fact) = last[i].take() {
-                    watched.tell(shared.epoch.elapsed(), fact, &shared.outlet);
+                    watched.tell(shared.clock.now(), fact, &shared.outlet);
                 }
                 over[i] = true;
             } else if watched.stream.location.is_live() && !over[i] {
-                watched.step(shared.epoch.elapsed(), Input::Tick, &shared.outlet);
+                watched.step(shared.clock.now(), Input::Tick, &shared.outlet);
             }
         }
     }
@@ -190,9 +192,10 @@ fn join(workers: Vec<JoinHandle<()>>, deadline: Instant) {
 /// Says the summary and lets the sinks write it out.
 fn close(shared: &Arc<Shared>) -> Summary {
     let streams = shared.streams.iter().map(Watched::summary).collect();
-    let summary = Summary { streams, took: Seconds(shared.epoch.elapsed()) };
-    shared.outlet.say(&Event::Summary(summary.clone()));
+    let summary = Summary { streams, took: Seconds(shared.clock.now()) };
+    shared.outlet.say(Event::Summary(summary.clone()));
     let deadline = Instant::now() + DRAIN;
+    shared.outlet.board().close();
     for queue in shared.outlet.take() {
         queue.drain(deadline);
     }

@@ -5,13 +5,14 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use super::latency::Latencies;
+use super::{clock::Clock, latency::Latencies};
 use crate::{
     config::Stream,
-    event::{Event, Seconds, StreamSummary},
+    event::{Event, GateStatus, Said, Seconds, StreamSummary},
+    gate::Board,
     monitor::{Fact, Input, Monitor, Settings},
     sink::Queue,
     source::Slot,
@@ -59,6 +60,8 @@ pub(super) struct Watched {
     /// A worker has one of its frames. Changed only under the scheduler's lock.
     pub(super) busy: AtomicBool,
     monitor: Mutex<Monitor>,
+    /// When the newest evidence reached us, in program time.
+    evidence: Mutex<Option<Duration>>,
     latencies: Mutex<Latencies>,
     scored: AtomicU64,
     unscored: AtomicU64,
@@ -78,6 +81,7 @@ impl Watched {
             slot: Arc::new(slot),
             busy: AtomicBool::new(false),
             monitor: Mutex::new(Monitor::new(settings)),
+            evidence: Mutex::default(),
             latencies: Mutex::default(),
             scored: AtomicU64::new(0),
             unscored: AtomicU64::new(0),
@@ -89,7 +93,18 @@ impl Watched {
     /// Gives the monitor an input and passes on what it says, in order.
     pub(super) fn step(&self, now: Duration, input: Input<'_>, outlet: &Outlet) {
         let mut monitor = lock(&self.monitor);
-        monitor.step(now, input).iter().for_each(|event| outlet.say(event));
+        let tick = input == Input::Tick;
+        let events = monitor.step(now, input);
+        // Readers get a new lease with every score; time alone changes nothing unless it moved the gate.
+        if !tick || !events.is_empty() {
+            outlet.put(monitor.status(), *lock(&self.evidence), monitor.stale_after());
+        }
+        events.into_iter().for_each(|event| outlet.say(event));
+    }
+
+    /// Evidence for the gate arrived with a frame at that program time.
+    pub(super) fn evidence(&self, arrived: Duration) {
+        *lock(&self.evidence) = Some(arrived);
     }
 
     /// A fact that comes from outside the frames, at the stream's own time: files have no other clock than their frames.
@@ -132,6 +147,7 @@ impl Watched {
             skipped: counts.skipped,
             dropped: counts.dropped + self.unscored.load(Ordering::Relaxed),
             open: Seconds(tally.open),
+            degraded: Seconds(tally.degraded),
             closed: Seconds(tally.closed),
             unknown: Seconds(tally.unknown),
             closings: tally.closings,

@@ -5,12 +5,15 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crossbeam_channel::Receiver;
 
-use super::stream::{Outlet, Watched};
+use super::{
+    clock::Clock,
+    stream::{Outlet, Watched},
+};
 use crate::{
     engine::{Model, Scores},
     frame::Frame,
@@ -25,7 +28,7 @@ const NAP: Duration = Duration::from_millis(100);
 pub(super) struct Shared {
     pub(super) streams: Vec<Watched>,
     pub(super) outlet: Outlet,
-    pub(super) epoch: Instant,
+    pub(super) clock: Clock,
     /// Views of a frame go to the model in one batch: worth it on a GPU only.
     pub(super) batch: bool,
     pub(super) closing: AtomicBool,
@@ -56,9 +59,11 @@ impl Shared {
             let (width, height) = (frame.width, frame.height);
             stream.step(at, Input::Fact(Fact::Started { width, height }), &self.outlet);
         }
-        let outcome =
-            self.score(model, stream, frame).map(|scores| stream.step(at, Input::Scores(&scores), &self.outlet));
-        let latency = self.epoch.elapsed().saturating_sub(frame.arrived);
+        let outcome = self.score(model, stream, frame).map(|scores| {
+            stream.evidence(frame.arrived);
+            stream.step(at, Input::Scores(&scores), &self.outlet);
+        });
+        let latency = self.clock.now().saturating_sub(frame.arrived);
         stream.done(at, latency, outcome, &self.outlet);
         stream.busy.store(false, Ordering::Release);
     }

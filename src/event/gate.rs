@@ -62,8 +62,7 @@ pub enum Sight {
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Frozen, Self::Black, Self::OneColour, Self::Slate, Self::Corrupt, Self::Smear];
+    pub const ALL: [Self; 6] = [Self::Frozen, Self::Black, Self::OneColour, Self::Slate, Self::Corrupt, Self::Smear];
 
     /// The word used in configuration and events.
     pub const fn name(self) -> &'static str {

@@ -171,7 +171,10 @@ impl fmt::Display for Event {
                 Ok(())
             }
             Self::Overload { stretch, at } if *stretch > 1.0 => {
-                write!(f, "{at:>9}  miqa  overload: every interval is stretched {stretch:.1}×; score less often or add cores")
+                write!(
+                    f,
+                    "{at:>9}  miqa  overload: every interval is stretched {stretch:.1}×; score less often or add cores"
+                )
             }
             Self::Overload { at, .. } => write!(f, "{at:>9}  miqa  overload is over"),
             Self::Reloaded { streams, at } => {

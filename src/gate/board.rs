@@ -67,7 +67,8 @@ impl Board {
         state.version += 1;
         let version = state.version;
         if let Some(entry) = state.entries.iter_mut().find(|entry| entry.status.stream == stream) {
-            let status = GateStatus { stream: stream.into(), when_unknown: entry.status.when_unknown, ..GateStatus::default() };
+            let status =
+                GateStatus { stream: stream.into(), when_unknown: entry.status.when_unknown, ..GateStatus::default() };
             *entry = Entry { status, valid_until: 0, version, moved: true, gone: true };
         }
         drop(state);
@@ -127,7 +128,10 @@ mod tests {
         board.put(status("a", GateState::Open), 10);
         board.put(status("b", GateState::Closed), 20);
         let (seen, new) = board.newer(0, Duration::ZERO).expect("open");
-        assert_eq!(new.iter().map(|e| (e.status.stream.as_str(), e.moved)).collect::<Vec<_>>(), [("a", true), ("b", true)]);
+        assert_eq!(
+            new.iter().map(|e| (e.status.stream.as_str(), e.moved)).collect::<Vec<_>>(),
+            [("a", true), ("b", true)]
+        );
         board.put(status("b", GateState::Closed), 30);
         let (seen, new) = board.newer(seen, Duration::ZERO).expect("open");
         assert_eq!(new.iter().map(|e| (e.valid_until, e.moved)).collect::<Vec<_>>(), [(30, false)]);

@@ -30,8 +30,7 @@ use smooth::Smooth;
 const LIKELY: f32 = 0.5;
 
 /// Which of several sights in one picture decides: what says most about the picture first.
-const WEIGHT: [Sight; 6] =
-    [Sight::Black, Sight::OneColour, Sight::Slate, Sight::Frozen, Sight::Smear, Sight::Corrupt];
+const WEIGHT: [Sight; 6] = [Sight::Black, Sight::OneColour, Sight::Slate, Sight::Frozen, Sight::Smear, Sight::Corrupt];
 
 /// Something that is known of a stream without a score.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,7 +189,11 @@ impl Monitor {
             head: self.settings.heads[self.settings.head].clone(),
             score: *score,
             smoothed: smooth.value(),
-            causes: if matches!(self.gate.state(), GateState::Closed | GateState::Degraded) { self.causes() } else { Vec::new() },
+            causes: if matches!(self.gate.state(), GateState::Closed | GateState::Degraded) {
+                self.causes()
+            } else {
+                Vec::new()
+            },
             flaps: self.flaps.count(now),
             at: Seconds(self.gate.evidence().unwrap_or(now)),
             since: Seconds(self.gate.entered()),
@@ -292,7 +295,9 @@ impl Monitor {
     fn sights(&mut self, now: Duration, sights: &[Seen], events: &mut Vec<Event>) {
         self.lost = false;
         self.sights = sights.to_vec();
-        let Some(seen) = WEIGHT.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else { return };
+        let Some(seen) = WEIGHT.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else {
+            return;
+        };
         self.forget();
         let moved = self.gate.sight(now, seen.sight, seen.since);
         self.say_gate(now, moved, events);

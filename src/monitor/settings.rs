@@ -88,7 +88,9 @@ pub enum SettingsError {
         open: String,
     },
     /// `degrade_below` lies outside the other two.
-    #[error("stream \"{stream}\": degrade_below {degrade} is not between close_below {close} and open_above {open}; set it between them")]
+    #[error(
+        "stream \"{stream}\": degrade_below {degrade} is not between close_below {close} and open_above {open}; set it between them"
+    )]
     Degrade {
         /// The stream.
         stream: String,
@@ -150,11 +152,8 @@ impl Settings {
                     }
                 }
             };
-            let settings = AlertSettings {
-                bound: rule.bound,
-                hold: rule.hold.get(),
-                keep_firing_for: rule.keep_firing_for.get(),
-            };
+            let settings =
+                AlertSettings { bound: rule.bound, hold: rule.hold.get(), keep_firing_for: rule.keep_firing_for.get() };
             let (subject, severity) = (rule.subject.name().to_owned(), rule.severity);
             Ok(Watch { rule: rule.name.clone(), severity, subject, watched, settings })
         };

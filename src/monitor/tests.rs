@@ -279,18 +279,23 @@ fn a_poor_picture_is_degraded_and_not_closed() {
     let cases: Vec<(&str, Vec<Line>, Vec<&str>)> = vec![
         (
             "poor, then good",
-            [run(0, 1000, 0.9, 0.0), run(1000, 3000, 0.45, 0.0), run(3000, 5000, 0.55, 0.0), run(5000, 6000, 0.9, 0.0)].concat(),
+            [run(0, 1000, 0.9, 0.0), run(1000, 3000, 0.45, 0.0), run(3000, 5000, 0.55, 0.0), run(5000, 6000, 0.9, 0.0)]
+                .concat(),
             vec![opened, "1.800 degraded (score poor) since 1.000", "5.800 open (score good) since 5.000"],
         ),
         (
             "poor, then bad; the band stays closed",
-            [run(0, 1000, 0.9, 0.0), run(1000, 2000, 0.45, 0.0), run(2000, 3000, 0.1, 0.0), run(3000, 5000, 0.45, 0.0)].concat(),
+            [run(0, 1000, 0.9, 0.0), run(1000, 2000, 0.45, 0.0), run(2000, 3000, 0.1, 0.0), run(3000, 5000, 0.45, 0.0)]
+                .concat(),
             vec![opened, "1.800 degraded (score poor) since 1.000", "2.800 closed (score low) since 2.000"],
         ),
         (
             "to and fro over the closing threshold is degraded at least",
-            [run(0, 1000, 0.9, 0.0), (0..20).map(|i| (1000 + i * 200, Ok((if i % 2 == 0 { 0.35 } else { 0.45 }, 0.0)))).collect()]
-                .concat(),
+            [
+                run(0, 1000, 0.9, 0.0),
+                (0..20).map(|i| (1000 + i * 200, Ok((if i % 2 == 0 { 0.35 } else { 0.45 }, 0.0)))).collect(),
+            ]
+            .concat(),
             vec![opened, "1.800 degraded (score poor) since 1.000"],
         ),
         ("poor from the start", run(0, 2000, 0.45, 0.0), vec!["0.800 degraded (score poor) since 0.000"]),
@@ -326,21 +331,24 @@ fn what_is_seen_in_the_picture_decides_before_any_score() {
         (
             "black turns into a mere freeze",
             [seen(1000, 2000, BLACK), seen(2000, 3000, FROZEN)].concat(),
-            vec!["1.000 closed (picture black) since 1.000 black+frozen", "2.000 closed (picture frozen) since 0.900 frozen"],
+            vec![
+                "1.000 closed (picture black) since 1.000 black+frozen",
+                "2.000 closed (picture frozen) since 0.900 frozen",
+            ],
         ),
         (
             "after it the band keeps the verdict before it",
             [run(0, 1000, 0.9, 0.0), seen(1000, 2000, BLACK), run(2000, 3000, 0.55, 0.0)].concat(),
-            vec![opened, "1.000 closed (picture black) since 1.000 black+frozen", "2.800 open (score good) since 2.000"],
+            vec![
+                opened,
+                "1.000 closed (picture black) since 1.000 black+frozen",
+                "2.800 open (score good) since 2.000",
+            ],
         ),
         (
             "a damaged picture says nothing of the camera",
             [run(0, 1000, 0.9, 0.0), seen(1000, 2000, CORRUPT), run(2000, 3000, 0.1, 0.0)].concat(),
-            vec![
-                opened,
-                "1.000 unknown (picture damaged) since 1.000",
-                "2.800 closed (score low) since 2.000",
-            ],
+            vec![opened, "1.000 unknown (picture damaged) since 1.000", "2.800 closed (score low) since 2.000"],
         ),
         (
             "no more pictures",
@@ -350,10 +358,7 @@ fn what_is_seen_in_the_picture_decides_before_any_score() {
         (
             "a bad score takes over from a sight",
             [seen(1000, 1200, BLACK), run(1200, 2200, 0.1, 0.0)].concat(),
-            vec![
-                "1.000 closed (picture black) since 1.000 black+frozen",
-                "2.000 closed (score low) since 1.200",
-            ],
+            vec!["1.000 closed (picture black) since 1.000 black+frozen", "2.000 closed (score low) since 1.200"],
         ),
     ];
     for (name, script, expected) in cases {
@@ -364,7 +369,12 @@ fn what_is_seen_in_the_picture_decides_before_any_score() {
     let said: Vec<_> = play(rules, &script).0.into_iter().filter(|line| line.contains("s/")).collect();
     assert_eq!(
         said,
-        ["1.000 Firing s/any/1000", "2.000 Firing s/ice/1000", "3.000 Resolved s/ice/1000", "3.000 Resolved s/any/1000"]
+        [
+            "1.000 Firing s/any/1000",
+            "2.000 Firing s/ice/1000",
+            "3.000 Resolved s/ice/1000",
+            "3.000 Resolved s/any/1000"
+        ]
     );
 }
 
@@ -378,7 +388,8 @@ fn rules_on_lost_streams_and_on_drops() {
         (12_000, Err(Input::Tick)),
         fact(15_000, Fact::Resumed),
     ];
-    let script = [run(0, 10_000, 0.9, 0.0), stall, run(15_000, 20_000, 0.9, 0.0), run(20_000, 60_000, 0.5, 0.0)].concat();
+    let script =
+        [run(0, 10_000, 0.9, 0.0), stall, run(15_000, 20_000, 0.9, 0.0), run(20_000, 60_000, 0.5, 0.0)].concat();
     let mut monitor = Monitor::new(settings(rules).expect("settings"));
     let mut alerts = Vec::new();
     for (ms, line) in &script {
@@ -401,7 +412,10 @@ fn rules_on_lost_streams_and_on_drops() {
             "40.000 Resolved s/moved/20000 1"
         ]
     );
-    assert_eq!(alerts[0].causes, [Cause { distortion: "lost".into(), probability: 1.0, onvif: Some("SignalLoss".into()) }]);
+    assert_eq!(
+        alerts[0].causes,
+        [Cause { distortion: "lost".into(), probability: 1.0, onvif: Some("SignalLoss".into()) }]
+    );
     assert_eq!(alerts[0].unjudged, [Unjudged { what: "scores".into(), why: "no frames arrive".into() }]);
     assert_eq!(alerts[2].causes[0].onvif.as_deref(), Some("GlobalSceneChange"));
 }
@@ -414,14 +428,20 @@ fn shadow_decides_and_enforces_nothing_and_a_hand_wins() {
     let at = Duration::from_millis;
     let said = monitor.step(at(1300), Input::Override(Some((GateState::Open, Some(at(2000))))));
     let [Event::Gate(gate)] = &said[..] else { panic!("{said:?}") };
-    assert_eq!((gate.state, gate.previous, gate.enforced), (GateState::Closed, GateState::Closed, Some(GateState::Open)));
+    assert_eq!(
+        (gate.state, gate.previous, gate.enforced),
+        (GateState::Closed, GateState::Closed, Some(GateState::Open))
+    );
     assert!(monitor.step(at(1900), Input::Tick).is_empty());
     let said = monitor.step(at(2000), Input::Tick);
     assert!(matches!(&said[..], [Event::Gate(gate)] if gate.enforced.is_none()), "{said:?}");
 
     let (_, mut monitor) = play("[gate]\nwhen_unknown = \"open\"\n", &[]);
     let status = monitor.status();
-    assert_eq!((status.decided, status.enforced, status.reason), (GateState::Unknown, Some(GateState::Open), GateReason::Starting));
+    assert_eq!(
+        (status.decided, status.enforced, status.reason),
+        (GateState::Unknown, Some(GateState::Open), GateReason::Starting)
+    );
 }
 
 #[test]
