@@ -56,7 +56,8 @@ fn main() {
         }
         bare.push(views.len() as f64 / start.elapsed().as_secs_f64());
         let start = Instant::now();
-        let summary = daemon::run(&config, Vec::new(), &Arc::new(AtomicBool::new(false))).expect("runs");
+        let summary = daemon::run(&config, Vec::new(), &Arc::new(AtomicBool::new(false)), daemon::Options::default())
+            .expect("runs");
         let scored: u64 = summary.streams.iter().map(|s| s.scored).sum();
         assert_eq!(scored, views.len() as u64, "every frame of the clip is scored");
         whole.push(scored as f64 / start.elapsed().as_secs_f64());

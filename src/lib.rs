@@ -17,6 +17,7 @@
 //! * [`event`]: what the monitor says; sinks speak only this.
 //! * [`sink`]: where events go.
 //! * [`gate`]: how detectors read where the gates stand.
+//! * [`snapshot`]: pictures of alerts.
 //! * [`state`]: what must survive the program.
 //! * [`config`]: the TOML file as typed values.
 //! * [`daemon`]: wires the above with threads; decides nothing.
@@ -42,5 +43,7 @@ pub mod daemon;
 pub mod gate;
 #[cfg(feature = "daemon")]
 pub mod sink;
+#[cfg(feature = "daemon")]
+pub mod snapshot;
 #[cfg(feature = "daemon")]
 pub mod state;

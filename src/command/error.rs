@@ -57,6 +57,14 @@ pub enum CommandError {
     /// A head that the model doesn't have, or without a threshold.
     #[error("{0}")]
     Head(String),
+    /// A stream that the configuration doesn't have.
+    #[error("the configuration has no stream \"{name}\"; it has {known}")]
+    NoStream {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// Standard output or signals.
     #[error("{0}")]
     Io(#[from] io::Error),

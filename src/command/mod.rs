@@ -3,6 +3,7 @@
 mod check;
 mod error;
 mod locate;
+mod replay;
 mod run;
 mod score;
 
@@ -26,6 +27,8 @@ pub struct Cli {
 enum Command {
     /// Watch the streams of a configuration and print what happens
     Run(run::Arguments),
+    /// Put a recorded file through a stream's rules and thresholds
+    Replay(replay::Arguments),
     /// Score images and video files
     Score(score::Arguments),
     /// Check a configuration, its model and the execution provider
@@ -61,6 +64,7 @@ impl Cli {
     pub fn run(&self) -> Result<Outcome, CommandError> {
         match &self.command {
             Command::Run(arguments) => run::run(arguments),
+            Command::Replay(arguments) => replay::run(arguments),
             Command::Score(arguments) => score::run(arguments),
             Command::Check(arguments) => check::run(arguments),
         }

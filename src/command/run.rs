@@ -2,17 +2,18 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
 use clap::Args;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{CommandError, Outcome, locate};
 use crate::{
-    config::Config,
-    daemon,
+    config::{Config, ConfigError},
+    daemon::{self, Options},
+    event::Summary,
     sink::{JsonLines, Log, Sink},
 };
 
@@ -26,18 +27,42 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// Watches until told to stop; SIGHUP reads the configuration again.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let mut config = Config::read(&arguments.config)?;
+    let config = read(&arguments.config)?;
+    let stop = until_told()?;
+    let reload = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGHUP, Arc::clone(&reload))?;
+    let path = arguments.config.clone();
+    let again = move || read(&path).map_err(|e| e.to_string());
+    let options = Options { read: Some(Box::new(again)), reload, ..Options::default() };
+    let summary = daemon::run(&config, vec![output(arguments.json)], &stop, options)?;
+    Ok(outcome(&summary))
+}
+
+fn read(path: &Path) -> Result<Config, ConfigError> {
+    let mut config = Config::read(path)?;
     config.engine.model = locate::model(&config.engine.model);
+    Ok(config)
+}
+
+/// A flag that SIGINT and SIGTERM set; the second signal ends the program at once, should draining hang.
+pub(super) fn until_told() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // The second signal ends the program at once, should draining hang.
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
-    let sink: Box<dyn Sink> =
-        if arguments.json { Box::new(JsonLines::new(io::stdout())) } else { Box::new(Log::new(io::stdout())) };
-    let summary = daemon::run(&config, vec![sink], &stop)?;
+    Ok(stop)
+}
+
+/// Events as text, or as JSON lines, on standard output.
+pub(super) fn output(json: bool) -> Box<dyn Sink> {
+    if json { Box::new(JsonLines::new(io::stdout())) } else { Box::new(Log::new(io::stdout())) }
+}
+
+/// Says which streams failed.
+pub(super) fn outcome(summary: &Summary) -> Outcome {
     let mut outcome = Outcome::Good;
     for stream in &summary.streams {
         if let Some(failure) = &stream.failure {
@@ -45,5 +70,5 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
             outcome = Outcome::Failed;
         }
     }
-    Ok(outcome)
+    outcome
 }

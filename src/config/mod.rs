@@ -1,6 +1,8 @@
 //! The configuration file (TOML) as typed, checked values. Every key is documented beside its type, with unit and
 //! default; `config/miqa.toml` shows them all.
 
+mod change;
+mod daemon;
 mod error;
 mod gate;
 mod location;
@@ -12,6 +14,8 @@ use std::{collections::HashSet, path::Path};
 
 use serde::Deserialize;
 
+pub use change::Change;
+pub use daemon::{Snapshots, StateKeys};
 pub use error::ConfigError;
 pub use gate::{Gate, GateKeys, GateMode};
 pub use location::{Location, Login, Rtsp};
@@ -27,6 +31,8 @@ struct Keys {
     gate: GateKeys,
     stream: Vec<StreamKeys>,
     rule: Vec<RuleKeys>,
+    snapshots: Option<Snapshots>,
+    state: Option<StateKeys>,
 }
 
 /// A checked configuration.
@@ -38,6 +44,10 @@ pub struct Config {
     pub streams: Vec<Stream>,
     /// The alert rules, with unique names.
     pub rules: Vec<Rule>,
+    /// Pictures of alerts, if they are to be kept.
+    pub snapshots: Option<Snapshots>,
+    /// What survives the program, if anything is to.
+    pub state: Option<StateKeys>,
 }
 
 impl Config {
@@ -110,7 +120,9 @@ impl Keys {
             }
             rules.push(rule);
         }
-        Ok(Config { engine, streams, rules })
+        let snapshots = self.snapshots.map(|keys| keys.under(folder));
+        let state = self.state.map(|keys| keys.under(folder));
+        Ok(Config { engine, streams, rules, snapshots, state })
     }
 }
 

@@ -54,15 +54,24 @@ pub struct StreamKeys {
     /// Time from one scored frame to the next, `"0s"` for every frame. Default `"200ms"`.
     #[serde(default = "five_a_second")]
     pub interval: Period,
+    /// The same while the gate is about to move. Default: a quarter of `interval`, but not under `"200ms"`.
+    pub fast_interval: Option<Period>,
     /// `"realtime"` or `"asap"`; files only. Default `"realtime"`.
     #[serde(default)]
     pub pace: Pace,
+    /// `false`: no picture of this stream is ever kept, whatever `[snapshots]` says. Default `true`.
+    #[serde(default = "yes")]
+    pub snapshots: bool,
     /// Time without a frame after which the stream counts as stalled. Default `"3s"`.
     #[serde(default = "three_seconds")]
     pub stall_after: Period,
     /// This stream's own gate keys.
     #[serde(default)]
     pub gate: GateKeys,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn two_tiles() -> ViewSet {
@@ -88,10 +97,14 @@ pub struct Stream {
     pub views: ViewSet,
     /// Time from one scored frame to the next.
     pub interval: Period,
+    /// The same while the gate is about to move.
+    pub fast_interval: Period,
     /// How fast a file plays.
     pub pace: Pace,
     /// Time without a frame after which it counts as stalled.
     pub stall_after: Period,
+    /// Whether pictures of it may be kept.
+    pub snapshots: bool,
     /// Its gate, with general keys and defaults filled in.
     pub gate: Gate,
 }
@@ -124,7 +137,9 @@ impl StreamKeys {
                 format!("{open} is below close_below ({close}) once [gate] is counted in"),
             ));
         }
-        let Self { name, location, views, interval, pace, stall_after, gate: _ } = self;
-        Ok(Stream { name, location, views, interval, pace, stall_after, gate })
+        let quarter = Period::from_millis(u64::try_from(self.interval.get().as_millis() / 4).unwrap_or(u64::MAX));
+        let fast_interval = self.fast_interval.unwrap_or(quarter.max(five_a_second())).min(self.interval);
+        let Self { name, location, views, interval, pace, stall_after, snapshots, .. } = self;
+        Ok(Stream { name, location, views, interval, fast_interval, pace, stall_after, snapshots, gate })
     }
 }

@@ -1,34 +1,43 @@
-//! Wires sources, engine, monitors and sinks together with threads; decides nothing.
+//! Wires sources, engine, monitors, gates and sinks together with threads; decides nothing.
 //!
 //! Threads: one a source (beside GStreamer's own), one an engine worker, one a sink, and the caller's, which looks after
-//! notices, ticks and the end.
+//! notices, ticks, reloads and the end.
 
 mod clock;
 mod latency;
+mod outlet;
+mod roster;
+mod schedule;
 mod stream;
+mod survive;
+mod systemd;
 mod worker;
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-
 use crate::{
     config::Config,
-    engine::{Card, EngineError, Model, Provider, Runtime},
-    event::{Event, Seconds, Summary},
-    monitor::{Fact, Input, Settings, SettingsError},
+    engine::{Card, EngineError, Runtime},
+    event::{Event, GateState, Seconds, Summary},
+    monitor::{Fact, SettingsError},
     sink::{Queue, Sink},
-    source::{Notice, Slot, Source},
+    snapshot::Album,
+    source::Notice,
+    state::{StateError, Store},
 };
 use clock::Clock;
-use stream::{Outlet, Watched};
+use outlet::Outlet;
+use roster::Roster;
+use schedule::Load;
+use stream::Watched;
+use survive::Survive;
+use systemd::{Health, Systemd};
 use worker::Shared;
 
 /// How often time passes for streams without frames.
@@ -37,8 +46,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long the sinks may take to write out what they still have.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// How long a worker may take to finish its frame.
-const LAST_FRAME: Duration = Duration::from_secs(1);
+/// A worker that hasn't looked for work for so long hangs.
+const HUNG: Duration = Duration::from_secs(10);
 
 /// Why the daemon can't start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +58,12 @@ pub enum DaemonError {
     /// Configuration and model don't go together.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// What must survive can't be kept.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The folder of snapshots can't be used.
+    #[error("[snapshots] folder: {0}; check its permissions")]
+    Snapshots(std::io::Error),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}; raise the limit on processes")]
     Thread(#[from] std::io::Error),
@@ -60,143 +75,103 @@ impl From<crate::engine::CardError> for DaemonError {
     }
 }
 
+/// Reads the configuration anew, or says why that fails.
+pub type Read = Box<dyn Fn() -> Result<Config, String>>;
+
+/// What a run may be told beside its configuration.
+#[derive(Default)]
+pub struct Options {
+    /// Reads the configuration again when `reload` is set.
+    pub read: Option<Read>,
+    /// Set to have the configuration read again.
+    pub reload: Arc<AtomicBool>,
+    /// Runs repeat: ids of alerts don't name the run, as with recorded files.
+    pub repeatable: bool,
+}
+
 /// Watches the configured streams until all of them are over or `stop` is set, whichever comes first; events go to
 /// `sinks`. A stream that fails doesn't end the others: its failure stands in the summary.
 ///
 /// # Errors
-/// [`DaemonError`] if model, runtime or threads can't be had; nothing was scored then.
-pub fn run(config: &Config, sinks: Vec<Box<dyn Sink>>, stop: &Arc<AtomicBool>) -> Result<Summary, DaemonError> {
+/// [`DaemonError`] if model, runtime, state or threads can't be had; nothing was scored then.
+pub fn run(
+    config: &Config,
+    mut sinks: Vec<Box<dyn Sink>>,
+    stop: &Arc<AtomicBool>,
+    options: Options,
+) -> Result<Summary, DaemonError> {
     let clock = Clock::start();
     let card = Card::read(&config.engine.model)?;
-    let settings = config.streams.iter().map(|s| Settings::new(&s.name, &s.gate, &config.rules, &card));
-    let settings = settings.map(|s| s.map(|s| s.of_run(clock.run()))).collect::<Result<Vec<_>, _>>()?;
+    let store = config.state.as_ref().map(|keys| Store::open(&keys.folder)).transpose()?.map(Arc::new);
+    let album = config.snapshots.as_ref().map(Album::start).transpose().map_err(DaemonError::Snapshots)?.map(Arc::new);
     let runtime = Runtime::open(config.engine.device)?;
-    let models = (0..workers(config, &runtime)).map(|_| Model::open(&runtime, &card, config.engine.threads));
-    let models = models.collect::<Result<Vec<_>, _>>()?;
-    tracing::info!(provider = %runtime.provider(), workers = models.len(), model = %card.name, "ready");
-
+    sinks.extend(store.as_ref().map(|store| Box::new(Survive(Arc::clone(store))) as Box<dyn Sink>));
     let queues = sinks.into_iter().map(|sink| Queue::start(sink, Arc::clone(stop))).collect::<Result<Vec<_>, _>>()?;
-    // As many rings as can matter: one for every stream's frame and one for every worker.
-    let (ring, bell) = bounded(config.streams.len() + models.len());
-    let streams = config.streams.iter().zip(settings).map(|(stream, settings)| {
-        let ring: Sender<()> = ring.clone();
-        let slot = Slot::new(
-            stream.pace,
-            stream.interval.get(),
-            Box::new(move || {
-                // A full channel has enough rings in it to wake everyone.
-                let _full = ring.try_send(());
-            }),
-        );
-        Watched::new(stream.clone(), slot, settings)
-    });
-    let shared = Arc::new(Shared {
-        streams: streams.collect(),
-        outlet: Outlet::new(queues, Arc::default(), clock.clone()),
-        clock,
-        batch: *runtime.provider() == Provider::Cuda,
-        closing: AtomicBool::new(false),
-        scheduler: Mutex::new(()),
-    });
-    let workers = start_workers(&shared, models, &bell)?;
-    let (tell, notices) = unbounded();
-    let mut sources = Vec::new();
-    for (i, watched) in shared.streams.iter().enumerate() {
-        let tell = tell.clone();
-        let notify = move |notice| drop(tell.send((i, notice)));
-        sources.push(Source::start(&watched.stream, Arc::clone(&watched.slot), shared.clock.epoch(), notify)?);
+    let outlet = Arc::new(Outlet::new(queues, Arc::default(), clock.clone()));
+    let run = if options.repeatable { "" } else { clock.run() };
+    let mut roster = Roster::start(config, card, runtime, outlet, album, run)?;
+    if let Some(store) = &store {
+        roster.take_up(store);
     }
-    let over = look_after(&shared, &notices, stop);
+    look_after(&mut roster, stop, &options);
+    Systemd::stopping();
+    let streams = roster.close();
+    Ok(close(&roster.outlet, &streams))
+}
 
-    sources.iter().for_each(Source::stop);
-    shared.closing.store(true, Ordering::Release);
-    drop(sources);
-    join(workers, Instant::now() + LAST_FRAME);
-    for (watched, over) in shared.streams.iter().zip(over) {
-        if !over {
-            watched.tell(shared.clock.now(), Fact::Stopped, &shared.outlet);
+/// Passes on what sources tell and lets time pass, until all streams are over or `stop` is set.
+fn look_after(roster: &mut Roster, stop: &AtomicBool, options: &Options) {
+    let (mut systemd, mut load) = (Systemd::new(), Load::default());
+    loop {
+        let streams = roster.shared.streams();
+        if stop.load(Ordering::Acquire) || streams.iter().all(|stream| stream.is_over()) {
+            return;
         }
-    }
-    Ok(close(&shared))
-}
-
-/// One worker a core, at most one a stream since a stream has one frame in flight; one alone on a GPU.
-fn workers(config: &Config, runtime: &Runtime) -> usize {
-    let wanted = match (config.engine.workers, runtime.provider()) {
-        (0, Provider::Cuda) => 1,
-        (0, Provider::Cpu { .. }) => std::thread::available_parallelism().map_or(1, usize::from),
-        (n, _) => n,
-    };
-    wanted.min(config.streams.len()).max(1)
-}
-
-fn start_workers(
-    shared: &Arc<Shared>,
-    models: Vec<Model>,
-    bell: &Receiver<()>,
-) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let start = |(i, model): (usize, Model)| {
-        let (shared, bell) = (Arc::clone(shared), bell.clone());
-        std::thread::Builder::new().name(format!("engine-{i}")).spawn(move || worker::work(&shared, model, &bell))
-    };
-    models.into_iter().enumerate().map(start).collect()
-}
-
-/// Passes on what sources tell and lets time pass, until all streams are over or `stop` is set; says which are over.
-fn look_after(shared: &Arc<Shared>, notices: &Receiver<(usize, Notice)>, stop: &AtomicBool) -> Vec<bool> {
-    let mut last: Vec<Option<Fact>> = vec![None; shared.streams.len()];
-    let mut over = vec![false; shared.streams.len()];
-    while !stop.load(Ordering::Acquire) && !over.iter().all(|over| *over) {
-        let first = notices.recv_timeout(TICK).ok();
-        for (i, notice) in first.into_iter().chain(notices.try_iter()) {
-            let fact = match notice {
-                Notice::Stalled(reason) => Fact::Stalled(reason),
-                Notice::Resumed => Fact::Resumed,
-                Notice::Trouble(reason) => Fact::Trouble(reason),
-                Notice::Ended => Fact::Ended,
-                Notice::Failed(error) => Fact::Failed(error.to_string()),
-            };
-            match fact {
-                // What was decoded before the end is scored first.
-                Fact::Ended | Fact::Failed(_) => last[i] = Some(fact),
-                fact => shared.streams[i].tell(shared.clock.now(), fact, &shared.outlet),
+        for (stream, notice) in roster.notices(TICK) {
+            match notice {
+                Notice::Ended => stream.ends(Fact::Ended),
+                Notice::Failed(error) => stream.ends(Fact::Failed(error.to_string())),
+                Notice::Stalled(reason) => stream.tell(roster.now(), Fact::Stalled(reason)),
+                Notice::Resumed => stream.tell(roster.now(), Fact::Resumed),
+                Notice::Trouble(reason) => stream.tell(roster.now(), Fact::Trouble(reason)),
             }
         }
-        for (i, watched) in shared.streams.iter().enumerate() {
-            if last[i].is_some() && shared.is_idle(watched) {
-                if let Some(fact) = last[i].take() {
-                    watched.tell(shared.clock.now(), fact, &shared.outlet);
-                }
-                over[i] = true;
-            } else if watched.stream.location.is_live() && !over[i] {
-                watched.step(shared.clock.now(), Input::Tick, &shared.outlet);
-            }
+        let now = roster.now();
+        streams.iter().for_each(|stream| stream.pass(now, || roster.shared.is_idle(stream)));
+        let (scored, given_up) = streams.iter().map(|s| s.load()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        if let Some((stretch, true)) = load.measure(now, scored, given_up) {
+            roster.outlet.say(Event::Overload { stretch, at: Seconds(now) });
+        }
+        systemd.tell(now, || health(&roster.shared, &streams));
+        if options.reload.swap(false, Ordering::AcqRel)
+            && let Some(read) = &options.read
+        {
+            Systemd::reloading();
+            roster.reload(read);
+            Systemd::reloaded();
         }
     }
-    over
 }
 
-fn join(workers: Vec<JoinHandle<()>>, deadline: Instant) {
-    for worker in workers {
-        while !worker.is_finished() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        if !worker.is_finished() {
-            tracing::warn!("a worker did not finish its frame within {} s and was left behind", LAST_FRAME.as_secs());
-        } else if worker.join().is_err() {
-            tracing::error!("a worker panicked; please report this");
-        }
+fn health(shared: &Shared, streams: &[Arc<Watched>]) -> Health {
+    let states: Vec<_> = streams.iter().filter(|s| !s.is_over()).map(|s| s.state()).collect();
+    let count = |state| states.iter().filter(|s| **s == state).count();
+    let named = GateState::ALL.map(|state| format!("{} {state}", count(state))).join(", ");
+    Health {
+        judged: streams.iter().all(|stream| stream.is_judged()),
+        alive: shared.is_alive(HUNG),
+        status: format!("{} streams: {named}", states.len()),
     }
 }
 
 /// Says the summary and lets the sinks write it out.
-fn close(shared: &Arc<Shared>) -> Summary {
-    let streams = shared.streams.iter().map(Watched::summary).collect();
-    let summary = Summary { streams, took: Seconds(shared.clock.now()) };
-    shared.outlet.say(Event::Summary(summary.clone()));
+fn close(outlet: &Outlet, streams: &[Arc<Watched>]) -> Summary {
+    let streams = streams.iter().map(|stream| stream.summary()).collect();
+    let summary = Summary { streams, took: Seconds(outlet.clock().now()) };
+    outlet.say(Event::Summary(summary.clone()));
+    outlet.board().close();
     let deadline = Instant::now() + DRAIN;
-    shared.outlet.board().close();
-    for queue in shared.outlet.take() {
+    for queue in outlet.take() {
         queue.drain(deadline);
     }
     summary

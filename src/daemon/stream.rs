@@ -2,122 +2,216 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use super::{clock::Clock, latency::Latencies};
+use super::{latency::Latencies, outlet::Outlet};
 use crate::{
     config::Stream,
-    event::{Event, GateStatus, Said, Seconds, StreamSummary},
-    gate::Board,
+    event::{AlertEvent, AlertState, Event, GateState, GateStatus, Seconds, StreamSummary},
+    frame::Frame,
     monitor::{Fact, Input, Monitor, Settings},
-    sink::Queue,
-    source::Slot,
+    snapshot::{Album, Kept},
+    source::{Look, Slot},
 };
 
-/// Where all threads say what happened and put up where the gates stand.
-pub(super) struct Outlet {
-    queues: RwLock<Vec<Queue>>,
-    board: Arc<Board>,
-    clock: Clock,
-    said: AtomicU64,
-}
-
-impl Outlet {
-    pub(super) fn new(queues: Vec<Queue>, board: Arc<Board>, clock: Clock) -> Self {
-        Self { queues: RwLock::new(queues), board, clock, said: AtomicU64::new(0) }
-    }
-
-    pub(super) fn say(&self, event: Event) {
-        let number = self.said.fetch_add(1, Ordering::Relaxed);
-        let said = Arc::new(Said { time: SystemTime::now(), id: format!("{}{number}", self.clock.run()), event });
-        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
-        queues.iter().for_each(|queue| queue.send(&said));
-    }
-
-    /// Puts up where a stream's gate stands; `arrived` is when the newest evidence reached us.
-    fn put(&self, status: GateStatus, arrived: Option<Duration>, stale_after: Duration) {
-        let until = arrived.map_or(0, |arrived| self.clock.monotonic_ns(arrived + stale_after));
-        self.board.put(status, until);
-    }
-
-    pub(super) fn board(&self) -> &Arc<Board> {
-        &self.board
-    }
-
-    /// Closes the outlet: what is said from now on goes nowhere.
-    pub(super) fn take(&self) -> Vec<Queue> {
-        std::mem::take(&mut *self.queues.write().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+/// How often the last good picture is taken anew.
+const GOOD_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) struct Watched {
     pub(super) stream: Stream,
     pub(super) slot: Arc<Slot>,
     /// A worker has one of its frames. Changed only under the scheduler's lock.
     pub(super) busy: AtomicBool,
+    /// The stream is over: its last fact was told.
+    over: AtomicBool,
+    /// The stream's end, told once what was decoded before it is scored.
+    end: Mutex<Option<Fact>>,
+    /// When a worker took its newest frame, in program time.
+    pub(super) served: Mutex<Option<Duration>>,
+    outlet: Arc<Outlet>,
+    album: Option<Arc<Album>>,
     monitor: Mutex<Monitor>,
     /// When the newest evidence reached us, in program time.
     evidence: Mutex<Option<Duration>>,
+    good: Kept,
+    good_at: Mutex<Option<Duration>>,
     latencies: Mutex<Latencies>,
     scored: AtomicU64,
     unscored: AtomicU64,
+    started: AtomicBool,
     /// The newest trouble, said once as long as it stays the same.
     trouble: Mutex<Option<String>>,
     failure: Mutex<Option<String>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Watched {
-    pub(super) fn new(stream: Stream, slot: Slot, settings: Settings) -> Self {
-        Self {
-            stream,
-            slot: Arc::new(slot),
-            busy: AtomicBool::new(false),
-            monitor: Mutex::new(Monitor::new(settings)),
-            evidence: Mutex::default(),
-            latencies: Mutex::default(),
-            scored: AtomicU64::new(0),
-            unscored: AtomicU64::new(0),
-            trouble: Mutex::default(),
-            failure: Mutex::default(),
-        }
+    /// A stream that nobody plays yet; `bell` is rung when it has a frame.
+    pub(super) fn new(
+        stream: Stream,
+        settings: Settings,
+        outlet: &Arc<Outlet>,
+        album: Option<&Arc<Album>>,
+        bell: impl Fn() + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|watched: &Weak<Self>| {
+            let watched = watched.clone();
+            let look: Look =
+                Box::new(move |frame, due| watched.upgrade().is_none_or(|watched| watched.look(frame, due)));
+            Self {
+                slot: Arc::new(Slot::new(stream.pace, stream.interval.get(), Box::new(bell)).with_look(look)),
+                busy: AtomicBool::new(false),
+                over: AtomicBool::new(false),
+                end: Mutex::default(),
+                served: Mutex::default(),
+                outlet: Arc::clone(outlet),
+                album: album.filter(|_| stream.snapshots).map(Arc::clone),
+                monitor: Mutex::new(Monitor::new(settings)),
+                evidence: Mutex::default(),
+                good: Kept::default(),
+                good_at: Mutex::default(),
+                latencies: Mutex::default(),
+                scored: AtomicU64::new(0),
+                unscored: AtomicU64::new(0),
+                started: AtomicBool::new(false),
+                trouble: Mutex::default(),
+                failure: Mutex::default(),
+                stream,
+            }
+        })
     }
 
-    /// Gives the monitor an input and passes on what it says, in order.
-    pub(super) fn step(&self, now: Duration, input: Input<'_>, outlet: &Outlet) {
+    /// Looks at a frame before any model does, on the source's thread; false if that settles it.
+    fn look(&self, frame: &Frame, due: bool) -> bool {
+        let at = frame.pts.unwrap_or(frame.arrived);
+        if !self.started.swap(true, Ordering::AcqRel) {
+            let (width, height) = (frame.width, frame.height);
+            self.step(at, Input::Fact(Fact::Started { width, height }), None);
+        }
+        let _ = due;
+        true
+    }
+
+    /// Takes up alerts that fired in an earlier run, as rule and id; ids whose rule is gone come back.
+    pub(super) fn resume(&self, alerts: &[(String, String)]) -> Vec<String> {
+        let alerts = alerts.iter().map(|(rule, id)| (rule.as_str(), id.as_str()));
+        lock(&self.monitor).resume(alerts).into_iter().map(str::to_owned).collect()
+    }
+
+    /// Other thresholds and rules from now on.
+    pub(super) fn reconfigure(&self, settings: Settings) {
+        let mut monitor = lock(&self.monitor);
+        let events = monitor.reconfigure(settings);
+        self.outlet.put(monitor.status(), *lock(&self.evidence), monitor.stale_after());
+        events.into_iter().for_each(|event| self.outlet.say(event));
+    }
+
+    /// Gives the monitor an input and passes on what it says, in order; `frame` is the one it is about.
+    pub(super) fn step(&self, now: Duration, input: Input<'_>, frame: Option<&Frame>) {
         let mut monitor = lock(&self.monitor);
         let tick = input == Input::Tick;
+        let evidence = matches!(input, Input::Scores(_) | Input::Sights(_));
+        // A worker may still have had a frame when the stream was stopped: its last word was said.
+        if evidence && self.is_over() {
+            return;
+        }
         let events = monitor.step(now, input);
+        if let (true, Some(frame)) = (evidence, frame) {
+            *lock(&self.evidence) = Some(frame.arrived);
+        }
         // Readers get a new lease with every score; time alone changes nothing unless it moved the gate.
         if !tick || !events.is_empty() {
-            outlet.put(monitor.status(), *lock(&self.evidence), monitor.stale_after());
+            let status = monitor.status();
+            if evidence {
+                self.pace(monitor.pending());
+                self.remember(now, frame, &status);
+            }
+            self.outlet.put(status, *lock(&self.evidence), monitor.stale_after());
         }
-        events.into_iter().for_each(|event| outlet.say(event));
+        for mut event in events {
+            if let Event::Alert(alert) = &mut event {
+                self.illustrate(alert, frame);
+            }
+            self.outlet.say(event);
+        }
     }
 
-    /// Evidence for the gate arrived with a frame at that program time.
-    pub(super) fn evidence(&self, arrived: Duration) {
-        *lock(&self.evidence) = Some(arrived);
+    /// Looks more often while a change is pending.
+    fn pace(&self, pending: bool) {
+        let interval = if pending { self.stream.fast_interval } else { self.stream.interval };
+        if self.slot.interval() != interval.get() {
+            self.slot.set_interval(interval.get());
+        }
+    }
+
+    /// Keeps the last good picture.
+    fn remember(&self, now: Duration, frame: Option<&Frame>, status: &GateStatus) {
+        let (Some(album), Some(frame), GateState::Open) = (&self.album, frame, status.decided) else { return };
+        let mut good_at = lock(&self.good_at);
+        if good_at.is_none_or(|then| now.saturating_sub(then) >= GOOD_EVERY) {
+            *good_at = Some(now);
+            album.keep(frame, &self.good);
+        }
+    }
+
+    fn illustrate(&self, alert: &mut AlertEvent, frame: Option<&Frame>) {
+        if let (AlertState::Firing, Some(album), Some(frame)) = (alert.state, &self.album, frame)
+            && let Some(pictures) = album.write(&alert.id, frame, &self.good)
+        {
+            (alert.snapshot, alert.last_good) = (Some(pictures.snapshot), pictures.last_good);
+        }
     }
 
     /// A fact that comes from outside the frames, at the stream's own time: files have no other clock than their frames.
-    pub(super) fn tell(&self, monotonic: Duration, fact: Fact, outlet: &Outlet) {
+    pub(super) fn tell(&self, monotonic: Duration, fact: Fact) {
         if let Fact::Failed(reason) = &fact {
             *lock(&self.failure) = Some(reason.clone());
         }
         let now = if self.stream.location.is_live() { monotonic } else { self.slot.newest().unwrap_or_default() };
-        self.step(now, Input::Fact(fact), outlet);
+        self.step(now, Input::Fact(fact), None);
+    }
+
+    /// The source says that this is the end; it is told later.
+    pub(super) fn ends(&self, fact: Fact) {
+        *lock(&self.end) = Some(fact);
+    }
+
+    /// Tells the end, if the source said so and nothing is left to score, or lets time pass.
+    pub(super) fn pass(&self, monotonic: Duration, idle: impl FnOnce() -> bool) {
+        if self.is_over() {
+            return;
+        }
+        let ending = lock(&self.end).is_some();
+        if ending && idle() {
+            if let Some(fact) = lock(&self.end).take() {
+                self.tell(monotonic, fact);
+            }
+            self.over.store(true, Ordering::Release);
+        } else if !ending && self.stream.location.is_live() {
+            self.step(monotonic, Input::Tick, None);
+        }
+    }
+
+    /// Ends it from outside, unless it is over.
+    pub(super) fn stop(&self, monotonic: Duration) {
+        if !self.over.swap(true, Ordering::AcqRel) {
+            self.tell(monotonic, Fact::Stopped);
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// A frame was scored, or could not be.
-    pub(super) fn done(&self, at: Duration, latency: Duration, outcome: Result<(), String>, outlet: &Outlet) {
+    pub(super) fn done(&self, at: Duration, latency: Duration, outcome: Result<(), String>) {
         match outcome {
             Ok(()) => {
                 self.scored.fetch_add(1, Ordering::Relaxed);
@@ -127,15 +221,25 @@ impl Watched {
             Err(trouble) => {
                 self.unscored.fetch_add(1, Ordering::Relaxed);
                 if lock(&self.trouble).replace(trouble.clone()).as_ref() != Some(&trouble) {
-                    self.step(at, Input::Fact(Fact::Trouble(trouble)), outlet);
+                    self.step(at, Input::Fact(Fact::Trouble(trouble)), None);
                 }
             }
         }
     }
 
-    /// Whether no frame was handed to a worker yet.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.scored.load(Ordering::Relaxed) + self.unscored.load(Ordering::Relaxed) == 0
+    /// Frames that a worker was done with, and due frames that gave way to newer ones.
+    pub(super) fn load(&self) -> (u64, u64) {
+        (self.scored.load(Ordering::Relaxed) + self.unscored.load(Ordering::Relaxed), self.slot.counts().dropped)
+    }
+
+    /// Whether there is a verdict, or never will be one.
+    pub(super) fn is_judged(&self) -> bool {
+        self.is_over() || lock(&self.monitor).state() != GateState::Unknown
+    }
+
+    /// The gate's state as decided.
+    pub(super) fn state(&self) -> GateState {
+        lock(&self.monitor).state()
     }
 
     pub(super) fn summary(&self) -> StreamSummary {
@@ -145,6 +249,7 @@ impl Watched {
             seen: counts.seen,
             scored: self.scored.load(Ordering::Relaxed),
             skipped: counts.skipped,
+            settled: counts.settled,
             dropped: counts.dropped + self.unscored.load(Ordering::Relaxed),
             open: Seconds(tally.open),
             degraded: Seconds(tally.degraded),

@@ -1,9 +1,9 @@
-//! The engine's workers: each has a session of its own, takes the due frame that waits longest and scores it.
+//! The engine's workers: each has a session of its own, takes the most urgent due frames and scores them.
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -11,82 +11,158 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use super::{
-    clock::Clock,
-    stream::{Outlet, Watched},
+    outlet::Outlet,
+    schedule::urgency,
+    stream::{Watched, lock},
 };
 use crate::{
-    engine::{Model, Scores},
+    engine::{EngineError, Model, Scores},
     frame::Frame,
-    monitor::{Fact, Input},
-    preprocess,
+    monitor::Input,
+    preprocess::{self, Rgb288},
 };
 
 /// A lost wake-up would cost no more than this.
 const NAP: Duration = Duration::from_millis(100);
 
+/// Frames of different streams that a GPU scores in one batch, at most.
+const BATCH: usize = 32;
+
 /// What all workers share.
 pub(super) struct Shared {
-    pub(super) streams: Vec<Watched>,
-    pub(super) outlet: Outlet,
-    pub(super) clock: Clock,
-    /// Views of a frame go to the model in one batch: worth it on a GPU only.
-    pub(super) batch: bool,
+    streams: RwLock<Arc<Vec<Arc<Watched>>>>,
+    pub(super) outlet: Arc<Outlet>,
+    /// Views of several frames go to the model in one batch: worth it on a GPU only.
+    batch: bool,
     pub(super) closing: AtomicBool,
-    pub(super) scheduler: Mutex<()>,
+    scheduler: Mutex<()>,
+    /// When each worker last looked for work, in milliseconds of program time.
+    beats: Mutex<Vec<Arc<AtomicU64>>>,
 }
 
+type Job = (Arc<Watched>, Frame);
+
 impl Shared {
-    /// Takes the frame that waits longest, of a stream that no worker has a frame of: so overload stretches every
-    /// stream's interval evenly.
-    fn next(&self) -> Option<(&Watched, Frame)> {
-        let _order = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = self.streams.iter().filter(|s| !s.busy.load(Ordering::Acquire));
-        let (_, stream) = idle.filter_map(|s| Some((s.slot.waiting_since()?, s))).min_by_key(|(since, _)| *since)?;
-        let frame = stream.slot.take()?;
-        stream.busy.store(true, Ordering::Release);
-        Some((stream, frame))
+    pub(super) fn new(outlet: Arc<Outlet>, batch: bool) -> Self {
+        let (closing, scheduler) = (AtomicBool::new(false), Mutex::new(()));
+        Self { streams: RwLock::default(), outlet, batch, closing, scheduler, beats: Mutex::default() }
+    }
+
+    /// One more worker's heart.
+    pub(super) fn beat(&self) -> Arc<AtomicU64> {
+        let beat = Arc::new(AtomicU64::new(self.millis()));
+        lock(&self.beats).push(Arc::clone(&beat));
+        beat
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.outlet.clock().now().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The streams watched now.
+    pub(super) fn streams(&self) -> Arc<Vec<Arc<Watched>>> {
+        Arc::clone(&self.streams.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other streams from now on.
+    pub(super) fn watch(&self, streams: Vec<Arc<Watched>>) {
+        *self.streams.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(streams);
+    }
+
+    /// Takes frames of the most urgent streams of which no worker has one: so overload stretches all intervals alike.
+    fn next(&self) -> Vec<Job> {
+        let now = self.outlet.clock().now();
+        let streams = self.streams();
+        let _order = lock(&self.scheduler);
+        let waiting = |s: &&Arc<Watched>| !s.busy.load(Ordering::Acquire) && s.slot.waiting_since().is_some();
+        let urgent = |s: &Arc<Watched>| urgency(now, *lock(&s.served), s.stream.interval.get());
+        let mut due: Vec<_> = streams.iter().filter(waiting).map(|s| (urgent(s), s)).collect();
+        due.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut jobs = Vec::new();
+        for (_, stream) in due.into_iter().take(if self.batch { BATCH } else { 1 }) {
+            if let Some(frame) = stream.slot.take() {
+                stream.busy.store(true, Ordering::Release);
+                *lock(&stream.served) = Some(now);
+                jobs.push((Arc::clone(stream), frame));
+            }
+        }
+        jobs
     }
 
     /// Whether nothing of this stream waits or is being scored.
     pub(super) fn is_idle(&self, stream: &Watched) -> bool {
-        let _order = self.scheduler.lock().unwrap_or_else(PoisonError::into_inner);
+        let _order = lock(&self.scheduler);
         !stream.busy.load(Ordering::Acquire) && stream.slot.waiting_since().is_none()
     }
 
-    fn handle(&self, model: &mut Model, stream: &Watched, frame: &Frame) {
-        let at = frame.pts.unwrap_or(frame.arrived);
-        if stream.is_fresh() {
-            let (width, height) = (frame.width, frame.height);
-            stream.step(at, Input::Fact(Fact::Started { width, height }), &self.outlet);
-        }
-        let outcome = self.score(model, stream, frame).map(|scores| {
-            stream.evidence(frame.arrived);
-            stream.step(at, Input::Scores(&scores), &self.outlet);
-        });
-        let latency = self.clock.now().saturating_sub(frame.arrived);
-        stream.done(at, latency, outcome, &self.outlet);
-        stream.busy.store(false, Ordering::Release);
+    /// Whether every worker looked for work within `limit`.
+    pub(super) fn is_alive(&self, limit: Duration) -> bool {
+        let (now, limit) = (self.millis(), limit.as_millis());
+        lock(&self.beats).iter().all(|beat| u128::from(now.saturating_sub(beat.load(Ordering::Acquire))) <= limit)
     }
 
-    fn score(&self, model: &mut Model, stream: &Watched, frame: &Frame) -> Result<Scores, String> {
-        let views = stream.stream.views.views();
-        let inputs = views.into_iter().map(|view| preprocess::from_frame(frame, view)).collect::<Result<Vec<_>, _>>();
-        let inputs = inputs.map_err(|e| e.to_string())?;
-        let step = if self.batch { inputs.len().max(1) } else { 1 };
-        let mut scores = Vec::with_capacity(inputs.len());
-        for inputs in inputs.chunks(step) {
-            scores.extend(model.score(inputs).map_err(|e| e.to_string())?);
+    fn handle(&self, model: &mut Model, jobs: Vec<Job>) {
+        let views: Vec<_> = jobs.iter().map(|(stream, frame)| views(stream, frame)).collect();
+        let mut answers = self.score(model, &views).into_iter();
+        for ((stream, frame), views) in jobs.into_iter().zip(&views) {
+            let at = frame.pts.unwrap_or(frame.arrived);
+            let scores = match views {
+                Err(trouble) => Err(trouble.clone()),
+                Ok(_) => answers.next().unwrap_or_else(|| Err("the model gave no answer; run `miqa check`".into())),
+            };
+            let outcome = scores.map(|scores| stream.step(at, Input::Scores(&scores), Some(&frame)));
+            let latency = self.outlet.clock().now().saturating_sub(frame.arrived);
+            stream.done(at, latency, outcome);
+            // The buffer goes back to the decoder before the source may go on.
+            drop(frame);
+            stream.busy.store(false, Ordering::Release);
+            stream.slot.done();
         }
-        Scores::worst(&scores).ok_or_else(|| "a stream without views".into())
+    }
+
+    /// The verdict of each frame whose views could be made, in order.
+    fn score(&self, model: &mut Model, views: &[Result<Vec<Rgb288>, String>]) -> Vec<Result<Scores, String>> {
+        let frames = || views.iter().flatten();
+        let verdict = |scores: &[Scores]| Scores::worst(scores).ok_or_else(|| "a stream without views".to_owned());
+        if self.batch {
+            let all: Vec<_> = frames().flatten().cloned().collect();
+            let scores = match model.score(&all) {
+                Ok(scores) => scores,
+                Err(error) => return frames().map(|_| Err(error.to_string())).collect(),
+            };
+            let mut rest = &scores[..];
+            let split = |views: &Vec<Rgb288>| {
+                let (own, others) = rest.split_at(views.len().min(rest.len()));
+                rest = others;
+                verdict(own)
+            };
+            return frames().map(split).collect();
+        }
+        let one = |views: &Vec<Rgb288>| -> Result<Scores, EngineError> {
+            let mut scores = Vec::with_capacity(views.len());
+            for view in views.chunks(1) {
+                scores.extend(model.score(view)?);
+            }
+            Ok(Scores::worst(&scores).unwrap_or(Scores { heads: Vec::new(), distortions: Vec::new() }))
+        };
+        frames().map(one).map(|scores| scores.map_err(|e| e.to_string())).collect()
     }
 }
 
+fn views(stream: &Watched, frame: &Frame) -> Result<Vec<Rgb288>, String> {
+    let views = stream.stream.views.views().into_iter().map(|view| preprocess::from_frame(frame, view));
+    views.collect::<Result<_, _>>().map_err(|e| e.to_string())
+}
+
 /// Scores until the daemon closes.
-pub(super) fn work(shared: &Arc<Shared>, mut model: Model, bell: &Receiver<()>) {
+pub(super) fn work(shared: &Shared, beat: &AtomicU64, mut model: Model, bell: &Receiver<()>) {
     while !shared.closing.load(Ordering::Acquire) {
-        match shared.next() {
-            Some((stream, frame)) => shared.handle(&mut model, stream, &frame),
-            None => drop(bell.recv_timeout(NAP)),
+        beat.store(shared.millis(), Ordering::Release);
+        let jobs = shared.next();
+        if jobs.is_empty() {
+            let _rung = bell.recv_timeout(NAP);
+        } else {
+            shared.handle(&mut model, jobs);
         }
     }
 }

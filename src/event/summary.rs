@@ -24,6 +24,9 @@ pub struct StreamSummary {
     pub scored: u64,
     /// Frames that were not due by the interval.
     pub skipped: u64,
+    /// Frames that were due and of which a look at the picture said enough, such as a black one.
+    #[serde(default)]
+    pub settled: u64,
     /// Frames that were due but gave way to newer ones, came too late for the end or could not be scored.
     pub dropped: u64,
     /// Stream time with the gate open.

@@ -13,5 +13,5 @@ mod supervise;
 
 pub use error::SourceError;
 pub use frames::{Frames, frames};
-pub use slot::{Counts, Slot};
+pub use slot::{Counts, Look, Slot};
 pub use supervise::{Notice, Source};

@@ -7,13 +7,15 @@ use std::{
 
 use crate::{config::Pace, frame::Frame};
 
-/// Frames so far. Seen = skipped + offered; offered = taken + dropped + the one that waits.
+/// Frames so far. Seen = skipped + settled + offered; offered = taken + dropped + the one that waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Decoded.
     pub seen: u64,
     /// Not due by the interval.
     pub skipped: u64,
+    /// Due, and settled by a look at the picture: nothing was left to score.
+    pub settled: u64,
     /// Due, but given up: overwritten by a newer one, or too late for the end.
     pub dropped: u64,
 }
@@ -21,18 +23,26 @@ pub struct Counts {
 /// The one place, with the interval that says which frames are due.
 ///
 /// At [`Pace::Realtime`] a newer due frame takes the place of one that still waits; at [`Pace::Asap`] the source waits
-/// until the place is free.
+/// until the one before is done, so that what follows from it counts for the next, whatever the machine's speed.
 pub struct Slot {
     pace: Pace,
-    interval: Duration,
     state: Mutex<State>,
     changed: Condvar,
     bell: Box<dyn Fn() + Send + Sync>,
+    look: Option<Look>,
 }
+
+/// Looks at every frame, due (true) or not, on the source's own thread; false settles a due frame: it isn't put.
+pub type Look = Box<dyn Fn(&Frame, bool) -> bool + Send + Sync>;
 
 #[derive(Default)]
 struct State {
+    interval: Duration,
     frame: Option<Frame>,
+    /// A frame was taken and isn't done yet.
+    taken: bool,
+    /// The source waits for the one who scores.
+    waiting: bool,
     last: Option<Duration>,
     due: Duration,
     counts: Counts,
@@ -42,7 +52,64 @@ struct State {
 impl Slot {
     /// An empty place; `bell` is rung whenever a frame was put into it.
     pub fn new(pace: Pace, interval: Duration, bell: Box<dyn Fn() + Send + Sync>) -> Self {
-        Self { pace, interval, state: Mutex::default(), changed: Condvar::new(), bell }
+        let state = Mutex::new(State { interval, ..State::default() });
+        Self { pace, state, changed: Condvar::new(), bell, look: None }
+    }
+
+    /// The same with somebody who looks at every frame.
+    #[must_use]
+    pub fn with_look(self, look: Look) -> Self {
+        Self { look: Some(look), ..self }
+    }
+
+    /// Time from one due frame to the next.
+    pub fn interval(&self) -> Duration {
+        self.lock().interval
+    }
+
+    /// Another interval from now on; a shorter one counts from the newest due frame.
+    pub fn set_interval(&self, interval: Duration) {
+        let mut state = self.lock();
+        if interval < state.interval {
+            state.due = state.due.saturating_sub(state.interval - interval);
+        }
+        state.interval = interval;
+    }
+
+    /// Whether the source waits for the one who scores, so that no frames is no fault of its own.
+    pub fn is_waiting(&self) -> bool {
+        self.lock().waiting
+    }
+
+    /// Takes note of a decoded frame of this time, which `make` makes if anybody wants it; false once the place is closed.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn offer<E>(&self, time: Duration, make: impl FnOnce() -> Result<Frame, E>) -> Result<bool, E> {
+        if !self.wait() {
+            return Ok(false);
+        }
+        let due = self.is_due(time);
+        if !due && self.look.is_none() {
+            return Ok(true);
+        }
+        let frame = make()?;
+        if self.look.as_ref().is_some_and(|look| !look(&frame, due)) && due {
+            self.lock().counts.settled += 1;
+            return Ok(true);
+        }
+        Ok(!due || self.put(frame))
+    }
+
+    /// Waits at [`Pace::Asap`] until the frame before is done; false once the place is closed.
+    fn wait(&self) -> bool {
+        let mut state = self.lock();
+        while self.pace == Pace::Asap && (state.frame.is_some() || state.taken) && !state.closed {
+            state.waiting = true;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting = false;
+        !state.closed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -50,7 +117,7 @@ impl Slot {
     }
 
     /// Counts a decoded frame of this time and says whether it is due.
-    pub fn is_due(&self, time: Duration) -> bool {
+    fn is_due(&self, time: Duration) -> bool {
         let mut state = self.lock();
         state.counts.seen += 1;
         // Time that runs backwards is a new beginning, such as a camera that was connected again.
@@ -62,16 +129,13 @@ impl Slot {
         }
         // On the grid where frames keep up with it, so that the mean interval is the one asked for.
         let late = time.saturating_sub(state.due);
-        state.due = if begins || late >= self.interval { time + self.interval } else { state.due + self.interval };
+        state.due = if begins || late >= state.interval { time + state.interval } else { state.due + state.interval };
         true
     }
 
     /// Puts a due frame; false once the place is closed.
-    pub fn put(&self, frame: Frame) -> bool {
+    fn put(&self, frame: Frame) -> bool {
         let mut state = self.lock();
-        while self.pace == Pace::Asap && state.frame.is_some() && !state.closed {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
         if state.closed {
             state.counts.dropped += 1;
             return false;
@@ -84,13 +148,18 @@ impl Slot {
         true
     }
 
-    /// Takes the frame that waits.
+    /// Takes the frame that waits. [`Slot::done`] has to follow once all that follows from it is decided.
     pub fn take(&self) -> Option<Frame> {
-        let frame = self.lock().frame.take();
-        if frame.is_some() {
-            self.changed.notify_all();
-        }
+        let mut state = self.lock();
+        let frame = state.frame.take();
+        state.taken |= frame.is_some();
         frame
+    }
+
+    /// The frame taken is done with.
+    pub fn done(&self) {
+        self.lock().taken = false;
+        self.changed.notify_all();
     }
 
     /// When the frame that waits arrived.
@@ -147,6 +216,10 @@ mod tests {
         Frame { arrived: Duration::from_millis(ms), ..Frame::from_rgb(image::RgbImage::new(1, 1)) }
     }
 
+    fn offer(slot: &Slot, ms: u64) -> bool {
+        slot.offer(Duration::from_millis(ms), || Ok::<_, ()>(frame(ms))).expect("a frame")
+    }
+
     #[test]
     fn due_frames_keep_the_mean_interval() {
         // 25 frames a second, due every 100 ms: the 3rd frame is late by 20 ms, the 5th is on the grid again.
@@ -166,37 +239,76 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_wins_in_real_time() {
-        let (slot, rung) = slot(Pace::Realtime, 0);
-        assert!(slot.put(frame(1)) && slot.put(frame(2)));
-        assert_eq!(slot.waiting_since(), Some(Duration::from_millis(2)));
-        assert_eq!(slot.take().map(|f| f.arrived), Some(Duration::from_millis(2)));
-        assert!(slot.take().is_none());
-        slot.put(frame(3));
-        slot.close();
-        assert!(slot.take().is_none() && !slot.put(frame(4)));
-        assert_eq!((slot.counts().dropped, rung.load(Ordering::Relaxed)), (3, 3));
+    fn another_interval_counts_from_the_newest_due_frame() {
+        let (slot, _) = slot(Pace::Realtime, 1000);
+        let mut due = Vec::new();
+        for ms in (0..4000).step_by(100) {
+            match ms {
+                500 => slot.set_interval(Duration::from_millis(200)),
+                1500 => slot.set_interval(Duration::from_millis(1000)),
+                _ => {}
+            }
+            if slot.is_due(Duration::from_millis(ms)) {
+                due.push(ms);
+            }
+        }
+        assert_eq!(due, [0, 500, 700, 900, 1100, 1300, 1500, 2500, 3500]);
     }
 
     #[test]
-    fn every_due_frame_is_kept_as_fast_as_possible() {
+    fn the_newest_wins_in_real_time() {
+        let (slot, rung) = slot(Pace::Realtime, 0);
+        assert!(offer(&slot, 1) && offer(&slot, 2));
+        assert_eq!(slot.waiting_since(), Some(Duration::from_millis(2)));
+        assert_eq!(slot.take().map(|f| f.arrived), Some(Duration::from_millis(2)));
+        assert!(slot.take().is_none());
+        offer(&slot, 3);
+        slot.close();
+        assert!(slot.take().is_none() && !offer(&slot, 4));
+        assert_eq!((slot.counts().dropped, rung.load(Ordering::Relaxed)), (2, 3));
+    }
+
+    #[test]
+    fn a_look_sees_every_frame_and_may_settle_it() {
+        let (slot, rung) = slot(Pace::Realtime, 100);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let slot = slot.with_look(Box::new(move |frame, due| {
+            log.lock().expect("no panic").push((frame.arrived.as_millis(), due));
+            frame.arrived < Duration::from_millis(100)
+        }));
+        (0..3).for_each(|i| assert!(offer(&slot, i * 50)));
+        assert_eq!(*seen.lock().expect("no panic"), [(0, true), (50, false), (100, true)]);
+        assert_eq!(slot.counts(), Counts { seen: 3, skipped: 1, settled: 1, dropped: 0 });
+        assert_eq!(rung.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn as_fast_as_possible_each_frame_waits_for_the_one_before() {
         let (slot, _) = slot(Pace::Asap, 0);
         let slot = &slot;
         std::thread::scope(|scope| {
-            let putting = scope.spawn(move || (0..100).all(|ms| slot.put(frame(ms))));
+            let putting = scope.spawn(move || (0..100).all(|ms| offer(slot, ms)));
             let mut taken = Vec::new();
             while taken.len() < 100 {
-                taken.extend(slot.take().map(|f| f.arrived.as_millis()));
-                std::thread::yield_now();
+                if let Some(frame) = slot.take() {
+                    taken.push(frame.arrived.as_millis());
+                    std::thread::yield_now();
+                    assert_eq!(slot.waiting_since(), None, "a frame came before the one before was done");
+                    slot.done();
+                }
             }
             assert_eq!(taken, (0..100).collect::<Vec<_>>());
             assert!(putting.join().expect("no panic"));
-            // A source that waits for room is let go when the place closes.
-            slot.put(frame(100));
-            let waiting = scope.spawn(move || slot.put(frame(101)));
+            // A source that waits is let go when the place closes.
+            offer(slot, 100);
+            let waiting = scope.spawn(move || offer(slot, 101));
+            while !slot.is_waiting() {
+                std::thread::yield_now();
+            }
             slot.close();
             assert!(!waiting.join().expect("no panic"));
         });
-        assert_eq!(slot.counts().dropped, 2);
+        assert_eq!(slot.counts().dropped, 1);
     }
 }

@@ -102,8 +102,6 @@ struct Progress {
     frames: AtomicU64,
     /// Milliseconds.
     newest: AtomicU64,
-    /// The streaming thread waits for the engine, so that no frames is no fault of the source.
-    waiting: AtomicBool,
     /// A frame could not be read.
     odd: std::sync::Mutex<Option<String>>,
 }
@@ -202,7 +200,7 @@ impl Supervisor {
                 News::End => return Outcome::Ended,
                 News::Nothing => {}
             }
-            if progress.waiting.load(Ordering::Acquire) {
+            if self.slot.is_waiting() {
                 continue;
             }
             let newest = Duration::from_millis(progress.newest.load(Ordering::Acquire)).max(begun);
@@ -251,21 +249,15 @@ impl Supervisor {
             progress.frames.fetch_add(1, Ordering::AcqRel);
             // A live stream's timestamps start anew with every connection; its own time is the one of arrival.
             let time = if live { None } else { sample::stream_time(&sample) }.unwrap_or(arrived);
-            if !slot.is_due(time) {
-                return Ok(gst::FlowSuccess::Ok);
-            }
-            match sample::frame(&sample, arrived) {
-                Ok(mut frame) => {
-                    frame.pts = Some(time);
-                    drop(sample);
-                    progress.waiting.store(true, Ordering::Release);
-                    let open = slot.put(frame);
-                    progress
-                        .newest
-                        .store(u64::try_from(epoch.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Release);
-                    progress.waiting.store(false, Ordering::Release);
-                    if open { Ok(gst::FlowSuccess::Ok) } else { Err(gst::FlowError::Flushing) }
-                }
+            let offered = slot.offer(time, || {
+                let mut frame = sample::frame(&sample, arrived)?;
+                frame.pts = Some(time);
+                Ok::<_, String>(frame)
+            });
+            progress.newest.store(u64::try_from(epoch.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Release);
+            match offered {
+                Ok(true) => Ok(gst::FlowSuccess::Ok),
+                Ok(false) => Err(gst::FlowError::Flushing),
                 Err(reason) => {
                     if let Ok(mut odd) = progress.odd.lock() {
                         *odd = Some(reason);

@@ -87,7 +87,7 @@ fn a_camera_that_freezes_or_dies_is_unknown_and_recovers() {
     let (memory, stop) = (Memory::default(), Arc::new(AtomicBool::new(false)));
     let daemon = {
         let (sinks, stop) = (memory.sink(), Arc::clone(&stop));
-        std::thread::spawn(move || daemon::run(&config, sinks, &stop))
+        std::thread::spawn(move || daemon::run(&config, sinks, &stop, daemon::Options::default()))
     };
     let seen = until(&memory, 0, "opening", 20, gate(GateState::Open));
     for (stream, reason) in [("locked", "login refused"), ("lost", "no such stream")] {

@@ -24,7 +24,8 @@ fn moves(events: &[Event], stream: &str) -> Vec<String> {
 
 fn watch(config: &Config) -> (Vec<Event>, Summary) {
     let memory = Memory::default();
-    let summary = daemon::run(config, memory.sink(), &Arc::new(AtomicBool::new(false))).expect("runs");
+    let summary = daemon::run(config, memory.sink(), &Arc::new(AtomicBool::new(false)), daemon::Options::default())
+        .expect("runs");
     (memory.events(), summary)
 }
 

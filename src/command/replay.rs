@@ -1,0 +1,51 @@
+//! `miqa replay`: a recorded file through a stream's settings, with the same verdicts on every machine.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CommandError, Outcome, locate, run};
+use crate::{
+    config::{Config, Location, Pace},
+    daemon::{self, Options},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Recorded video file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Configuration file (TOML) whose rules and thresholds are applied
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The stream whose settings are applied; the first one without this
+    #[arg(long, value_name = "NAME")]
+    stream: Option<String>,
+    /// Print one JSON object a line instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// Every due frame is scored, times are the file's own, so verdicts don't depend on the machine's speed. Nothing is
+/// commanded and nothing is kept: outputs, bridges, snapshots and state of the configuration stay out of it.
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let Config { mut engine, streams, rules, .. } = Config::read(&arguments.config)?;
+    engine.model = locate::model(&engine.model);
+    let known: Vec<_> = streams.iter().map(|s| s.name.clone()).collect();
+    let asked = arguments.stream.as_ref();
+    let Some(mut stream) = streams.into_iter().find(|s| asked.is_none_or(|name| s.name == *name)) else {
+        let name = arguments.stream.clone().unwrap_or_default();
+        return Err(CommandError::NoStream { name, known: known.join(", ") });
+    };
+    stream.location = Location::File(arguments.file.clone());
+    stream.pace = Pace::Asap;
+    let rules = rules
+        .into_iter()
+        .filter(|rule| rule.watches(&stream.name))
+        .map(|rule| crate::config::Rule { streams: None, ..rule })
+        .collect();
+    let config = Config { engine, streams: vec![stream], rules, snapshots: None, state: None };
+    let options = Options { repeatable: true, ..Options::default() };
+    let summary = daemon::run(&config, vec![run::output(arguments.json)], &run::until_told()?, options)?;
+    Ok(run::outcome(&summary))
+}

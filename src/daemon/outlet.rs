@@ -1,0 +1,55 @@
+//! Where all threads say what happened and put up where the gates stand.
+
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use super::clock::Clock;
+use crate::{
+    event::{Event, GateStatus, Said},
+    gate::Board,
+    sink::Queue,
+};
+
+pub(super) struct Outlet {
+    queues: RwLock<Vec<Queue>>,
+    board: Arc<Board>,
+    clock: Clock,
+    said: AtomicU64,
+}
+
+impl Outlet {
+    pub(super) fn new(queues: Vec<Queue>, board: Arc<Board>, clock: Clock) -> Self {
+        Self { queues: RwLock::new(queues), board, clock, said: AtomicU64::new(0) }
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    pub(super) fn say(&self, event: Event) {
+        let number = self.said.fetch_add(1, Ordering::Relaxed);
+        let said = Arc::new(Said { time: SystemTime::now(), id: format!("{}{number}", self.clock.run()), event });
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        queues.iter().for_each(|queue| queue.send(&said));
+    }
+
+    /// Puts up where a stream's gate stands; `arrived` is when the newest evidence reached us, in program time.
+    pub(super) fn put(&self, status: GateStatus, arrived: Option<Duration>, stale_after: Duration) {
+        let until = arrived.map_or(0, |arrived| self.clock.monotonic_ns(arrived + stale_after));
+        self.board.put(status, until);
+    }
+
+    /// Closes the outlet: what is said from now on goes nowhere.
+    pub(super) fn take(&self) -> Vec<Queue> {
+        std::mem::take(&mut *self.queues.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}

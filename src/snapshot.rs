@@ -1,0 +1,220 @@
+//! Pictures of alerts: the one that fired it and the last good one before it, as JPEG files within a quota and an age
+//! limit. One thread encodes and writes; who asks never waits.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, SystemTime},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use jpeg_encoder::{ColorType, Encoder};
+
+use crate::{config::Snapshots, frame::Frame, preprocess};
+
+/// Pictures that may wait for the thread; more are given up.
+const DEPTH: usize = 16;
+
+/// JPEG quality (1–100).
+const QUALITY: u8 = 80;
+
+/// A picture encoded and kept in memory: the last good one of a stream.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<Option<Arc<Vec<u8>>>>>);
+
+impl Kept {
+    fn get(&self) -> Option<Arc<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether there is a picture.
+    pub fn is_some(&self) -> bool {
+        self.get().is_some()
+    }
+}
+
+enum Task {
+    Keep(Frame, Kept),
+    Write(Frame, PathBuf),
+    WriteKept(Arc<Vec<u8>>, PathBuf),
+}
+
+/// Writes snapshots; the thread ends when this is dropped.
+#[derive(Debug)]
+pub struct Album {
+    folder: PathBuf,
+    to: Option<Sender<Task>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The files of one alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pictures {
+    /// The picture that fired it.
+    pub snapshot: String,
+    /// The last good one before it.
+    pub last_good: Option<String>,
+}
+
+impl Album {
+    /// Makes the folder and starts the thread.
+    ///
+    /// # Errors
+    /// The system's: no folder, no thread.
+    pub fn start(config: &Snapshots) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&config.folder)?;
+        let (to, from) = bounded(DEPTH);
+        let limits = config.clone();
+        let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || work(&limits, &from))?;
+        Ok(Self { folder: config.folder.clone(), to: Some(to), thread: Some(thread) })
+    }
+
+    fn ask(&self, task: Task) -> bool {
+        self.to.as_ref().is_some_and(|to| to.try_send(task).is_ok())
+    }
+
+    /// Keeps a frame in memory as a stream's last good one.
+    pub fn keep(&self, frame: &Frame, kept: &Kept) {
+        self.ask(Task::Keep(frame.clone(), kept.clone()));
+    }
+
+    /// Writes the pictures of an alert; `None` if the thread is too busy.
+    pub fn write(&self, alert: &str, frame: &Frame, good: &Kept) -> Option<Pictures> {
+        let name: String =
+            alert.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+        let path = |ending: &str| self.folder.join(format!("{name}{ending}.jpg"));
+        let snapshot = path("");
+        if !self.ask(Task::Write(frame.clone(), snapshot.clone())) {
+            return None;
+        }
+        let good = good.get().and_then(|bytes| {
+            let path = path(".good");
+            self.ask(Task::WriteKept(bytes, path.clone())).then(|| path.display().to_string())
+        });
+        Some(Pictures { snapshot: snapshot.display().to_string(), last_good: good })
+    }
+}
+
+impl Drop for Album {
+    fn drop(&mut self) {
+        self.to = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the snapshots' thread panicked; please report this");
+        }
+    }
+}
+
+fn work(limits: &Snapshots, from: &Receiver<Task>) {
+    let mut failing = false;
+    for task in from {
+        let done = match task {
+            Task::Keep(frame, kept) => encode(&frame).map(|bytes| {
+                *kept.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(bytes));
+            }),
+            Task::Write(frame, path) => encode(&frame).and_then(|bytes| write(&path, &bytes, limits)),
+            Task::WriteKept(bytes, path) => write(&path, &bytes, limits),
+        };
+        if let Err(error) = &done
+            && !failing
+        {
+            tracing::warn!("a snapshot could not be written: {error}; check [snapshots] folder and its free space");
+        }
+        failing = done.is_err();
+    }
+}
+
+fn encode(frame: &Frame) -> Result<Vec<u8>, String> {
+    let rgb = preprocess::to_rgb(frame).map_err(|e| e.to_string())?;
+    let (Ok(width), Ok(height)) = (u16::try_from(rgb.width()), u16::try_from(rgb.height())) else {
+        return Err(format!("a picture of {}×{} is too large for JPEG", rgb.width(), rgb.height()));
+    };
+    let mut bytes = Vec::new();
+    Encoder::new(&mut bytes, QUALITY).encode(rgb.as_raw(), width, height, ColorType::Rgb).map_err(|e| e.to_string())?;
+    Ok(bytes)
+}
+
+fn write(path: &Path, bytes: &[u8], limits: &Snapshots) -> Result<(), String> {
+    let beside = path.with_extension("part");
+    let put = || {
+        std::fs::write(&beside, bytes)?;
+        std::fs::rename(&beside, path)?;
+        sweep(&limits.folder, limits.keep.get(), limits.quota_mb.saturating_mul(1_000_000), SystemTime::now())
+    };
+    put().map_err(|e| e.to_string())
+}
+
+/// Removes pictures that are too old, then the oldest until the rest is within the quota in bytes.
+fn sweep(folder: &Path, keep: Duration, quota: u64, now: SystemTime) -> std::io::Result<()> {
+    let mut pictures = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let ours = entry.path().extension().is_some_and(|ending| ending == "jpg" || ending == "part");
+        let about = entry.metadata()?;
+        if ours && about.is_file() {
+            pictures.push((about.modified()?, about.len(), entry.path()));
+        }
+    }
+    pictures.sort();
+    let mut total: u64 = pictures.iter().map(|(_, len, _)| len).sum();
+    for (modified, len, path) in pictures {
+        let old = now.duration_since(modified).is_ok_and(|age| age > keep);
+        if !old && total <= quota {
+            break;
+        }
+        std::fs::remove_file(path)?;
+        total -= len;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Period;
+
+    fn limits(folder: &Path) -> Snapshots {
+        Snapshots { folder: folder.into(), keep: Period::from_millis(3_600_000), quota_mb: 100 }
+    }
+
+    #[test]
+    fn an_alert_has_its_picture_and_the_last_good_one() {
+        let folder = tempfile::tempdir().expect("folder");
+        let album = Album::start(&limits(folder.path())).expect("starts");
+        let (white, black) = (image::RgbImage::from_pixel(64, 48, image::Rgb([250; 3])), image::RgbImage::new(64, 48));
+        let kept = Kept::default();
+        album.keep(&Frame::from_rgb(white), &kept);
+        while !kept.is_some() {
+            std::thread::yield_now();
+        }
+        let pictures = album.write("yard/../fog/7", &Frame::from_rgb(black), &kept).expect("room");
+        drop(album);
+        for (path, bright) in [(&pictures.snapshot, false), (pictures.last_good.as_ref().expect("kept"), true)] {
+            assert_eq!(Path::new(path).parent(), Some(folder.path()));
+            let picture = crate::picture::read(Path::new(path), crate::picture::Orientation::Ignore).expect("a JPEG");
+            assert_eq!(picture.get_pixel(3, 3).0[0] > 128, bright, "{path}");
+        }
+    }
+
+    #[test]
+    fn old_pictures_go_then_the_oldest_beyond_the_quota() {
+        let folder = tempfile::tempdir().expect("folder");
+        let now = SystemTime::now();
+        for (name, age_s, len) in
+            [("a.jpg", 5000, 10), ("b.jpg", 300, 400), ("c.jpg", 200, 400), ("d.jpg", 100, 400), ("e.txt", 9000, 9)]
+        {
+            let file = std::fs::File::create(folder.path().join(name)).expect("file");
+            file.set_len(len).expect("length");
+            file.set_modified(now - Duration::from_secs(age_s)).expect("time");
+        }
+        sweep(folder.path(), Duration::from_secs(3600), 900, now).expect("swept");
+        let mut left: Vec<_> = std::fs::read_dir(folder.path())
+            .expect("folder")
+            .map(|e| e.expect("entry").file_name().into_string().expect("UTF-8"))
+            .collect();
+        left.sort();
+        assert_eq!(left, ["c.jpg", "d.jpg", "e.txt"]);
+    }
+}
