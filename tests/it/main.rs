@@ -5,6 +5,7 @@
 mod bad_input;
 mod clip;
 mod golden;
+mod operation;
 mod program;
 mod rtsp;
 mod support;
