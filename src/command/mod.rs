@@ -3,6 +3,7 @@
 mod check;
 mod error;
 mod locate;
+mod probe;
 mod run;
 mod score;
 
@@ -30,6 +31,8 @@ enum Command {
     Score(score::Arguments),
     /// Check a configuration, its model and the execution provider
     Check(check::Arguments),
+    /// Connect to a camera or file and say what it is like
+    Probe(probe::Arguments),
 }
 
 /// How a command that could do its work came out.
@@ -63,6 +66,7 @@ impl Cli {
             Command::Run(arguments) => run::run(arguments),
             Command::Score(arguments) => score::run(arguments),
             Command::Check(arguments) => check::run(arguments),
+            Command::Probe(arguments) => probe::run(arguments),
         }
     }
 }

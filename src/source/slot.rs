@@ -18,20 +18,23 @@ pub struct Counts {
     pub dropped: u64,
 }
 
+/// A live frame counts as due when so much of the interval is still missing: keyframes that come once an interval arrive
+/// a little early as often as a little late, and an early one left out would double the interval.
+const EARLY: u32 = 10;
+
 /// The one place, with the interval that says which frames are due.
 ///
 /// At [`Pace::Realtime`] a newer due frame takes the place of one that still waits; at [`Pace::Asap`] the source waits
 /// until the place is free.
 pub struct Slot {
     pace: Pace,
-    interval: Duration,
     state: Mutex<State>,
     changed: Condvar,
     bell: Box<dyn Fn() + Send + Sync>,
 }
 
-#[derive(Default)]
 struct State {
+    interval: Duration,
     frame: Option<Frame>,
     last: Option<Duration>,
     due: Duration,
@@ -42,7 +45,23 @@ struct State {
 impl Slot {
     /// An empty place; `bell` is rung whenever a frame was put into it.
     pub fn new(pace: Pace, interval: Duration, bell: Box<dyn Fn() + Send + Sync>) -> Self {
-        Self { pace, interval, state: Mutex::default(), changed: Condvar::new(), bell }
+        let state =
+            State { interval, frame: None, last: None, due: Duration::ZERO, counts: Counts::default(), closed: false };
+        Self { pace, state: Mutex::new(state), changed: Condvar::new(), bell }
+    }
+
+    /// The interval between due frames.
+    pub fn interval(&self) -> Duration {
+        self.lock().interval
+    }
+
+    /// Changes the interval; a shorter one holds from now on, not from the next due frame.
+    pub fn set_interval(&self, interval: Duration) {
+        let mut state = self.lock();
+        if let Some(last) = state.last {
+            state.due = state.due.min(last + interval);
+        }
+        state.interval = interval;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -56,13 +75,15 @@ impl Slot {
         // Time that runs backwards is a new beginning, such as a camera that was connected again.
         let begins = state.last.is_none_or(|last| time < last);
         state.last = Some(time);
-        if !begins && time < state.due {
+        let interval = state.interval;
+        let slack = if self.pace == Pace::Realtime { interval / EARLY } else { Duration::ZERO };
+        if !begins && time + slack < state.due {
             state.counts.skipped += 1;
             return false;
         }
         // On the grid where frames keep up with it, so that the mean interval is the one asked for.
         let late = time.saturating_sub(state.due);
-        state.due = if begins || late >= self.interval { time + self.interval } else { state.due + self.interval };
+        state.due = if begins || late >= interval { time + interval } else { state.due + interval };
         true
     }
 
@@ -156,6 +177,8 @@ mod tests {
             (0, times, (0..11).map(|i| i * 40).collect()),
             (100, vec![0, 50, 1000, 1050, 1100], vec![0, 1000, 1100]),
             (100, vec![5000, 5040, 0, 40, 100], vec![5000, 0, 100]),
+            // Keyframes that jitter around the interval.
+            (1000, vec![0, 995, 2010, 2990, 3980, 4890], vec![0, 995, 2010, 2990, 3980]),
         ] {
             let (slot, _) = slot(Pace::Realtime, interval);
             let due: Vec<u64> = times.iter().copied().filter(|ms| slot.is_due(Duration::from_millis(*ms))).collect();
@@ -163,6 +186,18 @@ mod tests {
             let counts = slot.counts();
             assert_eq!((counts.seen, counts.skipped), (times.len() as u64, (times.len() - due.len()) as u64));
         }
+    }
+
+    #[test]
+    fn a_shorter_interval_holds_at_once() {
+        let (slot, _) = slot(Pace::Realtime, 5000);
+        let due = |ms| slot.is_due(Duration::from_millis(ms));
+        assert!(due(0) && !due(1000));
+        slot.set_interval(Duration::from_millis(200));
+        assert!(due(1200) && due(1400));
+        slot.set_interval(Duration::from_secs(5));
+        assert!(due(1600) && !due(2000) && !due(6000) && due(6600));
+        assert_eq!(slot.interval(), Duration::from_secs(5));
     }
 
     #[test]
