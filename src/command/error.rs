@@ -54,6 +54,9 @@ pub enum CommandError {
         /// What it gave.
         value: f32,
     },
+    /// A location that can't be used.
+    #[error("{0}")]
+    Location(String),
     /// A head that the model doesn't have, or without a threshold.
     #[error("{0}")]
     Head(String),

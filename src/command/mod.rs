@@ -3,6 +3,7 @@
 mod check;
 mod error;
 mod locate;
+mod probe;
 mod replay;
 mod run;
 mod score;
@@ -33,6 +34,8 @@ enum Command {
     Score(score::Arguments),
     /// Check a configuration, its model and the execution provider
     Check(check::Arguments),
+    /// Connect to a camera or file and say what it is like
+    Probe(probe::Arguments),
 }
 
 /// How a command that could do its work came out.
@@ -67,6 +70,7 @@ impl Cli {
             Command::Replay(arguments) => replay::run(arguments),
             Command::Score(arguments) => score::run(arguments),
             Command::Check(arguments) => check::run(arguments),
+            Command::Probe(arguments) => probe::run(arguments),
         }
     }
 }

@@ -1,4 +1,7 @@
-//! Where a stream comes from: a file or a camera's address, whose secret can't be printed.
+//! Where a stream comes from. Whatever secret a location holds, it can't be printed.
+
+mod login;
+mod sensitive;
 
 use std::{
     fmt,
@@ -8,32 +11,38 @@ use std::{
 
 use serde::{Deserialize, Deserializer, de};
 
-/// A stream's location. `Debug` and `Display` never show a user name, a password or the values of a query.
+pub use login::{Credentials, Login};
+
+use crate::secret::Secret;
+
+/// A stream's location. `Debug` and `Display` never show a user name, a password, the values of a query or the text of
+/// a fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     /// A video file.
     File(PathBuf),
+    /// A folder of PNG and JPEG files, in the order of their names.
+    Images(PathBuf),
     /// A camera or server that speaks RTSP.
-    Rtsp(Rtsp),
+    Rtsp(Address),
+    /// Video over HTTP: HLS, MJPEG, or a file on a server.
+    Http(Address),
+    /// A V4L2 device.
+    Device(PathBuf),
+    /// A test picture: the name of one of `videotestsrc`'s patterns.
+    Test(String),
+    /// The beginning of a GStreamer pipeline as `gst-launch-1.0` reads it; it ends in raw or encoded video.
+    Fragment(Secret),
 }
 
-/// An RTSP address, taken apart so that its secret travels on its own.
+/// A server's address, taken apart so that its secret travels on its own.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Rtsp {
+pub struct Address {
     url: String,
     login: Option<Login>,
 }
 
-/// User name and password, percent-decoded.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Login {
-    /// User name.
-    pub user: String,
-    /// Password, empty if the address gave none.
-    pub password: String,
-}
-
-impl Rtsp {
+impl Address {
     /// The address without user name and password; its query may still hold a secret, so it is for the pipeline only.
     pub fn url(&self) -> &str {
         &self.url
@@ -46,9 +55,10 @@ impl Rtsp {
 }
 
 impl Location {
-    /// A source that never ends by itself; its errors and its end are reasons to connect again.
+    /// A source that doesn't end by itself: its errors and its end are reasons to connect again. A fragment counts as
+    /// one, and so does whatever comes over HTTP.
     pub fn is_live(&self) -> bool {
-        matches!(self, Self::Rtsp(_))
+        !matches!(self, Self::File(_) | Self::Images(_))
     }
 
     /// The same with a relative file path put under `folder`.
@@ -56,7 +66,46 @@ impl Location {
     pub fn under(self, folder: &Path) -> Self {
         match self {
             Self::File(path) => Self::File(folder.join(path)),
-            rtsp @ Self::Rtsp(_) => rtsp,
+            Self::Images(path) => Self::Images(folder.join(path)),
+            other => other,
+        }
+    }
+
+    /// The same with a login that was given apart from it.
+    ///
+    /// # Errors
+    /// The location takes none, or has one already.
+    pub fn with_login(self, login: Login) -> Result<Self, String> {
+        let fill = |address: Address| match address.login {
+            Some(given) if !given.password.reveal().is_empty() => {
+                Err("the location holds a password too; take one of them out".to_owned())
+            }
+            _ => Ok(Address { login: Some(login), ..address }),
+        };
+        match self {
+            Self::Rtsp(address) => fill(address).map(Self::Rtsp),
+            Self::Http(address) => fill(address).map(Self::Http),
+            _ => Err("goes with rtsp:// and http(s):// locations only".into()),
+        }
+    }
+
+    /// The user name in the address.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Rtsp(address) | Self::Http(address) => address.login().map(|login| login.user.as_str()),
+            _ => None,
+        }
+    }
+
+    /// Whether its text holds a password, token or key. What can't be told from other text isn't found.
+    pub fn holds_secret(&self) -> bool {
+        match self {
+            Self::Rtsp(address) | Self::Http(address) => {
+                address.login().is_some_and(|login| !login.password.reveal().is_empty())
+                    || !sensitive::of_query(address.url()).is_empty()
+            }
+            Self::Fragment(text) => !sensitive::of_fragment(text.reveal()).is_empty(),
+            _ => false,
         }
     }
 }
@@ -65,27 +114,61 @@ impl FromStr for Location {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return match text {
-                "" => Err("is empty; give a file or an rtsp:// address".into()),
-                path => Ok(Self::File(path.into())),
+        if text.is_empty() {
+            return Err("is empty; give a file or an rtsp:// address".into());
+        }
+        if let Some(fragment) = text.strip_prefix("gst:") {
+            return fragment_of(fragment);
+        }
+        if let Some(pattern) = text.strip_prefix("test:") {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            if pattern.is_empty() || !pattern.chars().all(plain) {
+                return Err("a test picture is written test:PATTERN, such as test:ball or test:smpte".into());
+            }
+            return Ok(Self::Test(pattern.into()));
+        }
+        if let Some(folder) = text.strip_prefix("images:") {
+            return match folder {
+                "" => Err("a folder of pictures is written images:FOLDER".into()),
+                folder => Ok(Self::Images(folder.into())),
             };
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Ok(match text {
+                device if device.starts_with("/dev/video") => Self::Device(device.into()),
+                path => Self::File(path.into()),
+            });
         };
         match scheme.to_ascii_lowercase().as_str() {
             "file" => Ok(Self::File(rest.into())),
-            scheme @ ("rtsp" | "rtsps") => rtsp(scheme, rest).map(Self::Rtsp),
+            "v4l2" if rest.starts_with('/') => Ok(Self::Device(rest.into())),
+            "v4l2" => Err("a V4L2 device is written /dev/videoN or v4l2:///dev/videoN".into()),
+            scheme @ ("rtsp" | "rtsps") => address(scheme, rest).map(Self::Rtsp),
+            scheme @ ("http" | "https") => address(scheme, rest).map(Self::Http),
             other => Err(format!(
-                "locations of kind \"{}://\" are not supported; use a file path, rtsp:// or rtsps://",
+                "locations of kind \"{}://\" are not supported; use a file path, rtsp(s)://, http(s)://, /dev/videoN, images:FOLDER, test:PATTERN or gst:FRAGMENT",
                 printable(other)
             )),
         }
     }
 }
 
-fn rtsp(scheme: &str, rest: &str) -> Result<Rtsp, String> {
+fn fragment_of(text: &str) -> Result<Location, String> {
+    if text.trim().is_empty() {
+        return Err("a fragment is written gst:ELEMENT ! ELEMENT, as gst-launch-1.0 reads it".into());
+    }
+    for secret in sensitive::of_fragment(text) {
+        crate::secret::remember(secret);
+    }
+    Ok(Location::Fragment(Secret::new(text)))
+}
+
+fn address(scheme: &str, rest: &str) -> Result<Address, String> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    // A password may hold '/' or '?' unescaped; then the host begins after the last '@' of the whole address.
-    let at = rest[..end].rfind('@').or_else(|| rest.rfind('@'));
+    // A password may hold '/' or '?' unescaped; then the host begins after the last '@' of the whole address. Over HTTP
+    // an '@' further on is as likely part of a path.
+    let anywhere = if scheme.starts_with("rtsp") { rest.rfind('@') } else { None };
+    let at = rest[..end].rfind('@').or(anywhere);
     let (login, host) = match at {
         Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
         None => (None, rest),
@@ -95,9 +178,15 @@ fn rtsp(scheme: &str, rest: &str) -> Result<Rtsp, String> {
     }
     let login = login.map(|login| {
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
-        Login { user: decode(user), password: decode(password) }
+        // As it stands in the address, too: it may be escaped otherwise than we would.
+        crate::secret::remember(password);
+        Login::new(decode(user), Secret::new(decode(password)))
     });
-    Ok(Rtsp { url: format!("{scheme}://{host}"), login })
+    let url = format!("{scheme}://{host}");
+    for secret in sensitive::of_query(&url) {
+        crate::secret::remember(secret);
+    }
+    Ok(Address { url, login })
 }
 
 /// Resolves percent escapes; what is no valid escape stays as it is.
@@ -131,8 +220,11 @@ fn printable(scheme: &str) -> &str {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => path.display().fmt(f),
-            Self::Rtsp(rtsp) => rtsp.fmt(f),
+            Self::File(path) | Self::Device(path) => path.display().fmt(f),
+            Self::Images(path) => write!(f, "images:{}", path.display()),
+            Self::Rtsp(address) | Self::Http(address) => address.fmt(f),
+            Self::Test(pattern) => write!(f, "test:{pattern}"),
+            Self::Fragment(text) => write!(f, "gst:{text}"),
         }
     }
 }
@@ -143,7 +235,7 @@ impl fmt::Debug for Location {
     }
 }
 
-impl fmt::Display for Rtsp {
+impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.url.split_once("://").unwrap_or(("rtsp", &self.url));
         let login = if self.login.is_some() { "***@" } else { "" };
@@ -154,15 +246,9 @@ impl fmt::Display for Rtsp {
     }
 }
 
-impl fmt::Debug for Rtsp {
+impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Login(***)")
     }
 }
 
@@ -175,6 +261,7 @@ impl<'de> Deserialize<'de> for Location {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::scrub;
 
     #[test]
     fn secrets_are_taken_apart_and_never_printed() {
@@ -185,26 +272,73 @@ mod tests {
             ("rtsp://b%40b:p%3A%2f%zz@cam/", "rtsp://cam/", Some("b@b"), "p:/%zz", "rtsp://***@cam/"),
             ("rtsp://bob:a/b?c@cam/1", "rtsp://cam/1", Some("bob"), "a/b?c", "rtsp://***@cam/1"),
             ("rtsp://cam/1?token=s3cret", "rtsp://cam/1?token=s3cret", None, "", "rtsp://cam/1?***"),
+            ("http://cam/a@b.m3u8", "http://cam/a@b.m3u8", None, "", "http://cam/a@b.m3u8"),
+            ("HTTPS://bob:s3cret@cam/x.m3u8", "https://cam/x.m3u8", Some("bob"), "s3cret", "https://***@cam/x.m3u8"),
         ] {
             let location: Location = text.parse().expect(text);
-            let Location::Rtsp(rtsp) = &location else { panic!("{text}: no RTSP") };
-            assert_eq!(rtsp.url(), url);
-            assert_eq!(rtsp.login().map(|l| l.user.as_str()), user);
-            assert_eq!(rtsp.login().map_or("", |l| l.password.as_str()), password);
+            let (Location::Rtsp(address) | Location::Http(address)) = &location else { panic!("{text}: no address") };
+            assert_eq!(address.url(), url);
+            assert_eq!(location.user(), user);
+            assert_eq!(address.login().map_or("", |l| l.password.reveal()), password);
             assert_eq!(location.to_string(), shown);
-            assert!(!format!("{location:?} {:?}", rtsp.login()).contains("s3cret"));
+            assert!(!format!("{location:?} {:?}", address.login()).contains("s3cret"));
         }
+        assert_eq!(scrub("at p%3A%2f%zz, s3cret"), "at ***, ***");
     }
 
     #[test]
-    fn files_and_refusals() {
-        assert_eq!("a/b.mp4".parse(), Ok(Location::File("a/b.mp4".into())));
-        assert_eq!("file:///v/b.mp4".parse(), Ok(Location::File("/v/b.mp4".into())));
+    fn a_fragment_is_not_printed_and_its_secrets_are_known() {
+        let text = "gst:rtspsrc location=rtsp://al:qx9-first@cam/1 user-pw=\"qx9 second\" ! rtph264depay";
+        let location: Location = text.parse().expect("a fragment");
+        assert_eq!(format!("{location} {location:?}"), "gst:*** gst:***");
+        assert_eq!(scrub("with qx9-first and qx9 second!"), "with *** and ***!");
+        assert!(location.is_live() && location.holds_secret());
+        assert!(!"gst:videotestsrc ! queue".parse::<Location>().expect("a fragment").holds_secret());
+    }
+
+    #[test]
+    fn kinds_and_refusals() {
+        for (text, expected) in [
+            ("a/b.mp4", Location::File("a/b.mp4".into())),
+            ("file:///v/b.mp4", Location::File("/v/b.mp4".into())),
+            ("file:///dev/video0", Location::File("/dev/video0".into())),
+            ("/dev/video0", Location::Device("/dev/video0".into())),
+            ("v4l2:///dev/v4l/by-id/x", Location::Device("/dev/v4l/by-id/x".into())),
+            ("images:stills", Location::Images("stills".into())),
+            ("test:smpte75", Location::Test("smpte75".into())),
+        ] {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
         assert_eq!(Location::File("b.mp4".into()).under(Path::new("/v")), Location::File("/v/b.mp4".into()));
-        for text in ["", "rtsp://", "rtsp:///x", "rtsp://a:b@", "http://cam/1", "rtsp://:554/x"] {
+        assert_eq!(Location::Images("b".into()).under(Path::new("/v")), Location::Images("/v/b".into()));
+        for text in [
+            "",
+            "rtsp://",
+            "rtsp:///x",
+            "rtsp://a:b@",
+            "ftp://cam/1",
+            "rtsp://:554/x",
+            "http://",
+            "v4l2://video0",
+            "gst: ",
+            "test:",
+            "test:a b",
+            "images:",
+        ] {
             assert!(text.parse::<Location>().is_err(), "{text}");
         }
         let odd = "hunter2 hunter2 hunter2://x".parse::<Location>().expect_err("no scheme");
         assert!(!odd.contains("hunter2"), "{odd}");
+    }
+
+    #[test]
+    fn a_login_comes_from_one_place() {
+        let login = || Login::new("ann".into(), Secret::new("qz-pass"));
+        let of = |text: &str| text.parse::<Location>().expect(text).with_login(login());
+        let filled = of("rtsp://bob@cam/1").expect("no password yet");
+        assert_eq!((filled.user(), filled.to_string().as_str()), (Some("ann"), "rtsp://***@cam/1"));
+        assert!(of("http://cam/x.m3u8").is_ok());
+        assert!(of("rtsp://bob:pw1@cam/1").expect_err("two passwords").contains("too"));
+        assert!(of("a.mp4").expect_err("a file").contains("rtsp://"));
     }
 }

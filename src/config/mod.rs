@@ -18,10 +18,10 @@ pub use change::Change;
 pub use daemon::{Snapshots, StateKeys};
 pub use error::ConfigError;
 pub use gate::{Gate, GateKeys, GateMode};
-pub use location::{Location, Login, Rtsp};
+pub use location::{Address, Credentials, Location, Login};
 pub use period::Period;
 pub use rule::{Bound, Rule, RuleKeys, Severity, SightKey, Subject};
-pub use stream::{EngineKeys, Pace, Stream, StreamKeys};
+pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 
 /// The file as written.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -101,7 +101,7 @@ impl Keys {
             if let Some((key, reason)) = stream.gate.fault() {
                 return Err(at((&format!("gate.{key}"), reason)));
             }
-            let mut stream = stream.check(&self.gate).map_err(at)?;
+            let mut stream = stream.check(&self.gate, folder).map_err(at)?;
             if !names.insert(stream.name.clone()) {
                 return Err(at(("name", format!("\"{}\" is the name of an earlier stream", stream.name))));
             }
@@ -214,8 +214,8 @@ mod tests {
             ("[[stream]]\nname = \"a\"\n".to_owned(), "1: stream[0]: missing field `location`"),
             (String::new(), "stream: no stream; add a [[stream]]"),
             (
-                ONE.replace("a.mp4", "http://u:hunter2@x/"),
-                "3: stream[0].location: locations of kind \"http://\" are not supported",
+                ONE.replace("a.mp4", "ftp://u:hunter2@x/"),
+                "3: stream[0].location: locations of kind \"ftp://\" are not supported",
             ),
             (ONE.replace("\"a\"", "\"a b\""), "stream[0].name: \"a b\" must be letters"),
             (format!("{ONE}{ONE}"), "stream[1].name: \"a\" is the name of an earlier stream"),

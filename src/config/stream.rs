@@ -1,10 +1,10 @@
 //! `[[stream]]` and `[engine]`: what is watched and what scores it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Gate, GateKeys, Location, Period};
+use super::{Credentials, Gate, GateKeys, Location, Period};
 use crate::{engine::Device, preprocess::ViewSet};
 
 /// The keys of `[engine]`.
@@ -40,13 +40,53 @@ pub enum Pace {
     Asap,
 }
 
+/// What RTSP's pictures travel over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// The connection that RTSP itself uses: nothing is lost, what is late comes late.
+    #[default]
+    Tcp,
+    /// Datagrams, multicast where the server offers it: what is lost is lost.
+    Udp,
+    /// Datagrams first; the connection if none arrive within 3 s.
+    Auto,
+}
+
+impl std::str::FromStr for Transport {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "tcp" => Ok(Self::Tcp),
+            "udp" => Ok(Self::Udp),
+            "auto" => Ok(Self::Auto),
+            _ => Err("a transport is tcp, udp or auto".into()),
+        }
+    }
+}
+
+/// Which pictures of encoded video are decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decode {
+    /// Keyframes only, as long as they come as often as frames are due; otherwise all.
+    #[default]
+    Auto,
+    /// All of them.
+    All,
+    /// Keyframes only, however seldom they come.
+    Keyframes,
+}
+
 /// The keys of one `[[stream]]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamKeys {
     /// Unique name: letters, digits, `_`, `-` and `.`. Required.
     pub name: String,
-    /// A video file (relative to the configuration file) or an `rtsp://` address. Required.
+    /// A video file or `images:FOLDER` (relative to the configuration file), an `rtsp://` or `http://` address, a device
+    /// `/dev/videoN`, `test:PATTERN` or `gst:FRAGMENT`. Required.
     pub location: Location,
     /// What of the picture is scored: `"centre"` or `"tiles:N"`, the worst tile counts. Default `"tiles:2"`.
     #[serde(default = "two_tiles")]
@@ -65,6 +105,24 @@ pub struct StreamKeys {
     /// Time without a frame after which the stream counts as stalled. Default `"3s"`.
     #[serde(default = "three_seconds")]
     pub stall_after: Period,
+    /// User name for RTSP and HTTP, if it isn't in the location.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// File whose first line is the password, relative to the configuration file.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// Environment variable that holds the password.
+    #[serde(default)]
+    pub password_env: Option<String>,
+    /// `"tcp"`, `"udp"` or `"auto"`; RTSP only. Default `"tcp"`.
+    #[serde(default)]
+    pub transport: Transport,
+    /// `"auto"`, `"all"` or `"keyframes"`. Default `"auto"`.
+    #[serde(default)]
+    pub decode: Decode,
+    /// Whether a folder of pictures begins again at its end. Default `false`.
+    #[serde(default)]
+    pub repeat: bool,
     /// This stream's own gate keys.
     #[serde(default)]
     pub gate: GateKeys,
@@ -91,8 +149,14 @@ fn three_seconds() -> Period {
 pub struct Stream {
     /// Unique name.
     pub name: String,
-    /// Where it comes from; file paths are resolved.
+    /// Where it comes from, with its login; file paths are resolved.
     pub location: Location,
+    /// What RTSP's pictures travel over.
+    pub transport: Transport,
+    /// Which pictures of encoded video are decoded.
+    pub decode: Decode,
+    /// A folder of pictures begins again at its end.
+    pub repeat: bool,
     /// What of the picture is scored.
     pub views: ViewSet,
     /// Time from one scored frame to the next.
@@ -109,15 +173,37 @@ pub struct Stream {
     pub gate: Gate,
 }
 
+impl Stream {
+    /// What to decode: `auto` on a file that is scored as fast as possible means all, so that which frames are scored
+    /// depends on the interval alone.
+    pub fn decode_now(&self) -> Decode {
+        match self.decode {
+            Decode::Auto if self.pace == Pace::Asap => Decode::All,
+            decode => decode,
+        }
+    }
+}
+
 impl StreamKeys {
     /// The stream these keys mean, or the key that is wrong and why.
-    pub(super) fn check(self, general: &GateKeys) -> Result<Stream, (&'static str, String)> {
+    /// Relative paths start at `folder`.
+    pub(super) fn check(self, general: &GateKeys, folder: &Path) -> Result<Stream, (&'static str, String)> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Err(("name", format!("\"{}\" must be letters, digits, '_', '-' or '.'", self.name)));
         }
         if self.location.is_live() && self.pace == Pace::Asap {
             return Err(("pace", "\"asap\" is for files; a live stream has its own pace".into()));
+        }
+        if self.transport != Transport::Tcp && !matches!(self.location, Location::Rtsp(_)) {
+            return Err(("transport", "is for rtsp:// locations".into()));
+        }
+        let images = matches!(self.location, Location::Images(_));
+        if self.repeat && !images {
+            return Err(("repeat", "is for folders of pictures (images:FOLDER)".into()));
+        }
+        if images && self.interval == Period::default() {
+            return Err(("interval", "0s says nothing about a folder of pictures; give the time between two".into()));
         }
         if self.stall_after < Period::from_millis(100) {
             return Err(("stall_after", format!("{} is too short; at least 100ms", self.stall_after)));
@@ -137,9 +223,92 @@ impl StreamKeys {
                 format!("{open} is below close_below ({close}) once [gate] is counted in"),
             ));
         }
+        let password_file = self.password_file.as_deref().map(|file| folder.join(file));
+        let credentials = Credentials {
+            user: self.user.as_deref(),
+            password_file: password_file.as_deref(),
+            password_env: self.password_env.as_deref(),
+        };
+        let location = match credentials.login(self.location.user())? {
+            Some(login) => {
+                let key = if self.user.is_some() { "user" } else { "location" };
+                self.location.with_login(login).map_err(|reason| (key, reason))?
+            }
+            None => self.location,
+        };
         let quarter = Period::from_millis(u64::try_from(self.interval.get().as_millis() / 4).unwrap_or(u64::MAX));
         let fast_interval = self.fast_interval.unwrap_or(quarter.max(five_a_second())).min(self.interval);
-        let Self { name, location, views, interval, pace, stall_after, snapshots, .. } = self;
-        Ok(Stream { name, location, views, interval, fast_interval, pace, stall_after, snapshots, gate })
+        let Self { name, transport, decode, repeat, views, interval, pace, stall_after, snapshots, .. } = self;
+        Ok(Stream {
+            name,
+            location,
+            transport,
+            decode,
+            repeat,
+            views,
+            interval,
+            fast_interval,
+            pace,
+            stall_after,
+            snapshots,
+            gate,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(keys: &str) -> Result<Stream, (&'static str, String)> {
+        let keys: StreamKeys = toml::from_str(&format!("name = \"a\"\n{keys}")).expect(keys);
+        keys.check(&GateKeys::default(), Path::new("conf"))
+    }
+
+    #[test]
+    fn a_login_may_stand_apart_from_its_location() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("password");
+        std::fs::write(&file, "zk-apart\n").expect("written");
+        for location in ["rtsp://cam/1", "rtsp://ann@cam/1", "https://cam/live.m3u8"] {
+            let keys = format!("location = \"{location}\"\nuser = \"bob\"\npassword_file = {file:?}\n");
+            let stream = check(&keys).expect("valid");
+            let (Location::Rtsp(address) | Location::Http(address)) = &stream.location else { panic!("{location}") };
+            let login = address.login().expect("a login");
+            assert_eq!((login.user.as_str(), login.password.reveal()), ("bob", "zk-apart"));
+            assert!(!format!("{stream:?}").contains("zk-apart"));
+        }
+        let keys = format!("location = \"rtsp://ann@cam/1\"\npassword_file = {file:?}\n");
+        assert_eq!(check(&keys).expect("valid").location.user(), Some("ann"));
+    }
+
+    #[test]
+    fn keys_of_a_source_go_with_its_kind() {
+        for (keys, key, reason) in [
+            ("location = \"a.mp4\"\nuser = \"bob\"", "user", "rtsp://"),
+            ("location = \"rtsp://cam/1\"\npassword_env = \"PATH\"", "user", "is missing"),
+            ("location = \"rtsp://a:bcd@cam/1\"\npassword_env = \"PATH\"", "location", "too"),
+            ("location = \"rtsp://a@cam/1\"\npassword_file = \"none\"", "password_file", "conf/none: cannot be read"),
+            ("location = \"http://cam/1\"\ntransport = \"udp\"", "transport", "rtsp://"),
+            ("location = \"a.mp4\"\nrepeat = true", "repeat", "images:FOLDER"),
+            ("location = \"images:a\"\ninterval = \"0s\"", "interval", "time between two"),
+            ("location = \"test:ball\"\npace = \"asap\"", "pace", "for files"),
+        ] {
+            let (at, why) = check(keys).expect_err(keys);
+            assert!(at == key && why.contains(reason), "{keys}: {at}: {why}");
+        }
+        for (text, transport) in [("tcp", Transport::Tcp), ("udp", Transport::Udp), ("auto", Transport::Auto)] {
+            let stream = check(&format!("location = \"rtsp://cam/1\"\ntransport = \"{text}\"")).expect("valid");
+            assert_eq!((stream.transport, text.parse()), (transport, Ok(transport)));
+        }
+    }
+
+    #[test]
+    fn what_is_scored_of_a_file_depends_on_the_interval_alone() {
+        let asap = check("location = \"a.mp4\"\npace = \"asap\"").expect("valid");
+        assert_eq!((asap.decode, asap.decode_now()), (Decode::Auto, Decode::All));
+        assert_eq!(check("location = \"a.mp4\"").expect("valid").decode_now(), Decode::Auto);
+        let told = check("location = \"a.mp4\"\npace = \"asap\"\ndecode = \"keyframes\"").expect("valid");
+        assert_eq!(told.decode_now(), Decode::Keyframes);
     }
 }

@@ -14,14 +14,19 @@ use super::SourceError;
 /// [`SourceError::Missing`], [`SourceError::Empty`] or [`SourceError::Truncated`].
 pub(super) fn check(path: &Path) -> Result<(), SourceError> {
     let missing = |e: std::io::Error| SourceError::Missing { path: path.into(), reason: e.to_string() };
-    let mut file = File::open(path).map_err(missing)?;
-    let about = file.metadata().map_err(missing)?;
+    // Looked at before it is opened: opening a pipe waits for its other end.
+    let about = std::fs::metadata(path).map_err(missing)?;
+    if about.is_dir() {
+        let reason = "it is no regular file; a folder of pictures is written images:FOLDER";
+        return Err(SourceError::Missing { path: path.into(), reason: reason.into() });
+    }
     if !about.is_file() {
         return Err(SourceError::Missing { path: path.into(), reason: "it is no regular file".into() });
     }
     if about.len() == 0 {
         return Err(SourceError::Empty { path: path.into() });
     }
+    let mut file = File::open(path).map_err(missing)?;
     match lacking(&mut file, about.len()).map_err(missing)? {
         0 => Ok(()),
         missing => Err(SourceError::Truncated { path: path.into(), missing }),

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use gstreamer as gst;
 
-use crate::config::{Location, Period};
+use crate::{
+    config::{Location, Period},
+    secret,
+};
 
 /// Why a source gives no frames.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +65,7 @@ pub enum SourceError {
         reason: String,
     },
     /// The camera refused user name or password.
-    #[error("{name}: login refused; check user name and password in the stream's location")]
+    #[error("{name}: login refused; check the stream's user name and password")]
     Login {
         /// The source.
         name: String,
@@ -72,6 +75,32 @@ pub enum SourceError {
     NoStream {
         /// The source.
         name: String,
+    },
+    /// A test picture that there is none of.
+    #[error("test:{pattern}: there is no such test picture; try smpte, ball, snow or black")]
+    Pattern {
+        /// Its name.
+        pattern: String,
+    },
+    /// A fragment that makes no pipeline. Its text may hold secrets and isn't shown.
+    #[error("gst:***: {reason}; try the fragment with gst-launch-1.0 and an end of \"! fakesink\"")]
+    Fragment {
+        /// The kind of the mistake.
+        reason: &'static str,
+    },
+    /// A folder without pictures.
+    #[error("{folder}: holds no PNG or JPEG file that can be read; put pictures there", folder = folder.display())]
+    NoPictures {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// GStreamer hangs while it starts.
+    #[error("{name}: did not start within {after}; check that its device, disk or server answers")]
+    Hangs {
+        /// The source.
+        name: String,
+        /// The limit.
+        after: Period,
     },
     /// Nobody answers.
     #[error("{name}: cannot connect; check host and port and that the camera is on")]
@@ -113,6 +142,7 @@ impl SourceError {
     pub(super) fn from_bus(location: &Location, error: &gst::message::Error, missing: Option<&str>) -> Self {
         let name = location.to_string();
         let error = error.error();
+        let remote = matches!(location, Location::Rtsp(_) | Location::Http(_));
         if let Some(codec) = missing {
             return Self::NoDecoder { name, codec: codec.into() };
         }
@@ -123,27 +153,27 @@ impl SourceError {
         }
         match error.kind::<gst::ResourceError>() {
             Some(gst::ResourceError::NotAuthorized) => Self::Login { name },
-            Some(gst::ResourceError::NotFound) if location.is_live() => Self::NoStream { name },
-            Some(gst::ResourceError::OpenRead | gst::ResourceError::OpenReadWrite) if location.is_live() => {
-                Self::Connect { name }
-            }
+            Some(gst::ResourceError::NotFound) if remote => Self::NoStream { name },
+            Some(gst::ResourceError::OpenRead | gst::ResourceError::OpenReadWrite) if remote => Self::Connect { name },
             _ => Self::Failed { reason: scrub(error.message(), location), name },
         }
     }
 }
 
-/// GStreamer's text on one line, without address, user name and password.
-fn scrub(text: &str, location: &Location) -> String {
+/// GStreamer's text on one line, without address, user name and secrets.
+pub(super) fn scrub(text: &str, location: &Location) -> String {
     let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Location::Rtsp(rtsp) = location {
-        text = text.replace(rtsp.url(), "***");
-        for secret in rtsp.login().into_iter().flat_map(|login| [&login.password, &login.user]) {
-            if !secret.is_empty() {
-                text = text.replace(secret.as_str(), "***");
+    if let Location::Rtsp(address) | Location::Http(address) = location {
+        text = text.replace(address.url(), "***");
+        if let Some(login) = address.login() {
+            for word in [login.password.reveal(), &login.user] {
+                if !word.is_empty() {
+                    text = text.replace(word, "***");
+                }
             }
         }
     }
-    text.trim_end_matches('.').to_owned()
+    secret::scrub(text.trim_end_matches('.')).into_owned()
 }
 
 #[cfg(test)]

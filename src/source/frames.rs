@@ -2,6 +2,7 @@
 
 use std::{
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,7 +14,7 @@ use super::{
     sample,
 };
 use crate::{
-    config::{Location, Period},
+    config::{Location, Period, Transport},
     frame::Frame,
 };
 
@@ -34,7 +35,7 @@ pub struct Frames {
 /// [`SourceError`], which names the file and the next step; errors that show only while decoding come from the iterator.
 pub fn frames(path: &Path) -> Result<Frames, SourceError> {
     let location = Location::File(path.into());
-    let mut pipeline = Pipeline::new(&location, Delivery::Prompt)?;
+    let mut pipeline = Pipeline::new(&location, Transport::Tcp, Delivery::Prompt, None, Arc::default())?;
     pipeline.play()?;
     Ok(Frames { pipeline: Some(pipeline), location, epoch: Instant::now(), any: false })
 }

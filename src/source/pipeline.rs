@@ -2,11 +2,9 @@
 //! a text.
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc,
     },
     time::Duration,
 };
@@ -16,14 +14,21 @@ use gstreamer::prelude::*;
 use gstreamer_app as app;
 use gstreamer_video as video;
 
-use super::{SourceError, container, sample};
-use crate::config::{Location, Rtsp};
-
-/// How long a camera's packets may be out of order, in milliseconds.
-const RTSP_LATENCY_MS: u32 = 200;
+use super::{SourceError, abandoned::Abandoned, error, input, input::element, log, sample, tap::Tap};
+use crate::config::{Location, Pace, Transport};
 
 /// How long an old pipeline may take to stop before it is left to itself.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
+
+/// What brings pictures of a graphics card's memory into the machine's. What has a download of its own element comes
+/// first; the others convert on the card.
+const DOWNLOADS: [(&str, &str); 5] = [
+    ("memory:CUDAMemory", "cudadownload"),
+    ("memory:GLMemory", "gldownload"),
+    ("memory:VAMemory", "vapostproc"),
+    ("memory:DMABuf", "vapostproc"),
+    ("memory:NVMM", "nvvideoconvert"),
+];
 
 /// How frames leave the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +39,17 @@ pub(super) enum Delivery {
     Prompt,
 }
 
+impl Delivery {
+    /// What suits a location. Cameras pace themselves; what comes in bursts or as fast as it is taken has to be paced.
+    pub(super) fn of(location: &Location, pace: Pace) -> Self {
+        match location {
+            Location::Http(_) | Location::Fragment(_) => Self::Timed,
+            Location::File(_) | Location::Images(_) if pace == Pace::Realtime => Self::Timed,
+            _ => Self::Prompt,
+        }
+    }
+}
+
 /// A pipeline; stopped when dropped, within a limit.
 pub(super) struct Pipeline {
     pipeline: gst::Pipeline,
@@ -41,6 +57,8 @@ pub(super) struct Pipeline {
     location: Location,
     tracks: Arc<Tracks>,
     missing: Option<String>,
+    tap: Option<Arc<Tap>>,
+    abandoned: Arc<Abandoned>,
 }
 
 /// What is known of the tracks so far.
@@ -62,35 +80,34 @@ pub(super) enum News {
 }
 
 impl Pipeline {
-    /// Builds the pipeline without starting it.
-    pub(super) fn new(location: &Location, delivery: Delivery) -> Result<Self, SourceError> {
-        gst::init().map_err(|e| SourceError::Init(e.to_string()))?;
+    /// Builds the pipeline without starting it. Access units pass `tap`, if there is one.
+    pub(super) fn new(
+        location: &Location,
+        transport: Transport,
+        delivery: Delivery,
+        tap: Option<Arc<Tap>>,
+        abandoned: Arc<Abandoned>,
+    ) -> Result<Self, SourceError> {
+        log::start()?;
         let pipeline = gst::Pipeline::new();
-        let sink = sink(delivery);
-        add(&pipeline, sink.upcast_ref());
+        let sink = sink(delivery, location.is_live());
         let decode = element("decodebin", "gstreamer1.0-plugins-base")?;
-        add(&pipeline, &decode);
-        match location {
-            Location::File(path) => {
-                let source = file(path)?;
-                add(&pipeline, &source);
-                source.link(&decode).map_err(|e| failed(location, &e))?;
-            }
-            Location::Rtsp(rtsp) => {
-                let source = camera(rtsp, &decode)?;
-                add(&pipeline, &source);
-            }
-        }
+        pipeline.add_many([&decode, sink.upcast_ref()]).map_err(|e| SourceError::Init(e.to_string()))?;
         let tracks = Arc::new(Tracks::default());
+        watch_elements(&pipeline, tap.clone());
         decode_video_only(&pipeline, &decode, &sink, &tracks);
-        Ok(Self { pipeline, sink, location: location.clone(), tracks, missing: None })
+        input::build(location, transport, &pipeline, &decode)?;
+        if let Some(tap) = &tap {
+            tap.connect(matches!(location, Location::Rtsp(_)));
+        }
+        Ok(Self { pipeline, sink, location: location.clone(), tracks, missing: None, tap, abandoned })
     }
 
     pub(super) fn sink(&self) -> &app::AppSink {
         &self.sink
     }
 
-    /// Starts it.
+    /// Starts it. Devices, pipes and network disks may hang in here.
     pub(super) fn play(&mut self) -> Result<(), SourceError> {
         if self.pipeline.set_state(gst::State::Playing).is_ok() {
             return Ok(());
@@ -107,7 +124,8 @@ impl Pipeline {
     pub(super) fn news(&mut self, wait: Duration) -> News {
         let name = || self.location.to_string();
         let Some(bus) = self.pipeline.bus() else { return News::Nothing };
-        let kinds = [gst::MessageType::Error, gst::MessageType::Eos, gst::MessageType::Element];
+        let kinds =
+            [gst::MessageType::Error, gst::MessageType::Warning, gst::MessageType::Eos, gst::MessageType::Element];
         let silent = self.tracks.complete.load(Ordering::Acquire) && !self.tracks.video.load(Ordering::Acquire);
         // With no time to wait, the waiting call would not even look.
         let message = match u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX / 2) {
@@ -132,6 +150,14 @@ impl Pipeline {
                 }
                 News::Failed(SourceError::from_bus(&self.location, error, undecoded))
             }
+            gst::MessageView::Warning(warning) => {
+                if let Some(tap) = &self.tap {
+                    tap.warned();
+                }
+                let text = error::scrub(warning.error().message(), &self.location);
+                tracing::debug!(source = %self.location, "GStreamer warns: {text}");
+                News::Nothing
+            }
             gst::MessageView::Element(element) => {
                 let structure = element.structure().filter(|s| s.name() == "missing-plugin");
                 if let Some(what) = structure.and_then(|s| s.get::<String>("name").ok()) {
@@ -142,88 +168,38 @@ impl Pipeline {
             _ => News::Nothing,
         }
     }
+
+    /// The caps of the frames: size, rate, colourimetry.
+    pub(super) fn video(&self) -> Option<video::VideoInfo> {
+        let caps = self.sink.static_pad("sink")?.current_caps()?;
+        video::VideoInfo::from_caps(&caps).ok()
+    }
 }
 
 impl Drop for Pipeline {
     /// An element that hangs must not hang us: a pipeline that won't stop is left to a thread of its own.
     fn drop(&mut self) {
-        let (done, stopped) = mpsc::channel();
+        if let Some(tap) = &self.tap {
+            tap.disconnect();
+        }
         let pipeline = self.pipeline.clone();
-        let stop = move || {
-            let stopped = pipeline.set_state(gst::State::Null);
-            drop(pipeline);
-            // Nobody listens any more if it took too long.
-            let _ = done.send(stopped.is_ok());
-        };
-        let thread = std::thread::Builder::new().name("source-stop".into()).spawn(stop);
-        if thread.is_err() || stopped.recv_timeout(STOP_LIMIT).is_err() {
-            tracing::warn!(source = %self.location, "a pipeline did not stop within {} s and was left behind", STOP_LIMIT.as_secs());
+        let stopped =
+            self.abandoned.within("source-stop", STOP_LIMIT, || false, move || pipeline.set_state(gst::State::Null));
+        if stopped.is_none() {
+            let limit = STOP_LIMIT.as_secs();
+            tracing::warn!(source = %self.location, "a pipeline did not stop within {limit} s and was left behind");
         }
     }
 }
 
-fn element(name: &'static str, package: &'static str) -> Result<gst::Element, SourceError> {
-    gst::ElementFactory::make(name).build().map_err(|_| SourceError::Element { element: name, package })
-}
-
-fn add(pipeline: &gst::Pipeline, element: &gst::Element) {
-    // Adding fails only for an element that has a parent or a name already taken; these are fresh and unnamed.
-    if let Err(error) = pipeline.add(element) {
-        tracing::error!(%error, "an element could not be added");
-    }
-}
-
-fn failed(location: &Location, error: &gst::glib::BoolError) -> SourceError {
-    SourceError::Failed { name: location.to_string(), reason: error.message.to_string() }
-}
-
-fn file(path: &Path) -> Result<gst::Element, SourceError> {
-    container::check(path)?;
-    let Some(text) = path.to_str() else {
-        return Err(SourceError::Missing { path: path.into(), reason: "its name is not UTF-8; rename it".into() });
-    };
-    let source = element("filesrc", "libgstreamer1.0-0")?;
-    source.set_property("location", text);
-    Ok(source)
-}
-
-fn camera(rtsp: &Rtsp, decode: &gst::Element) -> Result<gst::Element, SourceError> {
-    let source = element("rtspsrc", "gstreamer1.0-plugins-good")?;
-    source.set_property("location", rtsp.url());
-    if let Some(login) = rtsp.login() {
-        source.set_property("user-id", &login.user);
-        source.set_property("user-pw", &login.password);
-    }
-    source.set_property_from_str("protocols", "tcp");
-    source.set_property("latency", RTSP_LATENCY_MS);
-    source.set_property("drop-on-latency", true);
-    // Sound and metadata are not even asked for.
-    source.connect("select-stream", false, |values| {
-        let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-        Some(caps.is_some_and(|caps| is_video_rtp(&caps)).to_value())
-    });
-    let decode = decode.downgrade();
-    source.connect_pad_added(move |_, pad| {
-        let Some(to) = decode.upgrade().and_then(|decode| decode.static_pad("sink")) else { return };
-        if !to.is_linked() && pad.current_caps().is_none_or(|caps| is_video_rtp(&caps)) && pad.link(&to).is_err() {
-            tracing::warn!("a camera's stream could not be linked");
-        }
-    });
-    Ok(source)
-}
-
-fn is_video_rtp(caps: &gst::Caps) -> bool {
-    caps.structure(0).is_some_and(|s| s.get::<&str>("media").is_ok_and(|media| media == "video"))
-}
-
-fn sink(delivery: Delivery) -> app::AppSink {
+fn sink(delivery: Delivery, live: bool) -> app::AppSink {
     let formats = sample::FORMATS.iter().copied();
     let caps = video::VideoCapsBuilder::new().format_list(formats).build();
     let sink = app::AppSink::builder()
         .caps(&caps)
         .sync(delivery == Delivery::Timed)
         .max_buffers(1)
-        .drop(false)
+        .drop(live)
         .wait_on_eos(false)
         .enable_last_sample(false)
         .build();
@@ -242,10 +218,28 @@ fn sink(delivery: Delivery) -> app::AppSink {
     sink
 }
 
-/// Lets only video be decoded, in one thread a stream, and leads it to the sink.
+/// Has decoders decode in one thread and their units pass the tap, and notes who receives packets.
+fn watch_elements(pipeline: &gst::Pipeline, tap: Option<Arc<Tap>>) {
+    pipeline.connect_deep_element_added(move |_, _, element| {
+        let Some(factory) = element.factory() else { return };
+        let (name, class) = (factory.name(), factory.metadata("klass").unwrap_or_default());
+        // Frame threads delay pictures and cost memory; one thread decodes 1080p several times faster than it plays.
+        if name.starts_with("avdec_") && element.has_property("max-threads") {
+            element.set_property("max-threads", 1i32);
+        }
+        let Some(tap) = &tap else { return };
+        if class.contains("Decoder") && (class.contains("Video") || class.contains("Image")) {
+            tap.attach(element);
+        } else if name == "rtpjitterbuffer" {
+            tap.receives(element);
+        }
+    });
+}
+
+/// Lets only video be decoded and leads it to the sink.
 ///
 /// Pictures in one of [`sample::FORMATS`] come as they are. For others (10 bits, 4:2:2) `videoconvert` stands between,
-/// since it costs a conversion of every frame.
+/// since it costs a conversion of every frame; what lies in a graphics card's memory is fetched from there.
 fn decode_video_only(pipeline: &gst::Pipeline, decode: &gst::Element, sink: &app::AppSink, tracks: &Arc<Tracks>) {
     decode.connect("autoplug-continue", false, |values| {
         let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
@@ -253,12 +247,6 @@ fn decode_video_only(pipeline: &gst::Pipeline, decode: &gst::Element, sink: &app
             caps.structure(0).map(|s| s.name().starts_with("audio/") || s.name().starts_with("text/"))
         });
         Some((other != Some(true)).to_value())
-    });
-    pipeline.connect_deep_element_added(|_, _, element| {
-        // Frame threads delay pictures and cost memory; one thread decodes 1080p several times faster than it plays.
-        if element.factory().is_some_and(|f| f.name().starts_with("avdec_")) && element.has_property("max-threads") {
-            element.set_property("max-threads", 1i32);
-        }
     });
     let done = Arc::clone(tracks);
     decode.connect_no_more_pads(move |_| done.complete.store(true, Ordering::Release));
@@ -271,19 +259,49 @@ fn decode_video_only(pipeline: &gst::Pipeline, decode: &gst::Element, sink: &app
             return;
         }
         let format = structure.get::<&str>("format").unwrap_or_default();
-        let plain = sample::FORMATS.iter().any(|known| known.to_str() == format);
-        let linked = sink.static_pad("sink").and_then(|to| {
-            if plain {
-                return pad.link(&to).ok().map(|_| ());
-            }
-            let convert = element("videoconvert", "gstreamer1.0-plugins-base").ok()?;
-            pipeline.add(&convert).ok()?;
-            convert.link(&sink).ok()?;
-            convert.sync_state_with_parent().ok()?;
-            pad.link(&convert.static_pad("sink")?).ok().map(|_| ())
-        });
-        if linked.is_none() {
+        let steps = between(format, caps.features(0));
+        if link(&pipeline, pad, &steps, sink.upcast_ref()).is_none() {
             gst::element_error!(sink, gst::StreamError::Format, ("frames of format {} cannot be taken", format));
         }
     });
+}
+
+/// The elements that frames of this format and memory need before they can be taken.
+fn between(format: &str, features: Option<&gst::CapsFeaturesRef>) -> Vec<&'static str> {
+    let download = DOWNLOADS.iter().find(|(memory, _)| features.is_some_and(|features| features.contains(*memory)));
+    let plain = sample::FORMATS.iter().any(|known| known.to_str() == format);
+    let convert = (!plain).then_some("videoconvert");
+    download.map(|(_, element)| *element).into_iter().chain(convert).collect()
+}
+
+/// Links a pad to the sink through new elements of these names.
+fn link(pipeline: &gst::Pipeline, pad: &gst::Pad, steps: &[&str], sink: &gst::Element) -> Option<()> {
+    let mut next = sink.clone();
+    for name in steps.iter().rev() {
+        let step = gst::ElementFactory::make(name).build().ok()?;
+        pipeline.add(&step).ok()?;
+        step.link(&next).ok()?;
+        step.sync_state_with_parent().ok()?;
+        next = step;
+    }
+    pad.link(&next.static_pad("sink")?).ok().map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_fetched_and_converted_only_where_they_must_be() {
+        log::start().expect("GStreamer");
+        for (format, memory, steps) in [
+            ("I420", "memory:SystemMemory", vec![]),
+            ("NV12", "memory:CUDAMemory", vec!["cudadownload"]),
+            ("P010_10LE", "memory:VAMemory", vec!["vapostproc", "videoconvert"]),
+            ("YUY2", "memory:SystemMemory", vec!["videoconvert"]),
+        ] {
+            let features = gst::CapsFeatures::new([memory]);
+            assert_eq!(between(format, Some(&features)), steps, "{format} {memory}");
+        }
+    }
 }

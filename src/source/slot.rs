@@ -20,6 +20,10 @@ pub struct Counts {
     pub dropped: u64,
 }
 
+/// A live frame counts as due when so much of the interval is still missing: keyframes that come once an interval arrive
+/// a little early as often as a little late, and an early one left out would double the interval.
+const EARLY: u32 = 10;
+
 /// The one place, with the interval that says which frames are due.
 ///
 /// At [`Pace::Realtime`] a newer due frame takes the place of one that still waits; at [`Pace::Asap`] the source waits
@@ -123,13 +127,15 @@ impl Slot {
         // Time that runs backwards is a new beginning, such as a camera that was connected again.
         let begins = state.last.is_none_or(|last| time < last);
         state.last = Some(time);
-        if !begins && time < state.due {
+        let interval = state.interval;
+        let slack = if self.pace == Pace::Realtime { interval / EARLY } else { Duration::ZERO };
+        if !begins && time + slack < state.due {
             state.counts.skipped += 1;
             return false;
         }
         // On the grid where frames keep up with it, so that the mean interval is the one asked for.
         let late = time.saturating_sub(state.due);
-        state.due = if begins || late >= state.interval { time + state.interval } else { state.due + state.interval };
+        state.due = if begins || late >= interval { time + interval } else { state.due + interval };
         true
     }
 
@@ -229,6 +235,8 @@ mod tests {
             (0, times, (0..11).map(|i| i * 40).collect()),
             (100, vec![0, 50, 1000, 1050, 1100], vec![0, 1000, 1100]),
             (100, vec![5000, 5040, 0, 40, 100], vec![5000, 0, 100]),
+            // Keyframes that jitter around the interval.
+            (1000, vec![0, 995, 2010, 2990, 3980, 4890], vec![0, 995, 2010, 2990, 3980]),
         ] {
             let (slot, _) = slot(Pace::Realtime, interval);
             let due: Vec<u64> = times.iter().copied().filter(|ms| slot.is_due(Duration::from_millis(*ms))).collect();
@@ -252,7 +260,19 @@ mod tests {
                 due.push(ms);
             }
         }
-        assert_eq!(due, [0, 500, 700, 900, 1100, 1300, 1500, 2500, 3500]);
+        assert_eq!(due, [0, 500, 700, 900, 1100, 1300, 1500, 2400, 3400]);
+    }
+
+    #[test]
+    fn a_shorter_interval_holds_at_once() {
+        let (slot, _) = slot(Pace::Realtime, 5000);
+        let due = |ms| slot.is_due(Duration::from_millis(ms));
+        assert!(due(0) && !due(1000));
+        slot.set_interval(Duration::from_millis(200));
+        assert!(due(1200) && due(1400));
+        slot.set_interval(Duration::from_secs(5));
+        assert!(due(1600) && !due(2000) && !due(6000) && due(6600));
+        assert_eq!(slot.interval(), Duration::from_secs(5));
     }
 
     #[test]
