@@ -2,10 +2,13 @@
 //! default; `config/miqa.toml` shows them all.
 
 mod error;
+mod facts;
 mod gate;
 mod location;
 mod period;
+mod region;
 mod rule;
+mod schedule;
 mod stream;
 
 use std::{collections::HashSet, path::Path};
@@ -13,10 +16,13 @@ use std::{collections::HashSet, path::Path};
 use serde::Deserialize;
 
 pub use error::ConfigError;
+pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys};
 pub use location::{Location, Login, Rtsp};
 pub use period::Period;
+pub use region::RegionKeys;
 pub use rule::{Bound, Rule, RuleKeys, Severity, Subject};
+pub use schedule::{Day, Schedule, ScheduleKeys, Thresholds, TimeOfDay, in_force};
 pub use stream::{EngineKeys, Pace, Stream, StreamKeys};
 
 /// The file as written.
