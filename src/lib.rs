@@ -11,6 +11,7 @@
 //! * [`picture`]: a still picture's file → RGB.
 //! * [`source`]: a stream's location → decoded frames (GStreamer lives only here).
 //! * [`preprocess`]: planes → views → 288×288 8-bit RGB, the model's one input.
+//! * [`facts`]: every frame's cheap facts (frozen, black, slate, smear, light mode) without a model; pure.
 //! * [`engine`]: model card, ONNX Runtime session, execution providers.
 //! * [`monitor`]: scores and times in, gate transitions and alerts out; no clock, no I/O.
 //! * [`secret`]: passwords and tokens that can't be printed.
@@ -26,6 +27,7 @@
 pub mod config;
 pub mod engine;
 pub mod event;
+pub mod facts;
 pub mod frame;
 pub mod monitor;
 pub mod picture;

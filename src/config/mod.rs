@@ -4,10 +4,13 @@
 mod change;
 mod daemon;
 mod error;
+mod facts;
 mod gate;
 mod location;
 mod period;
+mod region;
 mod rule;
+mod schedule;
 mod stream;
 
 use std::{collections::HashSet, path::Path};
@@ -17,10 +20,13 @@ use serde::Deserialize;
 pub use change::Change;
 pub use daemon::{Snapshots, StateKeys};
 pub use error::ConfigError;
+pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys, GateMode};
 pub use location::{Address, Credentials, Location, Login};
 pub use period::Period;
+pub use region::RegionKeys;
 pub use rule::{Bound, Rule, RuleKeys, Severity, SightKey, Subject};
+pub use schedule::{Day, Schedule, ScheduleKeys, Thresholds, TimeOfDay, in_force};
 pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 
 /// The file as written.

@@ -3,13 +3,17 @@
 //! Training, evaluation, daemon and golden scores all come through here, so what a model saw in training is what it
 //! sees in service. Everything after these bytes (normalisation, the 224×224 crop) is in the model's graph.
 
+mod area;
 mod colour;
+mod cover;
 mod resize;
 mod view;
 
+pub use area::{Area, AreaError, Mask};
 pub use colour::to_rgb;
+pub use cover::Cover;
 pub use resize::{Filter, Region, resize_rgb};
-pub use view::{View, ViewSet, from_frame, from_rgb};
+pub use view::{Combine, View, ViewSet, from_frame, from_rgb};
 
 /// Side of the model's square input in pixels.
 pub const SIDE: u32 = 288;
@@ -72,6 +76,24 @@ pub enum PreprocessError {
         width: u32,
         /// Height in pixels.
         height: u32,
+    },
+    /// No pixel of a picture of this size lies inside the area.
+    #[error("the region holds no pixel of a {width}×{height} picture; make it larger")]
+    EmptyArea {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+    /// Views of an area were made for pictures of another size.
+    #[error("picture of {width}×{height} where the region's views were made for {}×{}; make them anew", want.0, want.1)]
+    OtherSize {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Width and height that they were made for.
+        want: (u32, u32),
     },
     /// Not one model input's worth of bytes.
     #[error("{0} bytes are no 288×288 RGB picture ({BYTES} expected)")]

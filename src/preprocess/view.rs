@@ -23,13 +23,26 @@ pub enum View {
     },
 }
 
-/// The views that a stream is scored by; text form `centre` or `tiles:N`.
+/// How the scores of several views of one picture become the picture's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Combine {
+    /// The worst view counts, score by score.
+    #[default]
+    Minimum,
+    /// The mean counts.
+    Mean,
+}
+
+/// The views that a stream is scored by; text form `centre`, `tiles:N` (the worst tile counts) or `tiles:N:mean`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViewSet {
     /// One centre crop.
     Centre,
-    /// This many tiles over the longer side (2–8).
+    /// This many tiles over the longer side (2–8); the worst counts.
     Tiles(u32),
+    /// The same; their mean counts.
+    TilesMean(u32),
 }
 
 impl ViewSet {
@@ -37,7 +50,17 @@ impl ViewSet {
     pub fn views(self) -> Vec<View> {
         match self {
             Self::Centre => vec![View::Centre],
-            Self::Tiles(count) => (0..count).map(|index| View::Tile { index, count }).collect(),
+            Self::Tiles(count) | Self::TilesMean(count) => {
+                (0..count).map(|index| View::Tile { index, count }).collect()
+            }
+        }
+    }
+
+    /// How their scores become one.
+    pub fn combine(self) -> Combine {
+        match self {
+            Self::Centre | Self::Tiles(_) => Combine::Minimum,
+            Self::TilesMean(_) => Combine::Mean,
         }
     }
 }
@@ -48,11 +71,17 @@ impl std::str::FromStr for ViewSet {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             None if text == "centre" => Ok(Self::Centre),
-            Some(("tiles", n)) => match n.parse() {
-                Ok(n @ 2..=8) => Ok(Self::Tiles(n)),
-                _ => Err(format!("\"{text}\": the number of tiles must be 2 to 8")),
-            },
-            _ => Err(format!("\"{text}\" is no view; use \"centre\" or \"tiles:N\"")),
+            Some(("tiles", rest)) => {
+                let (n, mean) = rest.strip_suffix(":mean").map_or((rest, false), |n| (n, true));
+                match n.parse() {
+                    Ok(n @ 2..=8) if mean => Ok(Self::TilesMean(n)),
+                    Ok(n @ 2..=8) => Ok(Self::Tiles(n)),
+                    _ => Err(format!(
+                        "\"{text}\": the number of tiles must be 2 to 8, as in \"tiles:3\" or \"tiles:3:mean\""
+                    )),
+                }
+            }
+            _ => Err(format!("\"{text}\" is no view; use \"centre\", \"tiles:N\" or \"tiles:N:mean\"")),
         }
     }
 }
@@ -62,6 +91,7 @@ impl std::fmt::Display for ViewSet {
         match self {
             Self::Centre => f.write_str("centre"),
             Self::Tiles(n) => write!(f, "tiles:{n}"),
+            Self::TilesMean(n) => write!(f, "tiles:{n}:mean"),
         }
     }
 }
@@ -267,7 +297,11 @@ mod tests {
         assert_eq!("centre".parse(), Ok(ViewSet::Centre));
         assert_eq!("tiles:2".parse(), Ok(ViewSet::Tiles(2)));
         assert_eq!(ViewSet::Tiles(3).to_string(), "tiles:3");
-        for bad in ["tiles:1", "tiles:99", "tiles", "left"] {
+        assert_eq!("tiles:3:mean".parse(), Ok(ViewSet::TilesMean(3)));
+        assert_eq!(ViewSet::TilesMean(3).to_string(), "tiles:3:mean");
+        assert_eq!((ViewSet::Tiles(3).combine(), ViewSet::TilesMean(3).combine()), (Combine::Minimum, Combine::Mean));
+        assert_eq!(ViewSet::TilesMean(3).views(), ViewSet::Tiles(3).views());
+        for bad in ["tiles:1", "tiles:99", "tiles", "left", "tiles:1:mean", "tiles:3:median", "tiles:mean"] {
             assert!(bad.parse::<ViewSet>().is_err(), "{bad}");
         }
     }

@@ -1,0 +1,194 @@
+//! Cheap facts of every frame: what can be told of a picture without a model.
+//!
+//! An [`Inspector`] a stream is fed with every decoded frame and says when a [`Fact`] begins and ends, what light the
+//! camera sees by ([`LightMode`]), and a few [`Scalars`]. It reads luma on a coarse grid only; the cost of a frame is in
+//! `docs/facts.md`, with how each fact is defined and how often it errs. Pure: times are arguments.
+
+mod hold;
+mod light;
+mod plain;
+mod sample;
+mod smear;
+mod still;
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{config::Facts, frame::Frame};
+
+pub use light::LightMode;
+
+use hold::{Hold, Times, Turn};
+
+/// Something that is wrong with a picture whatever a model would say of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// A drawn placeholder: writing, bars or a sign on flat ground, and it repeats.
+    Slate,
+    /// Nothing but black.
+    Black,
+    /// Nothing but one colour.
+    OneColour,
+    /// The picture repeats while frames flow.
+    Frozen,
+    /// The decoder marks its pictures as damaged.
+    Corrupt,
+    /// The decoder has covered up lost data and says nothing.
+    Smear,
+}
+
+impl Fact {
+    /// All of them, the most telling first: a slate is also frozen, black often as well.
+    pub const ALL: [Self; 6] = [Self::Slate, Self::Black, Self::OneColour, Self::Frozen, Self::Corrupt, Self::Smear];
+
+    /// The word used in configuration and events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slate => "slate",
+            Self::Black => "black",
+            Self::OneColour => "one_colour",
+            Self::Frozen => "frozen",
+            Self::Corrupt => "corrupt",
+            Self::Smear => "smear",
+        }
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A fact that begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which one.
+    pub fact: Fact,
+    /// It holds from now on, or no longer.
+    pub holds: bool,
+    /// Stream time at which it was first seen, before its hold time.
+    pub since: Duration,
+}
+
+/// Cheap measures of one frame. Levels run from 0 (black) to 255 (white) whatever the stream's range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scalars {
+    /// Mean luma level.
+    pub mean: f32,
+    /// Median luma level.
+    pub median: f32,
+    /// Standard deviation of luma, in levels.
+    pub deviation: f32,
+    /// Share (0–1) of the picture's 576 blocks that hold anything but smooth ground.
+    pub texture: f32,
+    /// Share (0–1) of the picture that has a colour.
+    pub coloured: f32,
+}
+
+impl Scalars {
+    /// Texture below which a score says little: sky, a wall, fog in front of the lens. Nearly all photographs lie
+    /// above (docs/facts.md).
+    pub const LITTLE_TEXTURE: f32 = 0.05;
+
+    /// Whether there is too little texture to judge how well the picture is seen.
+    pub fn too_plain(&self) -> bool {
+        self.texture < Self::LITTLE_TEXTURE
+    }
+}
+
+/// Longest gap between two damaged pictures of one run: a damaged keyframe a second is one run.
+const CORRUPT_GAP: Duration = Duration::from_millis(1500);
+/// The same for smear, which is found in most but not all damaged pictures.
+const SMEAR_GAP: Duration = Duration::from_millis(300);
+
+/// Watches the pictures of one stream.
+#[derive(Clone, Debug)]
+pub struct Inspector {
+    samples: sample::Samples,
+    still: still::Still,
+    light: light::Light,
+    /// The facts that are looked for.
+    holds: Vec<(Fact, Hold)>,
+    scalars: Option<Scalars>,
+    size: (u32, u32),
+    newest: Duration,
+}
+
+impl Inspector {
+    /// An inspector that has seen nothing.
+    pub fn new(facts: &Facts) -> Self {
+        let hold = |&fact: &Fact| {
+            let after = facts.after(fact)?;
+            let clear = facts.clear_after.get();
+            let (bridge, clear) = match fact {
+                // A picture that moved lives; and the run is as long as the anchor is old, so it has no gaps.
+                Fact::Frozen => (Duration::ZERO, Duration::ZERO),
+                Fact::Slate | Fact::Black | Fact::OneColour => (Duration::ZERO, clear),
+                Fact::Corrupt => (CORRUPT_GAP, clear.max(CORRUPT_GAP)),
+                Fact::Smear => (SMEAR_GAP, clear.max(SMEAR_GAP)),
+            };
+            Some((fact, Hold::new(Times { after, bridge, clear })))
+        };
+        Self {
+            samples: sample::Samples::new(),
+            still: still::Still::new(),
+            light: light::Light::new(facts.light_after.get()),
+            holds: Fact::ALL.iter().filter_map(hold).collect(),
+            scalars: None,
+            size: (0, 0),
+            newest: Duration::ZERO,
+        }
+    }
+
+    /// Takes the next frame, of stream time `now`, and says what begins and ends with it. A time before the newest one
+    /// counts as the newest. A frame whose planes are too short says nothing but its damage flag.
+    pub fn look(&mut self, frame: &Frame, now: Duration) -> Vec<Change> {
+        let now = now.max(self.newest);
+        self.newest = now;
+        let whole = self.samples.take(frame);
+        if std::mem::replace(&mut self.size, (frame.width, frame.height)) != self.size {
+            // Another size is another picture.
+            self.still = still::Still::new();
+        }
+        let mut seen = [false; Fact::ALL.len()];
+        if whole {
+            let plain = plain::look(&self.samples);
+            let still = self.still.step(now, &self.samples);
+            self.light.step(now, &plain.scalars);
+            self.scalars = Some(plain.scalars);
+            let slate = plain.drawn && self.still.repeats();
+            let smear = !slate && smear::look(&self.samples);
+            seen = [slate, plain.black, plain.one_colour, still, false, smear];
+        }
+        seen[Fact::Corrupt as usize] = frame.corrupt;
+        let step = |(fact, hold): &mut (Fact, Hold)| {
+            let (holds, since) = match hold.step(now, seen[*fact as usize])? {
+                Turn::Begins(since) => (true, since),
+                Turn::Ends(since) => (false, since),
+            };
+            Some(Change { fact: *fact, holds, since })
+        };
+        self.holds.iter_mut().filter_map(step).collect()
+    }
+
+    /// The facts that hold, the most telling first, each with the stream time since when.
+    pub fn standing(&self) -> impl Iterator<Item = (Fact, Duration)> + '_ {
+        self.holds.iter().filter_map(|(fact, hold)| Some((*fact, hold.since()?)))
+    }
+
+    /// What light the camera sees by; none before the first frame.
+    pub fn light(&self) -> Option<LightMode> {
+        self.light.mode()
+    }
+
+    /// The newest frame's measures; none before the first frame.
+    pub fn scalars(&self) -> Option<Scalars> {
+        self.scalars
+    }
+}
+
+#[cfg(test)]
+mod tests;
