@@ -6,10 +6,12 @@ use crate::{
     config::ConfigError,
     daemon::DaemonError,
     engine::{CardError, EngineError},
+    gate::slot::SlotError,
     monitor::SettingsError,
     picture::PictureError,
     preprocess::PreprocessError,
     source::SourceError,
+    state::StateError,
 };
 
 /// Why a command could not do its work.
@@ -57,6 +59,15 @@ pub enum CommandError {
     /// A head that the model doesn't have, or without a threshold.
     #[error("{0}")]
     Head(String),
+    /// The mapped file of gates.
+    #[error(transparent)]
+    Slot(#[from] SlotError),
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Gates that can't be read the way that was asked for.
+    #[error("{0}")]
+    Gate(String),
     /// Standard output or signals.
     #[error("{0}")]
     Io(#[from] io::Error),

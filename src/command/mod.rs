@@ -2,6 +2,7 @@
 
 mod check;
 mod error;
+mod gate;
 mod locate;
 mod run;
 mod score;
@@ -30,6 +31,8 @@ enum Command {
     Score(score::Arguments),
     /// Check a configuration, its model and the execution provider
     Check(check::Arguments),
+    /// Where gates stand and stood, and back to how things were
+    Gate(gate::Arguments),
 }
 
 /// How a command that could do its work came out.
@@ -63,6 +66,7 @@ impl Cli {
             Command::Run(arguments) => run::run(arguments),
             Command::Score(arguments) => score::run(arguments),
             Command::Check(arguments) => check::run(arguments),
+            Command::Gate(arguments) => gate::run(arguments),
         }
     }
 }

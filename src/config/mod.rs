@@ -1,8 +1,10 @@
 //! The configuration file (TOML) as typed, checked values. Every key is documented beside its type, with unit and
 //! default; `config/miqa.toml` shows them all.
 
+mod daemon;
 mod error;
 mod gate;
+mod gate_readers;
 mod location;
 mod period;
 mod rule;
@@ -12,8 +14,10 @@ use std::{collections::HashSet, path::Path};
 
 use serde::Deserialize;
 
+pub use daemon::StateKeys;
 pub use error::ConfigError;
 pub use gate::{Gate, GateKeys, GateMode};
+pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
 pub use location::{Location, Login, Rtsp};
 pub use period::Period;
 pub use rule::{Bound, Rule, RuleKeys, Severity, SightKey, Subject};
@@ -27,6 +31,9 @@ struct Keys {
     gate: GateKeys,
     stream: Vec<StreamKeys>,
     rule: Vec<RuleKeys>,
+    state: Option<StateKeys>,
+    socket: Option<SocketKeys>,
+    slot: Option<SlotKeys>,
 }
 
 /// A checked configuration.
@@ -38,6 +45,10 @@ pub struct Config {
     pub streams: Vec<Stream>,
     /// The alert rules, with unique names.
     pub rules: Vec<Rule>,
+    /// What survives the program, if anything is to.
+    pub state: Option<StateKeys>,
+    /// How gates can be read from outside.
+    pub readers: GateReaders,
 }
 
 impl Config {
@@ -110,7 +121,9 @@ impl Keys {
             }
             rules.push(rule);
         }
-        Ok(Config { engine, streams, rules })
+        let state = self.state.map(|keys| keys.under(folder));
+        let readers = GateReaders { socket: self.socket, slot: self.slot }.check(&streams, folder)?;
+        Ok(Config { engine, streams, rules, state, readers })
     }
 }
 
