@@ -6,10 +6,12 @@ use crate::{
     config::ConfigError,
     daemon::DaemonError,
     engine::{CardError, EngineError},
+    gate::slot::SlotError,
     monitor::SettingsError,
     picture::PictureError,
     preprocess::PreprocessError,
     source::SourceError,
+    state::StateError,
 };
 
 /// Why a command could not do its work.
@@ -68,6 +70,15 @@ pub enum CommandError {
         /// What there is.
         known: String,
     },
+    /// The mapped file of gates.
+    #[error(transparent)]
+    Slot(#[from] SlotError),
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Gates that can't be read the way that was asked for.
+    #[error("{0}")]
+    Gate(String),
     /// Standard output or signals.
     #[error("{0}")]
     Io(#[from] io::Error),

@@ -2,6 +2,7 @@
 
 mod check;
 mod error;
+mod gate;
 mod locate;
 mod probe;
 mod replay;
@@ -36,6 +37,8 @@ enum Command {
     Check(check::Arguments),
     /// Connect to a camera or file and say what it is like
     Probe(probe::Arguments),
+    /// Where gates stand and stood, and back to how things were
+    Gate(gate::Arguments),
 }
 
 /// How a command that could do its work came out.
@@ -71,6 +74,7 @@ impl Cli {
             Command::Score(arguments) => score::run(arguments),
             Command::Check(arguments) => check::run(arguments),
             Command::Probe(arguments) => probe::run(arguments),
+            Command::Gate(arguments) => gate::run(arguments),
         }
     }
 }

@@ -6,6 +6,7 @@ mod daemon;
 mod error;
 mod facts;
 mod gate;
+mod gate_readers;
 mod location;
 mod period;
 mod region;
@@ -22,6 +23,7 @@ pub use daemon::{Snapshots, StateKeys};
 pub use error::ConfigError;
 pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys, GateMode};
+pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
 pub use location::{Address, Credentials, Location, Login};
 pub use period::Period;
 pub use region::RegionKeys;
@@ -39,6 +41,8 @@ struct Keys {
     rule: Vec<RuleKeys>,
     snapshots: Option<Snapshots>,
     state: Option<StateKeys>,
+    socket: Option<SocketKeys>,
+    slot: Option<SlotKeys>,
 }
 
 /// A checked configuration.
@@ -54,6 +58,8 @@ pub struct Config {
     pub snapshots: Option<Snapshots>,
     /// What survives the program, if anything is to.
     pub state: Option<StateKeys>,
+    /// How gates can be read from outside.
+    pub readers: GateReaders,
 }
 
 impl Config {
@@ -128,7 +134,8 @@ impl Keys {
         }
         let snapshots = self.snapshots.map(|keys| keys.under(folder));
         let state = self.state.map(|keys| keys.under(folder));
-        Ok(Config { engine, streams, rules, snapshots, state })
+        let readers = GateReaders { socket: self.socket, slot: self.slot }.check(&streams, folder)?;
+        Ok(Config { engine, streams, rules, snapshots, state, readers })
     }
 }
 

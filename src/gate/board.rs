@@ -1,7 +1,8 @@
 //! The newest status of every gate, for any number of readers.
 
 use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    fmt,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -23,11 +24,31 @@ pub struct Entry {
     pub gone: bool,
 }
 
+/// Called after every change of the board, with whether a gate moved; must return at once.
+pub type Bell = dyn Fn(bool) + Send + Sync;
+
 /// Statuses of all streams, in the order in which they first appeared.
 #[derive(Debug, Default)]
 pub struct Board {
     state: Mutex<State>,
     changed: Condvar,
+    bells: Bells,
+}
+
+#[derive(Default)]
+struct Bells(Mutex<Vec<Weak<Bell>>>);
+
+impl Bells {
+    fn ring(&self, moved: bool) {
+        let bells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bells.iter().filter_map(Weak::upgrade).for_each(|bell| bell(moved));
+    }
+}
+
+impl fmt::Debug for Bells {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bells")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +80,7 @@ impl Board {
         }
         drop(state);
         self.changed.notify_all();
+        self.bells.ring(moved);
     }
 
     /// Takes a stream off the board; readers learn that it is gone.
@@ -73,6 +95,7 @@ impl Board {
         }
         drop(state);
         self.changed.notify_all();
+        self.bells.ring(true);
     }
 
     /// Everything on the board, streams that are gone left out.
@@ -110,6 +133,15 @@ impl Board {
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
+        self.bells.ring(true);
+    }
+
+    /// Rings a bell at every change from now on, for those who wait for other things beside the board. It is forgotten once
+    /// its owner lets it go.
+    pub fn attach(&self, bell: &Arc<Bell>) {
+        let mut bells = self.bells.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bells.retain(|bell| bell.strong_count() > 0);
+        bells.push(Arc::downgrade(bell));
     }
 }
 
@@ -143,6 +175,21 @@ mod tests {
         assert!(board.get("a").is_none() && board.get("b").is_some());
         board.close();
         assert_eq!(board.newer(seen, Duration::from_secs(60)), None);
+    }
+
+    #[test]
+    fn bells_ring_with_whether_a_gate_moved_until_they_are_let_go() {
+        let (board, rings) = (Board::default(), Arc::new(Mutex::new(Vec::new())));
+        let heard = Arc::clone(&rings);
+        let bell: Arc<Bell> = Arc::new(move |moved| heard.lock().expect("no panic").push(moved));
+        board.attach(&bell);
+        board.put(status("a", GateState::Open), 1);
+        board.put(status("a", GateState::Open), 2);
+        board.remove("a");
+        assert_eq!(*rings.lock().expect("no panic"), [true, false, true]);
+        drop(bell);
+        board.close();
+        assert_eq!(rings.lock().expect("no panic").len(), 3);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 mod jsonl;
 mod log;
 mod queue;
+pub mod record;
 
 use std::io;
 
 pub use jsonl::JsonLines;
 pub use log::Log;
 pub use queue::Queue;
+pub use record::Record;
 
 use crate::event::Said;
 

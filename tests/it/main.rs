@@ -4,6 +4,10 @@
 
 mod bad_input;
 mod clip;
+mod gate_command;
+mod gate_slot;
+mod gate_socket;
+mod gate_state;
 mod golden;
 mod operation;
 mod program;

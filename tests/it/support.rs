@@ -67,3 +67,10 @@ impl Sink for Memory {
         Ok(())
     }
 }
+
+/// A process of this binary that runs one ignored test only.
+pub(crate) fn child(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this binary"));
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    command
+}

@@ -1,0 +1,38 @@
+//! `miqa gate`: where gates stand and stood, and back to how things were.
+
+mod report;
+mod restore;
+mod show;
+mod source;
+mod watch;
+
+use clap::{Args, Subcommand};
+
+use super::{CommandError, Outcome};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print where every gate stands; exit code 1 unless all are open
+    Show(show::Arguments),
+    /// Print every change until the daemon ends
+    Watch(watch::Arguments),
+    /// Print what was gated, or would have been in shadow mode: when, why, for how long
+    Report(report::Arguments),
+    /// Put back everything that the daemon changed elsewhere; the daemon must not run
+    Restore(restore::Arguments),
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
+    match &arguments.action {
+        Action::Show(arguments) => show::run(arguments),
+        Action::Watch(arguments) => watch::run(arguments),
+        Action::Report(arguments) => report::run(arguments),
+        Action::Restore(arguments) => restore::run(arguments),
+    }
+}

@@ -1,0 +1,128 @@
+//! Where the subcommands get gates from: the daemon's mapped file or its socket.
+
+use std::{
+    io::{BufRead, BufReader, ErrorKind},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use crate::{
+    command::CommandError,
+    event::{GateState, Seconds},
+    gate::{
+        Kind, Line, monotonic_ns,
+        slot::{Doubt, Reader, Reading},
+    },
+};
+
+/// How long the socket may take to tell where every gate stands.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A gate to be shown.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown {
+    #[serde(flatten)]
+    pub(super) line: Line,
+    /// Why it is unknown whatever its writer said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) doubt: Option<&'static str>,
+}
+
+impl Shown {
+    fn read(stream: &str, reading: &Reading, now: u64) -> Self {
+        let record = &reading.record;
+        let left = if reading.doubt.is_some() { 0 } else { record.valid_until.saturating_sub(now) };
+        let line = Line {
+            kind: Kind::State,
+            stream: stream.into(),
+            decided: record.decided,
+            enforced: record.enforced,
+            when_unknown: record.when_unknown,
+            reason: record.reason.unwrap_or_default(),
+            score: record.score,
+            smoothed: record.smoothed,
+            causes: None,
+            since: Seconds(Duration::from_nanos(record.since)),
+            valid_for: Seconds(Duration::from_nanos(left)),
+            valid_until: record.valid_until,
+            gone: false,
+        };
+        Self { line, doubt: reading.doubt.map(Doubt::name) }
+    }
+
+    fn missing(stream: &str) -> Self {
+        let line = Line {
+            kind: Kind::State,
+            stream: stream.into(),
+            decided: GateState::Unknown,
+            enforced: Some(GateState::Unknown),
+            when_unknown: GateState::Unknown,
+            reason: Default::default(),
+            score: None,
+            smoothed: None,
+            causes: None,
+            since: Seconds::default(),
+            valid_for: Seconds::default(),
+            valid_until: 0,
+            gone: false,
+        };
+        Self { line, doubt: Some(Doubt::Missing.name()) }
+    }
+}
+
+/// Gates from the mapped file: the named streams', or all that have a slot.
+pub(super) fn mapped(path: &Path, streams: Option<&[String]>) -> Result<Vec<Shown>, CommandError> {
+    let reader = Reader::open(path)?;
+    let found = reader.streams();
+    let now = monotonic_ns();
+    let names = streams.map_or_else(|| found.iter().map(|(name, _)| name.clone()).collect(), <[String]>::to_vec);
+    let show = |name: String| match found.iter().find(|(found, _)| *found == name) {
+        Some((_, slot)) => Shown::read(&name, &reader.read(*slot, now), now),
+        None => Shown::missing(&name),
+    };
+    Ok(names.into_iter().map(show).collect())
+}
+
+/// The socket's lines, one after the other. The daemon's end is the end of the lines.
+pub(super) fn connect(path: &Path, limit: Option<Duration>) -> Result<BufReader<UnixStream>, CommandError> {
+    let socket = UnixStream::connect(path).and_then(|socket| {
+        socket.set_read_timeout(limit)?;
+        Ok(BufReader::new(socket))
+    });
+    socket.map_err(|e| {
+        CommandError::Gate(format!("{}: {e}; is `miqa run` running with [socket] path on this file?", path.display()))
+    })
+}
+
+/// The named streams' gates from the socket.
+pub(super) fn told(path: &Path, streams: &[String]) -> Result<Vec<Shown>, CommandError> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut socket = connect(path, Some(PATIENCE))?;
+    let mut shown: Vec<Shown> = streams.iter().map(|name| Shown::missing(name)).collect();
+    let mut text = String::new();
+    while shown.iter().any(|shown| shown.doubt.is_some()) && Instant::now() < deadline {
+        text.clear();
+        match socket.read_line(&mut text) {
+            Ok(0) => break,
+            Ok(_) => {
+                let line = parse(&text)?;
+                if let Some(place) = shown.iter_mut().find(|shown| shown.line.stream == line.stream) {
+                    *place = Shown { line, doubt: None };
+                }
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(shown)
+}
+
+/// A line of the socket.
+pub(super) fn parse(text: &str) -> Result<Line, CommandError> {
+    serde_json::from_str(text).map_err(|e| {
+        CommandError::Gate(format!("the socket says what this program does not understand ({e}); update the older of the two"))
+    })
+}

@@ -1,0 +1,220 @@
+//! `miqa gate` from outside.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use miqa::{
+    config::Config,
+    event::{Cause, Event, GateEvent, GateReason, GateState, GateStatus, Said, Seconds, Summary},
+    gate::{Board, Readers, monotonic_ns},
+    sink::{Record, Sink},
+    state::{FrigateChange, Store},
+};
+
+use crate::support::{command, config, miqa, stderr, stdout};
+
+const STREAMS: &str = "[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[[stream]]\nname = \"gate\"\nlocation = \"a.mp4\"\n";
+
+fn put(board: &Board, stream: &str, decided: GateState, enforced: Option<GateState>) {
+    let status = GateStatus {
+        stream: stream.into(),
+        decided,
+        enforced,
+        reason: if decided == GateState::Open { GateReason::ScoreGood } else { GateReason::ScoreLow },
+        score: Some(0.25),
+        smoothed: Some(0.5),
+        causes: if decided == GateState::Open { vec![] } else { vec![Cause::new("fog", 0.75)] },
+        ..GateStatus::default()
+    };
+    board.put(status, monotonic_ns() + 60_000_000_000);
+}
+
+/// Readers as a configuration asks for them, without a daemon behind.
+fn serve(file: &Path) -> (Arc<Board>, Readers) {
+    let board = Arc::new(Board::default());
+    let readers = Readers::start(&Config::read(file).expect("valid").readers, &board).expect("start");
+    (board, readers)
+}
+
+fn show(file: &Path, rest: &[&str]) -> (Option<i32>, String) {
+    let output = miqa(["gate", "show", "--config", &file.display().to_string()].iter().chain(rest));
+    (output.status.code(), stdout(&output) + &stderr(&output))
+}
+
+#[test]
+fn show_reads_mapped_file_or_socket_and_exits_by_the_gates() {
+    for readers in ["[slot]\npath = \"gates\"\n", "[socket]\npath = \"gate.sock\"\n"] {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = config(folder.path(), "tiny", &format!("{STREAMS}{readers}"));
+        let (code, said) = show(&file, &[]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("is `miqa run` running"), "{said}");
+
+        let (board, running) = serve(&file);
+        put(&board, "yard", GateState::Open, Some(GateState::Open));
+        put(&board, "gate", GateState::Open, None);
+        std::thread::sleep(Duration::from_millis(100));
+        let (code, said) = show(&file, &[]);
+        assert_eq!(code, Some(0), "{said}");
+        let row = |stream: &str| said.lines().find(|line| line.starts_with(stream)).expect(stream).to_owned();
+        for part in ["open      open ", "0.250  0.500", "score good"] {
+            assert!(row("yard").contains(part), "no \"{part}\" in\n{said}");
+        }
+        assert!(row("gate").contains("open      shadow"), "{said}");
+
+        board.remove("gate");
+        std::thread::sleep(Duration::from_millis(50));
+        let (code, said) = show(&file, &["--json"]);
+        assert_eq!(code, Some(1), "{said}");
+        let lines: Vec<serde_json::Value> =
+            said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!((&lines[0]["stream"], &lines[0]["decided"]), (&"yard".into(), &"open".into()));
+        assert!(lines[0].get("doubt").is_none() && lines[0]["valid_for"].as_f64().expect("a number") > 50.0);
+        assert_eq!((&lines[1]["decided"], &lines[1]["doubt"]), (&"unknown".into(), &"nobody writes it".into()));
+        drop(running);
+    }
+    let folder = tempfile::tempdir().expect("folder");
+    let (code, said) = show(&config(folder.path(), "tiny", STREAMS), &[]);
+    assert!(code == Some(2) && said.contains("neither [slot] nor [socket]"), "{said}");
+}
+
+#[test]
+fn show_takes_a_dead_daemons_file_for_unknown() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("gates");
+    let now = monotonic_ns();
+    let mut writer = miqa::gate::slot::Writer::create(&path, 1, 0o600, now).expect("made");
+    let status = GateStatus { stream: "a".into(), decided: GateState::Open, ..GateStatus::default() };
+    let entry = miqa::gate::Entry { status, valid_until: now + 60_000_000_000, ..Default::default() };
+    writer.take(vec![entry], now - 5_000_000_000);
+    let output = miqa(["gate", "show", "--slot", &path.display().to_string()]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(said.contains("unknown") && said.contains("the daemon does not beat"), "{said}");
+}
+
+#[test]
+fn watch_prints_changes_until_the_daemon_ends() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = config(folder.path(), "tiny", &format!("{STREAMS}[socket]\npath = \"gate.sock\"\n"));
+    let (board, running) = serve(&file);
+    put(&board, "yard", GateState::Open, Some(GateState::Open));
+    let mut watch = command();
+    watch.args(["gate", "watch", "--config"]).arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watch = watch.spawn().expect("starts");
+    let mut lines = BufReader::new(watch.stdout.take().expect("piped")).lines();
+    let mut line = || lines.next().expect("a line").expect("readable");
+    assert_eq!(line(), "yard  OPEN: score good, score 0.250 (smoothed 0.500)");
+    put(&board, "yard", GateState::Closed, None);
+    assert_eq!(
+        line(),
+        "yard  CLOSED (shadow, not enforced): score low, score 0.250 (smoothed 0.500), likely fog 75 %"
+    );
+    board.remove("yard");
+    assert_eq!(line(), "yard  removed");
+    drop(running);
+    let output = watch.wait_with_output().expect("ends");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("the daemon ended; every gate is unknown"), "{}", stderr(&output));
+}
+
+fn restore(file: &Path) -> (Option<i32>, String) {
+    let output = miqa(["gate", "restore", "--config", &file.display().to_string()]);
+    (output.status.code(), stdout(&output) + &stderr(&output))
+}
+
+#[test]
+fn restore_names_what_it_could_not_put_back_and_leaves_a_running_daemon_alone() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = config(folder.path(), "tiny", &format!("{STREAMS}[state]\nfolder = \"state\"\n"));
+    assert_eq!(restore(&file), (Some(0), "nothing to put back\n".into()));
+    let state = folder.path().join("state");
+    assert!(!state.exists(), "what was not there is not made");
+    let store = Store::open(&state).expect("opens");
+    let change = FrigateChange { before: "ON".into(), since: 7 };
+    store.change(|state| drop(state.frigate.insert("yard".into(), change))).expect("written");
+    let (code, said) = restore(&file);
+    assert!(code == Some(2) && said.contains("in use by another miqa"), "{said}");
+    drop(store);
+    // Without Frigate's section nothing can be put back: it stays remembered.
+    let (code, said) = restore(&file);
+    assert!(code == Some(2) && said.contains("Frigate yard not put back: "), "{said}");
+    let store = Store::open(&state).expect("free");
+    assert!(store.get().frigate.contains_key("yard"));
+    store.change(|state| state.frigate.clear()).expect("written");
+    drop(store);
+    assert_eq!(restore(&file), (Some(0), "nothing to put back\n".into()));
+}
+
+fn moved(ago: u64, number: u32, state: GateState, enforced: Option<GateState>, reason: GateReason) -> Said {
+    let event = GateEvent {
+        stream: "yard".into(),
+        state,
+        previous: GateState::Unknown,
+        enforced,
+        reason,
+        head: "cls_consistency".into(),
+        score: None,
+        smoothed: None,
+        causes: if state == GateState::Closed { vec![Cause::new("fog", 0.75)] } else { vec![] },
+        flaps: 0,
+        at: Seconds::default(),
+        since: Seconds::default(),
+    };
+    let time = SystemTime::now() - Duration::from_secs(ago);
+    Said { time, id: format!("run-{number}"), event: Event::Gate(event) }
+}
+
+fn report(file: &PathBuf, rest: &[&str]) -> String {
+    let output = miqa(["gate", "report", "--config", &file.display().to_string()].iter().chain(rest));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    stdout(&output)
+}
+
+#[test]
+fn report_says_what_would_have_been_gated_when_why_and_how_long() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = config(folder.path(), "tiny", &format!("{STREAMS}[state]\nfolder = \"state\"\n"));
+    let state = folder.path().join("state");
+    assert_eq!(report(&file, &[]), "no gate has moved since the record began\n");
+    std::fs::create_dir(&state).expect("made");
+    let mut record = Record::open(&state).expect("opens");
+    for said in [
+        moved(7200, 0, GateState::Open, None, GateReason::ScoreGood),
+        moved(3600, 1, GateState::Closed, None, GateReason::ScoreLow),
+        moved(3410, 2, GateState::Open, None, GateReason::ScoreGood),
+        moved(60, 3, GateState::Closed, Some(GateState::Closed), GateReason::Black),
+    ] {
+        record.write(&said).expect("written");
+    }
+    let text = report(&file, &[]);
+    for part in [
+        "the record begins ",
+        "yard: open 2× ",
+        "closed 2× 4 min 10 s, gated 1 min 0 s, in shadow mode would have gated 3 min 10 s\n",
+        "  closed    3 min 10 s  score low, likely fog 75 %  (shadow)\n",
+        "  closed    1 min 0 s so far  picture black, likely fog 75 %\n",
+    ] {
+        assert!(text.contains(part), "no \"{part}\" in\n{text}");
+    }
+    // Only the last half hour; the daemon is killed.
+    drop(record);
+    let mut torn = std::fs::OpenOptions::new().append(true).open(state.join("gates.jsonl")).expect("there");
+    torn.write_all(b"{\"time\":1").expect("written");
+    let text = report(&file, &["--since", "30m"]);
+    assert!(!text.contains("score low") && text.contains("at least 0.0 s (the program was killed)"), "{text}");
+    assert!(text.contains("1 line(s) of the record can't be read"), "{text}");
+    let mut record = Record::open(&state).expect("opens");
+    let summary = Event::Summary(Summary { streams: vec![], took: Seconds::default() });
+    record.write(&Said { time: SystemTime::now(), id: "run-4".into(), event: summary }).expect("written");
+    let json: serde_json::Value = serde_json::from_str(&report(&file, &["--json"])).expect("JSON");
+    let yard = &json["streams"]["yard"];
+    assert_eq!(yard["times"]["closed"], 2);
+    assert!((yard["would_have_gated"].as_f64().expect("a number") - 190.0).abs() < 1.0, "{yard}");
+    assert_eq!(yard["stretches"][1]["end"], "moved");
+}
