@@ -4,6 +4,7 @@
 mod error;
 mod gate;
 mod location;
+mod output;
 mod period;
 mod rule;
 mod stream;
@@ -15,6 +16,10 @@ use serde::Deserialize;
 pub use error::ConfigError;
 pub use gate::{Gate, GateKeys, GateMode};
 pub use location::{Location, Login, Rtsp};
+pub use output::{
+    Broker, BrokerKeys, Frigate, FrigateKeys, FrigateMode, FrigateUnknown, Http, HttpKeys, Jsonl, JsonlKeys, Mqtt,
+    MqttKeys, Outputs, Webhook, WebhookKeys,
+};
 pub use period::Period;
 pub use rule::{Bound, Rule, RuleKeys, Severity, SightKey, Subject};
 pub use stream::{EngineKeys, Pace, Stream, StreamKeys};
@@ -27,6 +32,11 @@ struct Keys {
     gate: GateKeys,
     stream: Vec<StreamKeys>,
     rule: Vec<RuleKeys>,
+    jsonl: Option<JsonlKeys>,
+    webhook: Vec<WebhookKeys>,
+    mqtt: Option<MqttKeys>,
+    frigate: Option<FrigateKeys>,
+    http: Option<HttpKeys>,
 }
 
 /// A checked configuration.
@@ -38,6 +48,8 @@ pub struct Config {
     pub streams: Vec<Stream>,
     /// The alert rules, with unique names.
     pub rules: Vec<Rule>,
+    /// Where events and gates are told.
+    pub outputs: Outputs,
 }
 
 impl Config {
@@ -110,7 +122,9 @@ impl Keys {
             }
             rules.push(rule);
         }
-        Ok(Config { engine, streams, rules })
+        let Self { jsonl, webhook, mqtt, frigate, http, .. } = self;
+        let outputs = output::OutputKeys { jsonl, webhook, mqtt, frigate, http }.check(folder, &names)?;
+        Ok(Config { engine, streams, rules, outputs })
     }
 }
 
