@@ -8,6 +8,7 @@ mod facts;
 mod gate;
 mod gate_readers;
 mod location;
+mod output;
 mod period;
 mod region;
 mod rule;
@@ -25,6 +26,10 @@ pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys, GateMode};
 pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
 pub use location::{Address, Credentials, Location, Login};
+pub use output::{
+    Broker, BrokerKeys, Frigate, FrigateKeys, FrigateMode, FrigateUnknown, Http, HttpKeys, Jsonl, JsonlKeys, Mqtt,
+    MqttKeys, Outputs, Webhook, WebhookKeys,
+};
 pub use period::Period;
 pub use region::RegionKeys;
 pub use rule::{Bound, Rule, RuleKeys, Severity, SightKey, Subject};
@@ -43,6 +48,11 @@ struct Keys {
     state: Option<StateKeys>,
     socket: Option<SocketKeys>,
     slot: Option<SlotKeys>,
+    jsonl: Option<JsonlKeys>,
+    webhook: Vec<WebhookKeys>,
+    mqtt: Option<MqttKeys>,
+    frigate: Option<FrigateKeys>,
+    http: Option<HttpKeys>,
 }
 
 /// A checked configuration.
@@ -60,6 +70,8 @@ pub struct Config {
     pub state: Option<StateKeys>,
     /// How gates can be read from outside.
     pub readers: GateReaders,
+    /// Where events and gates are told.
+    pub outputs: Outputs,
 }
 
 impl Config {
@@ -135,7 +147,9 @@ impl Keys {
         let snapshots = self.snapshots.map(|keys| keys.under(folder));
         let state = self.state.map(|keys| keys.under(folder));
         let readers = GateReaders { socket: self.socket, slot: self.slot }.check(&streams, folder)?;
-        Ok(Config { engine, streams, rules, snapshots, state, readers })
+        let Self { jsonl, webhook, mqtt, frigate, http, .. } = self;
+        let outputs = output::OutputKeys { jsonl, webhook, mqtt, frigate, http }.check(folder, &names)?;
+        Ok(Config { engine, streams, rules, snapshots, state, readers, outputs })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod alert;
 mod gate;
+mod kind;
 mod onvif;
 mod summary;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use alert::{AlertEvent, AlertState, Unjudged};
 pub use gate::{Cause, GateEvent, GateReason, GateState, GateStatus, Sight};
+pub use kind::EventKind;
 pub use onvif::word as onvif_word;
 pub use summary::{Latency, StreamSummary, Summary};
 

@@ -1,23 +1,55 @@
 //! Where events go. Each sink has a thread and a bounded queue of its own ([`Queue`]), so that none slows scoring.
+//!
+//! [`start`] starts those that the configuration asks for. `docs/outputs.md` says what each guarantees.
 
+mod error;
+mod file;
 mod jsonl;
 mod log;
 mod queue;
 pub mod record;
+mod start;
+mod tally;
+mod tls;
+mod webhook;
 
-use std::io;
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool},
+};
 
+pub use error::SinkError;
+pub use file::JsonFile;
 pub use jsonl::JsonLines;
 pub use log::Log;
 pub use queue::Queue;
 pub use record::Record;
+pub use start::start;
+pub use tally::Tally;
+pub use webhook::Webhook;
 
-use crate::event::Said;
+use crate::event::{Event, Said};
 
 /// Takes events, one after the other, on a thread of its own.
 pub trait Sink: Send {
     /// What messages call it.
     fn name(&self) -> &'static str;
+
+    /// What metrics and messages call it where there may be several of its name.
+    fn label(&self) -> String {
+        self.name().into()
+    }
+
+    /// Says which events it wants; the others don't enter its queue.
+    fn wants(&self) -> Box<dyn Fn(&Event) -> bool + Send + Sync> {
+        Box::new(|_| true)
+    }
+
+    /// A flag that is raised once the queue is about to end: [`write`](Sink::write) then waits for nothing that it can do
+    /// without.
+    fn hurry(&self) -> Arc<AtomicBool> {
+        Arc::default()
+    }
 
     /// Writes one event out; may block.
     ///

@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -12,18 +12,23 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::Sink;
-use crate::event::Said;
+use super::{Sink, Tally};
+use crate::{
+    event::{Event, Said},
+    secret::scrub,
+};
 
 /// Events that may wait for a slow sink before the oldest is given up.
 const DEPTH: usize = 1024;
 
 /// A running sink. Sending never blocks: when the queue is full, its oldest event is given up and counted.
 pub struct Queue {
-    name: &'static str,
+    label: String,
+    wants: Box<dyn Fn(&Event) -> bool + Send + Sync>,
     to: Sender<Arc<Said>>,
     oldest: Receiver<Arc<Said>>,
-    lost: AtomicU64,
+    hurry: Arc<AtomicBool>,
+    tally: Arc<Tally>,
     thread: JoinHandle<()>,
 }
 
@@ -36,47 +41,82 @@ impl Queue {
         Self::with_depth(sink, gone, DEPTH)
     }
 
-    fn with_depth(mut sink: Box<dyn Sink>, gone: Arc<AtomicBool>, depth: usize) -> io::Result<Self> {
+    fn with_depth(sink: Box<dyn Sink>, gone: Arc<AtomicBool>, depth: usize) -> io::Result<Self> {
         let (to, from) = bounded::<Arc<Said>>(depth);
-        let (name, oldest) = (sink.name(), from.clone());
-        let thread = std::thread::Builder::new().name(format!("sink-{name}")).spawn(move || {
-            for said in from {
-                match sink.write(&said) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                        return gone.store(true, Ordering::Release);
-                    }
-                    Err(error) => tracing::warn!(sink = name, %error, "an event could not be written"),
-                }
-            }
-        })?;
-        Ok(Self { name, to, oldest, lost: AtomicU64::new(0), thread })
+        let (label, wants, hurry, oldest) = (sink.label(), sink.wants(), sink.hurry(), from.clone());
+        let tally = Arc::new(Tally::default());
+        let thread = {
+            let (name, label, tally) = (format!("sink-{label}"), label.clone(), Arc::clone(&tally));
+            std::thread::Builder::new().name(name).spawn(move || work(sink, &label, &from, &tally, &gone))?
+        };
+        Ok(Self { label, wants, to, oldest, hurry, tally, thread })
     }
 
-    /// Hands an event over.
+    /// What metrics and messages call it.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// What became of its events so far.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
+    }
+
+    /// Hands an event over, if the sink wants it.
     pub fn send(&self, said: &Arc<Said>) {
+        if !(self.wants)(&said.event) {
+            return;
+        }
         let mut said = Arc::clone(said);
+        self.tally.comes();
         while let Err(TrySendError::Full(back)) = self.to.try_send(said) {
             said = back;
             if self.oldest.try_recv().is_ok() {
-                self.lost.fetch_add(1, Ordering::Relaxed);
+                self.tally.leaves();
+                self.tally.is_lost();
             }
         }
     }
 
     /// Waits until everything is written, at most until `deadline`; returns how many events were given up.
     pub fn drain(self, deadline: Instant) -> u64 {
-        let Self { name, to, oldest, lost, thread } = self;
+        let Self { label, to, oldest, hurry, tally, thread, .. } = self;
         drop(to);
+        hurry.store(true, Ordering::Release);
         while !thread.is_finished() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
         let left = if thread.is_finished() { 0 } else { oldest.len() as u64 + 1 };
-        let lost = lost.into_inner() + left;
+        let lost = tally.lost() + left;
         if lost > 0 {
-            tracing::warn!(sink = name, "{lost} events were given up because their reader is too slow");
+            tracing::warn!(sink = label, "{lost} events were given up because their reader is too slow");
         }
         lost
+    }
+}
+
+/// Writes what comes until nothing more will, or nobody reads it. Trouble is said once, until it is over.
+fn work(mut sink: Box<dyn Sink>, label: &str, from: &Receiver<Arc<Said>>, tally: &Tally, gone: &AtomicBool) {
+    let mut failing = 0_u64;
+    for said in from {
+        tally.leaves();
+        match sink.write(&said) {
+            Ok(()) => {
+                tally.is_written();
+                if failing > 0 {
+                    tracing::warn!(sink = label, "events are written again; {failing} were not");
+                    failing = 0;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return gone.store(true, Ordering::Release),
+            Err(error) => {
+                tally.has_failed();
+                if failing == 0 {
+                    tracing::warn!(sink = label, error = %scrub(&error.to_string()), "an event could not be written");
+                }
+                failing += 1;
+            }
+        }
     }
 }
 
@@ -118,8 +158,11 @@ mod tests {
             std::thread::yield_now();
         }
         (1..=10).for_each(|i| queue.send(&event(i)));
+        let tally = queue.tally();
+        assert_eq!((tally.waiting(), tally.lost()), (4, 6));
         drop(go);
         assert_eq!(queue.drain(Instant::now() + Duration::from_secs(10)), 6);
+        assert_eq!((tally.waiting(), tally.written(), tally.failed()), (0, 5, 0));
         assert_eq!(*seen.lock().expect("no panic"), ["0", "7", "8", "9", "10"]);
     }
 

@@ -1,0 +1,32 @@
+//! Starts the outputs that a configuration asks for.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use super::{JsonFile, Queue, Sink, SinkError, Webhook};
+use crate::config::Outputs;
+
+/// Starts the outputs that are asked for, each with its thread and queue. `gone` is set when nobody reads any more.
+///
+/// # Errors
+/// [`SinkError`] for what can't be started; what can't be reached is no error, since it may come back.
+pub fn start(outputs: &Outputs, gone: &Arc<AtomicBool>) -> Result<Vec<Queue>, SinkError> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    if let Some(settings) = &outputs.jsonl {
+        sinks.push(Box::new(JsonFile::new(settings.clone())));
+    }
+    for settings in &outputs.webhooks {
+        sinks.push(Box::new(Webhook::new(settings.clone())?));
+    }
+    let start = |sink: Box<dyn Sink>| {
+        let what = sink.label();
+        Queue::start(sink, Arc::clone(gone)).map_err(|source| SinkError::Thread { what, source })
+    };
+    sinks.into_iter().map(start).collect()
+}
+
+/// The machine's name.
+pub(super) fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c)).collect();
+    if plain.is_empty() { "unnamed".into() } else { plain }
+}
