@@ -16,7 +16,7 @@ use clap::Parser;
 use miqa::{
     engine::{Device, Runtime},
     event::GateState,
-    gate::slot,
+    gate::{monotonic_ns, slot::Follower},
     preprocess, source,
 };
 use worth::{Look, Worth};
@@ -50,20 +50,18 @@ struct Arguments {
 type Found = (f64, Vec<Detection>);
 
 /// Whether to look at the `number`-th due frame.
-fn may_look(gates: Option<&slot::Reader>, stream: &str, number: u64) -> bool {
-    let Some(gates) = gates else { return true };
-    match gates.read(stream).obey() {
-        // Shadow mode: nothing is commanded.
-        None | Some(GateState::Open) => true,
-        Some(GateState::Degraded) => number % 5 == 0,
-        Some(GateState::Closed | GateState::Unknown) => false,
+fn may_look(gate: Option<&mut Follower>, number: u64) -> bool {
+    match gate.map_or(GateState::Open, |gate| gate.read(monotonic_ns()).obey()) {
+        GateState::Open => true,
+        GateState::Degraded => number.is_multiple_of(5),
+        GateState::Closed | GateState::Unknown => false,
     }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let mut detector = Yolox::open(&Runtime::open(Device::Cpu)?, &arguments.model)?;
-    let gates = arguments.gates.as_deref().map(slot::Reader::open).transpose()?;
+    let mut gate = arguments.gates.as_ref().map(|path| Follower::new(path, &arguments.stream));
     let truth: Vec<Found> = match &arguments.truth {
         Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
         None => Vec::new(),
@@ -81,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if live {
             std::thread::sleep(at.saturating_sub(begun.elapsed()));
         }
-        let ran = may_look(gates.as_ref(), &arguments.stream, number);
+        let ran = may_look(gate.as_mut(), number);
         number += 1;
         let picture = preprocess::to_rgb(&frame)?;
         // A frame that is not looked at is detected in all the same where there is something to compare with.
@@ -92,7 +90,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let found = detector.detect(&picture)?;
         let took = before.elapsed();
         let at = at.as_secs_f64();
-        let clean = truth.iter().find(|(t, _)| (t - at).abs() < 0.01).map(|(_, found)| found.clone()).unwrap_or_default();
+        let clean =
+            truth.iter().find(|(t, _)| (t - at).abs() < 0.01).map(|(_, found)| found.clone()).unwrap_or_default();
         println!("{at:8.2} s  {}  {} found", if ran { "looked" } else { "rested" }, found.len());
         looks.push(Look { at, ran, took, found, truth: clean });
     }
@@ -116,7 +115,13 @@ mod tests {
 
     #[test]
     fn what_is_avoided_and_what_is_lost_is_counted() {
-        let look = |ran, found: Vec<Detection>, truth: Vec<Detection>| Look { at: 0.0, ran, took: Duration::from_millis(10), found, truth };
+        let look = |ran, found: Vec<Detection>, truth: Vec<Detection>| Look {
+            at: 0.0,
+            ran,
+            took: Duration::from_millis(10),
+            found,
+            truth,
+        };
         let worth = Worth::of(&[
             look(true, vec![detection(1, 0.0), detection(2, 50.0)], vec![detection(1, 2.0)]),
             look(false, vec![detection(1, 0.0), detection(1, 80.0), detection(3, 0.0)], vec![detection(1, 0.0)]),

@@ -59,7 +59,8 @@ impl Yolox {
         }
         let outputs = self.0.run(ort::inputs![TensorRef::from_array_view(&input)?])?;
         let (_, rows) = outputs[0].try_extract_tensor::<f32>()?;
-        let mut found: Vec<Detection> = grid().zip(rows.chunks_exact(85)).filter_map(|(g, row)| decode(g, row, scale)).collect();
+        let mut found: Vec<Detection> =
+            grid().zip(rows.chunks_exact(85)).filter_map(|(g, row)| decode(g, row, scale)).collect();
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         let mut kept: Vec<Detection> = Vec::new();
         for detection in found {

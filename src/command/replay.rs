@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::{CommandError, Outcome, locate, run};
 use crate::{
-    config::{Config, Location, Pace},
-    daemon::{self, Options},
+    config::{Config, GateReaders, Location, Outputs, Pace},
+    daemon::{self, Options, Wall},
 };
 
 #[derive(Debug, Args)]
@@ -21,6 +21,9 @@ pub(super) struct Arguments {
     /// The stream whose settings are applied; the first one without this
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
+    /// Time of day of the file's beginning, such as 2026-11-23T22:00:00Z; without it schedules don't apply
+    #[arg(long, value_name = "TIME")]
+    at: Option<jiff::Timestamp>,
     /// Print one JSON object a line instead of text
     #[arg(long)]
     json: bool,
@@ -44,8 +47,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         .filter(|rule| rule.watches(&stream.name))
         .map(|rule| crate::config::Rule { streams: None, ..rule })
         .collect();
-    let config = Config { engine, streams: vec![stream], rules, snapshots: None, state: None };
-    let options = Options { repeatable: true, ..Options::default() };
+    let (readers, outputs) = (GateReaders::default(), Outputs::default());
+    let config = Config { engine, streams: vec![stream], rules, snapshots: None, state: None, readers, outputs };
+    let wall = arguments.at.map_or(Wall::Unknown, Wall::From);
+    let options = Options { repeatable: true, wall, ..Options::default() };
     let summary = daemon::run(&config, vec![run::output(arguments.json)], &run::until_told()?, options)?;
     Ok(run::outcome(&summary))
 }

@@ -44,6 +44,8 @@ impl Change {
             ("engine", old.engine != new.engine),
             ("snapshots", old.snapshots != new.snapshots),
             ("state", old.state != new.state),
+            ("socket", old.readers.socket != new.readers.socket),
+            ("slot", old.readers.slot != new.readers.slot),
         ];
         change.fixed = sections.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
         change

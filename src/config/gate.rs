@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Period;
+use super::{Period, Schedule, ScheduleKeys};
 use crate::event::GateState;
 
 /// Whether readers are told to obey.
@@ -41,6 +41,9 @@ pub struct GateKeys {
     pub mode: Option<GateMode>,
     /// What readers are told to take an unknown gate for: `"unknown"`, `"open"` or `"closed"`. Default `"unknown"`.
     pub when_unknown: Option<GateState>,
+    /// Other thresholds at other times or in other light; the first that applies counts. Those of a `[stream.gate]`
+    /// replace the general ones.
+    pub schedule: Option<Vec<ScheduleKeys>>,
 }
 
 /// A stream's gate with defaults filled in; the thresholds may still have to come from the model's card.
@@ -66,18 +69,29 @@ pub struct Gate {
     pub mode: GateMode,
     /// What readers are told to take an unknown gate for.
     pub when_unknown: GateState,
+    /// Other thresholds at other times or in other light.
+    pub schedules: Vec<Schedule>,
 }
 
 impl GateKeys {
     /// The head that decides where no key names one: what the degradation changed, not how hard the scene is.
     pub const HEAD: &'static str = "cls_consistency";
 
-    /// These keys as the general ones, `stream`'s as the special ones.
-    pub fn with(&self, stream: &Self) -> Gate {
+    /// These keys as the general ones, `stream`'s as the special ones; or the path of a schedule's key that is wrong and
+    /// why.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn with(&self, stream: &Self) -> Result<Gate, (String, String)> {
+        let mut schedules = Vec::new();
+        for (i, keys) in stream.schedule.as_ref().or(self.schedule.as_ref()).into_iter().flatten().enumerate() {
+            let schedule = keys.clone().check();
+            schedules.push(schedule.map_err(|(key, reason)| (format!("schedule[{i}].{key}"), reason))?);
+        }
         let period = |special: Option<Period>, general: Option<Period>, ms| {
             special.or(general).unwrap_or(Period::from_millis(ms))
         };
-        Gate {
+        Ok(Gate {
             head: stream.head.as_ref().or(self.head.as_ref()).map_or_else(|| Self::HEAD.into(), Clone::clone),
             close_below: stream.close_below.or(self.close_below),
             open_above: stream.open_above.or(self.open_above),
@@ -88,7 +102,8 @@ impl GateKeys {
             stale_after: period(stream.stale_after, self.stale_after, 3000),
             mode: stream.mode.or(self.mode).unwrap_or_default(),
             when_unknown: stream.when_unknown.or(self.when_unknown).unwrap_or_default(),
-        }
+            schedules,
+        })
     }
 
     /// The first key whose own value makes no sense, with the reason.

@@ -31,7 +31,7 @@ pub use output::{
     MqttKeys, Outputs, Webhook, WebhookKeys,
 };
 pub use period::Period;
-pub use region::RegionKeys;
+pub use region::{Region, RegionKeys};
 pub use rule::{Bound, Rule, RuleKeys, Severity, SightKey, Subject};
 pub use schedule::{Day, Schedule, ScheduleKeys, Thresholds, TimeOfDay, in_force};
 pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
@@ -44,6 +44,7 @@ struct Keys {
     gate: GateKeys,
     stream: Vec<StreamKeys>,
     rule: Vec<RuleKeys>,
+    facts: FactKeys,
     snapshots: Option<Snapshots>,
     state: Option<StateKeys>,
     socket: Option<SocketKeys>,
@@ -116,6 +117,9 @@ impl Keys {
         if let Some((key, reason)) = self.gate.fault() {
             return Err((format!("gate.{key}"), reason));
         }
+        if let Some((key, reason)) = self.facts.fault() {
+            return Err((format!("facts.{key}"), reason));
+        }
         if self.stream.is_empty() {
             return Err(("stream".into(), "no stream; add a [[stream]] with name and location".into()));
         }
@@ -125,7 +129,17 @@ impl Keys {
             if let Some((key, reason)) = stream.gate.fault() {
                 return Err(at((&format!("gate.{key}"), reason)));
             }
-            let mut stream = stream.check(&self.gate, folder).map_err(at)?;
+            if let Some((key, reason)) = stream.facts.fault() {
+                return Err(at((&format!("facts.{key}"), reason)));
+            }
+            let gate = self.gate.with(&stream.gate).map_err(|(key, reason)| at((&format!("gate.{key}"), reason)))?;
+            let mut regions = Vec::new();
+            for (j, region) in stream.region.iter().enumerate() {
+                let region = region.check(folder);
+                regions.push(region.map_err(|(key, reason)| at((&format!("region[{j}].{key}"), reason)))?);
+            }
+            let facts = self.facts.with(&stream.facts);
+            let mut stream = stream.check(gate, facts, regions, folder).map_err(at)?;
             if !names.insert(stream.name.clone()) {
                 return Err(at(("name", format!("\"{}\" is the name of an earlier stream", stream.name))));
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credentials, Gate, GateKeys, Location, Period};
+use super::{Credentials, FactKeys, Facts, Gate, GateKeys, Location, Period, Region, RegionKeys};
 use crate::{engine::Device, preprocess::ViewSet};
 
 /// The keys of `[engine]`.
@@ -123,6 +123,12 @@ pub struct StreamKeys {
     /// Whether a folder of pictures begins again at its end. Default `false`.
     #[serde(default)]
     pub repeat: bool,
+    /// Parts of the picture that count, instead of `views`; of several the worst counts.
+    #[serde(default)]
+    pub region: Vec<RegionKeys>,
+    /// This stream's own hold times of facts.
+    #[serde(default)]
+    pub facts: FactKeys,
     /// This stream's own gate keys.
     #[serde(default)]
     pub gate: GateKeys,
@@ -169,6 +175,10 @@ pub struct Stream {
     pub stall_after: Period,
     /// Whether pictures of it may be kept.
     pub snapshots: bool,
+    /// What is looked for in every picture.
+    pub facts: Facts,
+    /// Parts of the picture that count; `views` where there are none.
+    pub regions: Vec<Region>,
     /// Its gate, with general keys and defaults filled in.
     pub gate: Gate,
 }
@@ -185,9 +195,15 @@ impl Stream {
 }
 
 impl StreamKeys {
-    /// The stream these keys mean, or the key that is wrong and why.
+    /// The stream these keys mean with its gate, facts and regions, or the key that is wrong and why.
     /// Relative paths start at `folder`.
-    pub(super) fn check(self, general: &GateKeys, folder: &Path) -> Result<Stream, (&'static str, String)> {
+    pub(super) fn check(
+        self,
+        gate: Gate,
+        facts: Facts,
+        regions: Vec<Region>,
+        folder: &Path,
+    ) -> Result<Stream, (&'static str, String)> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Err(("name", format!("\"{}\" must be letters, digits, '_', '-' or '.'", self.name)));
@@ -208,7 +224,6 @@ impl StreamKeys {
         if self.stall_after < Period::from_millis(100) {
             return Err(("stall_after", format!("{} is too short; at least 100ms", self.stall_after)));
         }
-        let gate = general.with(&self.gate);
         if gate.stale_after <= self.interval {
             return Err((
                 "interval",
@@ -251,6 +266,8 @@ impl StreamKeys {
             pace,
             stall_after,
             snapshots,
+            facts,
+            regions,
             gate,
         })
     }
@@ -262,7 +279,8 @@ mod tests {
 
     fn check(keys: &str) -> Result<Stream, (&'static str, String)> {
         let keys: StreamKeys = toml::from_str(&format!("name = \"a\"\n{keys}")).expect(keys);
-        keys.check(&GateKeys::default(), Path::new("conf"))
+        let gate = GateKeys::default().with(&GateKeys::default()).expect("no schedules");
+        keys.check(gate, Facts::default(), Vec::new(), Path::new("conf"))
     }
 
     #[test]

@@ -2,26 +2,22 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::time::{ClockId, clock_gettime};
+use crate::gate::monotonic_ns;
 
 /// When the run began.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
     epoch: Instant,
-    monotonic: Duration,
+    /// `CLOCK_MONOTONIC` then, in nanoseconds.
+    monotonic: u64,
     run: String,
 }
 
 impl Clock {
     /// The run begins now.
     pub(super) fn start() -> Self {
-        let now = clock_gettime(ClockId::Monotonic);
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        Self {
-            epoch: Instant::now(),
-            monotonic: Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0)),
-            run: format!("{:x}-", since.as_millis()),
-        }
+        Self { epoch: Instant::now(), monotonic: monotonic_ns(), run: format!("{:x}-", since.as_millis()) }
     }
 
     /// The instant that program times count from.
@@ -36,7 +32,7 @@ impl Clock {
 
     /// A program time as `CLOCK_MONOTONIC` in nanoseconds, which other processes can compare with their own.
     pub(super) fn monotonic_ns(&self, at: Duration) -> u64 {
-        u64::try_from((self.monotonic + at).as_nanos()).unwrap_or(u64::MAX)
+        self.monotonic.saturating_add(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// The run's name: begins the ids of what it says, so that they differ from other runs'.

@@ -4,6 +4,7 @@
 //! notices, ticks, reloads and the end.
 
 mod clock;
+mod framing;
 mod latency;
 mod outlet;
 mod roster;
@@ -11,6 +12,7 @@ mod schedule;
 mod stream;
 mod survive;
 mod systemd;
+mod timetable;
 mod worker;
 
 use std::{
@@ -25,8 +27,9 @@ use crate::{
     config::Config,
     engine::{Card, EngineError, Runtime},
     event::{Event, GateState, Seconds, Summary},
+    gate::{Board, Readers, ReadersError},
     monitor::{Fact, SettingsError},
-    sink::{Queue, Sink},
+    sink::{self, Queue, Record, Sink, SinkError},
     snapshot::Album,
     source::Notice,
     state::{StateError, Store},
@@ -38,6 +41,7 @@ use schedule::Load;
 use stream::Watched;
 use survive::Survive;
 use systemd::{Health, Systemd};
+pub use timetable::Wall;
 use worker::Shared;
 
 /// How often time passes for streams without frames.
@@ -61,6 +65,15 @@ pub enum DaemonError {
     /// What must survive can't be kept.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The readers of gates can't be served.
+    #[error(transparent)]
+    Readers(#[from] ReadersError),
+    /// An output can't be started.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The record of gate moves can't be written.
+    #[error("the record of gate moves in [state] folder: {0}; check its permissions")]
+    Record(std::io::Error),
     /// The folder of snapshots can't be used.
     #[error("[snapshots] folder: {0}; check its permissions")]
     Snapshots(std::io::Error),
@@ -87,6 +100,8 @@ pub struct Options {
     pub reload: Arc<AtomicBool>,
     /// Runs repeat: ids of alerts don't name the run, as with recorded files.
     pub repeatable: bool,
+    /// The time of day that schedules go by.
+    pub wall: Wall,
 }
 
 /// Watches the configured streams until all of them are over or `stop` is set, whichever comes first; events go to
@@ -105,18 +120,27 @@ pub fn run(
     let store = config.state.as_ref().map(|keys| Store::open(&keys.folder)).transpose()?.map(Arc::new);
     let album = config.snapshots.as_ref().map(Album::start).transpose().map_err(DaemonError::Snapshots)?.map(Arc::new);
     let runtime = Runtime::open(config.engine.device)?;
-    sinks.extend(store.as_ref().map(|store| Box::new(Survive(Arc::clone(store))) as Box<dyn Sink>));
-    let queues = sinks.into_iter().map(|sink| Queue::start(sink, Arc::clone(stop))).collect::<Result<Vec<_>, _>>()?;
-    let outlet = Arc::new(Outlet::new(queues, Arc::default(), clock.clone()));
+    if let Some(store) = &store {
+        sinks.push(Box::new(Survive(Arc::clone(store))));
+        sinks.push(Box::new(Record::open(store.folder()).map_err(DaemonError::Record)?));
+    }
+    let queues = sinks.into_iter().map(|sink| Queue::start(sink, Arc::clone(stop))).collect::<Result<Vec<_>, _>>();
+    let mut queues = queues?;
+    queues.extend(sink::start(&config.outputs, stop)?);
+    let board: Arc<Board> = Arc::default();
+    let readers = Readers::start(&config.readers, &board)?;
+    let outlet = Arc::new(Outlet::new(queues, board, clock.clone()));
     let run = if options.repeatable { "" } else { clock.run() };
-    let mut roster = Roster::start(config, card, runtime, outlet, album, run)?;
+    let mut roster = Roster::start(config, card, runtime, outlet, album, run, options.wall)?;
     if let Some(store) = &store {
         roster.take_up(store);
     }
     look_after(&mut roster, stop, &options);
     Systemd::stopping();
     let streams = roster.close();
-    Ok(close(&roster.outlet, &streams))
+    let summary = close(&roster.outlet, &streams);
+    drop(readers);
+    Ok(summary)
 }
 
 /// Passes on what sources tell and lets time pass, until all streams are over or `stop` is set.

@@ -13,6 +13,7 @@ use super::{
     outlet::Outlet,
     stream::Watched,
     survive::orphan,
+    timetable::Wall,
     worker::{self, Shared},
 };
 use crate::{
@@ -39,6 +40,7 @@ pub(super) struct Roster {
     card: Card,
     runtime: Runtime,
     run: String,
+    wall: Wall,
     album: Option<Arc<Album>>,
     pub(super) outlet: Arc<Outlet>,
     pub(super) shared: Arc<Shared>,
@@ -59,6 +61,7 @@ impl Roster {
         outlet: Arc<Outlet>,
         album: Option<Arc<Album>>,
         run: &str,
+        wall: Wall,
     ) -> Result<Self, DaemonError> {
         let (ring, bell) = bounded(RINGS);
         let (tell, told) = unbounded();
@@ -67,7 +70,7 @@ impl Roster {
         let (config, run) = (config.clone(), run.to_owned());
         let (sources, workers) = (Vec::new(), Vec::new());
         let mut roster =
-            Self { config, card, runtime, run, album, outlet, shared, sources, workers, ring, bell, tell, told };
+            Self { config, card, runtime, run, wall, album, outlet, shared, sources, workers, ring, bell, tell, told };
         let settings = roster.settings(&roster.config)?;
         roster.hire(roster.config.streams.len())?;
         tracing::info!(provider = %roster.runtime.provider(), workers = roster.workers.len(), model = %roster.card.name, "ready");
@@ -118,7 +121,7 @@ impl Roster {
             // A full channel has enough rings in it to wake everyone.
             let _full = ring.try_send(());
         };
-        Watched::new(stream.clone(), settings, &self.outlet, self.album.as_ref(), bell)
+        Watched::new(stream.clone(), settings, &self.outlet, self.album.as_ref(), self.wall, bell)
     }
 
     fn play(&mut self, watched: &Arc<Watched>) -> std::io::Result<()> {
@@ -197,7 +200,7 @@ impl Roster {
             match old.iter().find(|s| s.stream.name == stream.name && !leaves(&stream.name)) {
                 Some(same) => {
                     if change.regated.contains(&stream.name) {
-                        same.reconfigure(settings);
+                        same.reconfigure(&stream.gate, settings);
                     }
                     streams.push(Arc::clone(same));
                 }

@@ -8,12 +8,18 @@ use std::{
     time::Duration,
 };
 
-use super::{latency::Latencies, outlet::Outlet};
+use super::{
+    framing::Framing,
+    latency::Latencies,
+    outlet::Outlet,
+    timetable::{Timetable, Wall},
+};
 use crate::{
-    config::Stream,
-    event::{AlertEvent, AlertState, Event, GateState, GateStatus, Seconds, StreamSummary},
+    config::{Gate, Stream},
+    event::{AlertEvent, AlertState, Event, GateState, GateStatus, Seconds, Sight, StreamSummary},
+    facts::{self, Inspector},
     frame::Frame,
-    monitor::{Fact, Input, Monitor, Settings},
+    monitor::{Fact, Input, Monitor, Seen, Settings},
     snapshot::{Album, Kept},
     source::{Look, Slot},
 };
@@ -24,6 +30,7 @@ const GOOD_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Watched {
     pub(super) stream: Stream,
     pub(super) slot: Arc<Slot>,
+    pub(super) framing: Framing,
     /// A worker has one of its frames. Changed only under the scheduler's lock.
     pub(super) busy: AtomicBool,
     /// The stream is over: its last fact was told.
@@ -35,6 +42,9 @@ pub(super) struct Watched {
     outlet: Arc<Outlet>,
     album: Option<Arc<Album>>,
     monitor: Mutex<Monitor>,
+    inspector: Mutex<Inspector>,
+    timetable: Mutex<Timetable>,
+    wall: Wall,
     /// When the newest evidence reached us, in program time.
     evidence: Mutex<Option<Duration>>,
     good: Kept,
@@ -52,6 +62,17 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn sight(fact: facts::Fact) -> Sight {
+    match fact {
+        facts::Fact::Slate => Sight::Slate,
+        facts::Fact::Black => Sight::Black,
+        facts::Fact::OneColour => Sight::OneColour,
+        facts::Fact::Frozen => Sight::Frozen,
+        facts::Fact::Corrupt => Sight::Corrupt,
+        facts::Fact::Smear => Sight::Smear,
+    }
+}
+
 impl Watched {
     /// A stream that nobody plays yet; `bell` is rung when it has a frame.
     pub(super) fn new(
@@ -59,6 +80,7 @@ impl Watched {
         settings: Settings,
         outlet: &Arc<Outlet>,
         album: Option<&Arc<Album>>,
+        wall: Wall,
         bell: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new_cyclic(|watched: &Weak<Self>| {
@@ -73,6 +95,10 @@ impl Watched {
                 served: Mutex::default(),
                 outlet: Arc::clone(outlet),
                 album: album.filter(|_| stream.snapshots).map(Arc::clone),
+                framing: Framing::new(&stream),
+                inspector: Mutex::new(Inspector::new(&stream.facts)),
+                timetable: Mutex::new(Timetable::new(stream.gate.schedules.clone(), settings.gate(), wall)),
+                wall,
                 monitor: Mutex::new(Monitor::new(settings)),
                 evidence: Mutex::default(),
                 good: Kept::default(),
@@ -95,8 +121,19 @@ impl Watched {
             let (width, height) = (frame.width, frame.height);
             self.step(at, Input::Fact(Fact::Started { width, height }), None);
         }
-        let _ = due;
-        true
+        let (changed, seen, light) = {
+            let mut inspector = lock(&self.inspector);
+            let changed = !inspector.look(frame, at).is_empty();
+            let seen: Vec<_> = inspector.standing().map(|(fact, since)| Seen { sight: sight(fact), since }).collect();
+            (changed, seen, inspector.light())
+        };
+        if due && let Some(thresholds) = lock(&self.timetable).turn(at, light) {
+            self.step(at, Input::Retune(thresholds), None);
+        }
+        if changed || due && !seen.is_empty() {
+            self.step(at, Input::Sights(&seen), Some(frame));
+        }
+        seen.is_empty()
     }
 
     /// Takes up alerts that fired in an earlier run, as rule and id; ids whose rule is gone come back.
@@ -106,7 +143,8 @@ impl Watched {
     }
 
     /// Other thresholds and rules from now on.
-    pub(super) fn reconfigure(&self, settings: Settings) {
+    pub(super) fn reconfigure(&self, gate: &Gate, settings: Settings) {
+        *lock(&self.timetable) = Timetable::new(gate.schedules.clone(), settings.gate(), self.wall);
         let mut monitor = lock(&self.monitor);
         let events = monitor.reconfigure(settings);
         self.outlet.put(monitor.status(), *lock(&self.evidence), monitor.stale_after());

@@ -11,15 +11,16 @@ use std::{
 use crossbeam_channel::Receiver;
 
 use super::{
+    framing::Framed,
     outlet::Outlet,
     schedule::urgency,
     stream::{Watched, lock},
 };
 use crate::{
-    engine::{EngineError, Model, Scores},
+    engine::{Model, Scores},
     frame::Frame,
     monitor::Input,
-    preprocess::{self, Rgb288},
+    preprocess::Rgb288,
 };
 
 /// A lost wake-up would cost no more than this.
@@ -102,13 +103,13 @@ impl Shared {
     }
 
     fn handle(&self, model: &mut Model, jobs: Vec<Job>) {
-        let views: Vec<_> = jobs.iter().map(|(stream, frame)| views(stream, frame)).collect();
-        let mut answers = self.score(model, &views).into_iter();
-        for ((stream, frame), views) in jobs.into_iter().zip(&views) {
+        let framed: Vec<_> = jobs.iter().map(|(stream, frame)| stream.framing.frame(frame)).collect();
+        let mut answers = self.score(model, &framed).into_iter();
+        for ((stream, frame), framed) in jobs.into_iter().zip(&framed) {
             let at = frame.pts.unwrap_or(frame.arrived);
-            let scores = match views {
+            let scores = match framed {
                 Err(trouble) => Err(trouble.clone()),
-                Ok(_) => answers.next().unwrap_or_else(|| Err("the model gave no answer; run `miqa check`".into())),
+                Ok(_) => answers.next().unwrap_or_else(|| Err(NO_ANSWER.into())),
             };
             let outcome = scores.map(|scores| stream.step(at, Input::Scores(&scores), Some(&frame)));
             let latency = self.outlet.clock().now().saturating_sub(frame.arrived);
@@ -120,38 +121,36 @@ impl Shared {
         }
     }
 
-    /// The verdict of each frame whose views could be made, in order.
-    fn score(&self, model: &mut Model, views: &[Result<Vec<Rgb288>, String>]) -> Vec<Result<Scores, String>> {
-        let frames = || views.iter().flatten();
-        let verdict = |scores: &[Scores]| Scores::worst(scores).ok_or_else(|| "a stream without views".to_owned());
-        if self.batch {
-            let all: Vec<_> = frames().flatten().cloned().collect();
-            let scores = match model.score(&all) {
-                Ok(scores) => scores,
-                Err(error) => return frames().map(|_| Err(error.to_string())).collect(),
+    /// The verdict of each frame that has views, in order.
+    fn score(&self, model: &mut Model, frames: &[Result<Framed, String>]) -> Vec<Result<Scores, String>> {
+        let frames = || frames.iter().flatten();
+        if !self.batch {
+            let mut one = |framed: &Framed| {
+                let scores: Result<Vec<_>, _> =
+                    framed.views().map(|view| score(model, std::slice::from_ref(view))).collect();
+                framed.verdict(&scores?.concat()).ok_or_else(|| NO_ANSWER.to_owned())
             };
-            let mut rest = &scores[..];
-            let split = |views: &Vec<Rgb288>| {
-                let (own, others) = rest.split_at(views.len().min(rest.len()));
-                rest = others;
-                verdict(own)
-            };
-            return frames().map(split).collect();
+            return frames().map(&mut one).collect();
         }
-        let one = |views: &Vec<Rgb288>| -> Result<Scores, EngineError> {
-            let mut scores = Vec::with_capacity(views.len());
-            for view in views.chunks(1) {
-                scores.extend(model.score(view)?);
-            }
-            Ok(Scores::worst(&scores).unwrap_or(Scores { heads: Vec::new(), distortions: Vec::new() }))
+        let views: Vec<_> = frames().flat_map(Framed::views).cloned().collect();
+        let scores = match score(model, &views) {
+            Ok(scores) => scores,
+            Err(error) => return frames().map(|_| Err(error.clone())).collect(),
         };
-        frames().map(one).map(|scores| scores.map_err(|e| e.to_string())).collect()
+        let mut rest = &scores[..];
+        let mut split = |framed: &Framed| {
+            let (own, others) = rest.split_at_checked(framed.views().count()).ok_or_else(|| NO_ANSWER.to_owned())?;
+            rest = others;
+            framed.verdict(own).ok_or_else(|| NO_ANSWER.to_owned())
+        };
+        frames().map(&mut split).collect()
     }
 }
 
-fn views(stream: &Watched, frame: &Frame) -> Result<Vec<Rgb288>, String> {
-    let views = stream.stream.views.views().into_iter().map(|view| preprocess::from_frame(frame, view));
-    views.collect::<Result<_, _>>().map_err(|e| e.to_string())
+const NO_ANSWER: &str = "the model gave no answer; run `miqa check`";
+
+fn score(model: &mut Model, views: &[Rgb288]) -> Result<Vec<Scores>, String> {
+    model.score(views).map_err(|e| e.to_string())
 }
 
 /// Scores until the daemon closes.

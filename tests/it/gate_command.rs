@@ -18,7 +18,8 @@ use miqa::{
 
 use crate::support::{command, config, miqa, stderr, stdout};
 
-const STREAMS: &str = "[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[[stream]]\nname = \"gate\"\nlocation = \"a.mp4\"\n";
+const STREAMS: &str =
+    "[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[[stream]]\nname = \"gate\"\nlocation = \"a.mp4\"\n";
 
 fn put(board: &Board, stream: &str, decided: GateState, enforced: Option<GateState>) {
     let status = GateStatus {
@@ -111,10 +112,7 @@ fn watch_prints_changes_until_the_daemon_ends() {
     let mut line = || lines.next().expect("a line").expect("readable");
     assert_eq!(line(), "yard  OPEN: score good, score 0.250 (smoothed 0.500)");
     put(&board, "yard", GateState::Closed, None);
-    assert_eq!(
-        line(),
-        "yard  CLOSED (shadow, not enforced): score low, score 0.250 (smoothed 0.500), likely fog 75 %"
-    );
+    assert_eq!(line(), "yard  CLOSED (shadow, not enforced): score low, score 0.250 (smoothed 0.500), likely fog 75 %");
     board.remove("yard");
     assert_eq!(line(), "yard  removed");
     drop(running);

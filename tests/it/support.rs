@@ -35,11 +35,17 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A configuration file: the fixture model on the CPU, then `rest`.
+/// Nothing is looked for in the pictures: test clips are of one colour and stand still.
+const NO_FACTS: &str =
+    "[facts]\nfrozen_after = \"off\"\nblack_after = \"off\"\none_colour_after = \"off\"\nslate_after = \"off\"\n";
+
+/// A configuration file: the fixture model on the CPU, then `rest`; facts are looked for only if it says so.
 pub(crate) fn config(folder: &Path, model_name: &str, rest: &str) -> PathBuf {
     let path = folder.join(format!("{model_name}.toml"));
     let model = model(model_name);
-    std::fs::write(&path, format!("[engine]\nmodel = {model:?}\ndevice = \"cpu\"\n{rest}")).expect("written");
+    let facts = if rest.contains("[facts]") { "" } else { NO_FACTS };
+    let text = format!("[engine]\nmodel = {model:?}\ndevice = \"cpu\"\n{facts}{rest}");
+    std::fs::write(&path, text).expect("written");
     path
 }
 
