@@ -5,30 +5,30 @@ use std::time::Duration;
 use crate::yolox::Detection;
 
 /// One due frame of the clip.
-pub struct Look {
+pub(crate) struct Look {
     /// Presentation time in seconds.
-    pub at: f64,
+    pub(crate) at: f64,
     /// The gate let the detector run.
-    pub ran: bool,
+    pub(crate) ran: bool,
     /// Time the detector takes for it.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// What it finds.
-    pub found: Vec<Detection>,
+    pub(crate) found: Vec<Detection>,
     /// What it finds in the same frame of the clean clip.
-    pub truth: Vec<Detection>,
+    pub(crate) truth: Vec<Detection>,
 }
 
 /// Sums over looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Worth {
-    pub looks: usize,
-    pub rested: usize,
-    pub time: Duration,
-    pub saved: Duration,
-    pub wrong: usize,
-    pub wrong_avoided: usize,
-    pub right: usize,
-    pub right_lost: usize,
+pub(crate) struct Worth {
+    pub(crate) looks: usize,
+    pub(crate) rested: usize,
+    pub(crate) time: Duration,
+    pub(crate) saved: Duration,
+    pub(crate) wrong: usize,
+    pub(crate) wrong_avoided: usize,
+    pub(crate) right: usize,
+    pub(crate) right_lost: usize,
 }
 
 /// A detection is right if the clean picture has one of its class there: overlap of at least one half.
@@ -38,7 +38,7 @@ fn right(look: &Look) -> usize {
 }
 
 impl Worth {
-    pub fn of(looks: &[Look]) -> Self {
+    pub(crate) fn of(looks: &[Look]) -> Self {
         let mut worth = Self::default();
         for look in looks {
             let (right, all) = (right(look), look.found.len());

@@ -22,15 +22,15 @@ const SAME: f32 = 0.45;
 
 /// One detection: class (COCO's 80 in their order), score, box as left, top, right, bottom in pixels of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Detection {
-    pub class: usize,
-    pub score: f32,
-    pub area: [f32; 4],
+pub(crate) struct Detection {
+    pub(crate) class: usize,
+    pub(crate) score: f32,
+    pub(crate) area: [f32; 4],
 }
 
 impl Detection {
     /// Intersection over union of the boxes, 0 for different classes.
-    pub fn overlap(&self, other: &Self) -> f32 {
+    pub(crate) fn overlap(&self, other: &Self) -> f32 {
         let ([al, at, ar, ab], [bl, bt, br, bb]) = (self.area, other.area);
         let inside = (ar.min(br) - al.max(bl)).max(0.0) * (ab.min(bb) - at.max(bt)).max(0.0);
         let both = (ar - al) * (ab - at) + (br - bl) * (bb - bt) - inside;
@@ -39,14 +39,14 @@ impl Detection {
 }
 
 /// The detector.
-pub struct Yolox(Session);
+pub(crate) struct Yolox(Session);
 
 impl Yolox {
-    pub fn open(runtime: &Runtime, path: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(crate) fn open(runtime: &Runtime, path: &Path) -> Result<Self, Box<dyn std::error::Error>> {
         Ok(Self(runtime.session_from_bytes(&path.display().to_string(), &std::fs::read(path)?, 1)?))
     }
 
-    pub fn detect(&mut self, picture: &RgbImage) -> Result<Vec<Detection>, Box<dyn std::error::Error>> {
+    pub(crate) fn detect(&mut self, picture: &RgbImage) -> Result<Vec<Detection>, Box<dyn std::error::Error>> {
         let (width, height) = picture.dimensions();
         let scale = SIDE as f32 / width.max(height) as f32;
         let (w, h) = ((width as f32 * scale) as u32, (height as f32 * scale) as u32);
