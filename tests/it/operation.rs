@@ -1,6 +1,7 @@
 //! The daemon in operation: reload, replay, restart, what systemd hears, the end.
 
 use std::{
+    io::{BufRead, BufReader},
     os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, Stdio},
@@ -301,4 +302,54 @@ fn an_alert_is_resolved_under_its_old_id_after_a_kill() {
         .collect();
     assert!(ids.iter().all(|id| resolved.contains(id)) && resolved.len() == 2, "{ids:?}, {resolved:?}");
     assert!(miqa::state::read(&state).expect("whole").alerts.is_empty());
+}
+
+/// Debian's libfaketime, which lets a program's time of day jump.
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+#[test]
+fn a_jump_of_the_clock_moves_no_gate() {
+    if !Path::new(FAKETIME).exists() {
+        println!("skipped: needs {FAKETIME} (Debian package libfaketime)");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("folder");
+    clip::make(&folder.path().join("long.mp4"), &[(750, WHITE)]);
+    let file = config(folder.path(), "tiny", &stream("a", "")).display().to_string();
+    let offset = folder.path().join("offset");
+    std::fs::write(&offset, "+0").expect("written");
+    let mut child = command()
+        .args(["run", "--config", &file, "--json"])
+        .env("LD_PRELOAD", FAKETIME)
+        .env("FAKETIME_TIMESTAMP_FILE", &offset)
+        .envs([("FAKETIME_NO_CACHE", "1"), ("DONT_FAKE_MONOTONIC", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut next = |what: &str| -> serde_json::Value {
+        let lines = lines.by_ref().map(|line| serde_json::from_str(&line.expect("a line")).expect("JSON"));
+        let mut seen = Vec::new();
+        for event in lines {
+            let event: serde_json::Value = event;
+            if event["type"] == what {
+                return event;
+            }
+            seen.push(event);
+        }
+        panic!("no {what}: {seen:?}")
+    };
+    assert_eq!(next("gate")["state"], "open");
+    let mut times = Vec::new();
+    for jump in ["+1d", "-30d", "+0"] {
+        std::fs::write(&offset, jump).expect("written");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status().expect("kill").success());
+        times.push(next("reloaded")["time"].as_f64().expect("a time"));
+    }
+    assert!(times[0] - times[2] > 80_000.0 && times[2] - times[1] > 2_000_000.0, "the clock did not jump: {times:?}");
+    assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill").success());
+    // The next move is the one of the end.
+    assert_eq!(next("gate")["reason"], "ended");
+    assert!(child.wait().expect("ends").success());
 }
