@@ -20,7 +20,7 @@ pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys};
 pub use location::{Location, Login, Rtsp};
 pub use period::Period;
-pub use region::RegionKeys;
+pub use region::{Region, RegionKeys};
 pub use rule::{Bound, Rule, RuleKeys, Severity, Subject};
 pub use schedule::{Day, Schedule, ScheduleKeys, Thresholds, TimeOfDay, in_force};
 pub use stream::{EngineKeys, Pace, Stream, StreamKeys};

@@ -6,10 +6,19 @@ use serde::Deserialize;
 
 use crate::{
     picture,
-    preprocess::{Area, Mask},
+    preprocess::{Area, Combine, Mask},
 };
 
-/// The keys of one region: exactly one of the three. Fractions run from 0 (left, top) to 1 (right, bottom).
+/// One checked region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Region {
+    /// What counts.
+    pub area: Area,
+    /// How the scores of its views become one.
+    pub combine: Combine,
+}
+
+/// The keys of one region: exactly one of the three shapes. Of several regions the worst counts. Fractions run from 0 (left, top) to 1 (right, bottom).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegionKeys {
@@ -20,15 +29,22 @@ pub struct RegionKeys {
     /// A PNG, relative to the configuration file: what is white (128 and above) counts. It is laid over the whole
     /// picture, whatever its own size.
     pub mask: Option<PathBuf>,
+    /// How the scores of its views become one where it takes several: `"minimum"` or `"mean"`. Default `"minimum"`.
+    #[serde(default)]
+    pub combine: Combine,
 }
 
 impl RegionKeys {
-    /// The area these keys mean, or the key that is wrong and why; `folder` is where relative paths start. Reads the
+    /// The region these keys mean, or the key that is wrong and why; `folder` is where relative paths start. Reads the
     /// mask.
     ///
     /// # Errors
     /// The key's name and what to write instead.
-    pub fn check(&self, folder: &Path) -> Result<Area, (&'static str, String)> {
+    pub fn check(&self, folder: &Path) -> Result<Region, (&'static str, String)> {
+        self.area(folder).map(|area| Region { area, combine: self.combine })
+    }
+
+    fn area(&self, folder: &Path) -> Result<Area, (&'static str, String)> {
         match (&self.rectangle, &self.polygon, &self.mask) {
             (Some(edges), None, None) => Area::rectangle(*edges).map_err(|e| ("rectangle", e.to_string())),
             (None, Some(corners), None) => Area::polygon(corners.clone()).map_err(|e| ("polygon", e.to_string())),
@@ -53,7 +69,7 @@ impl RegionKeys {
 mod tests {
     use super::*;
 
-    fn check(text: &str, folder: &Path) -> Result<Area, String> {
+    fn check(text: &str, folder: &Path) -> Result<Region, String> {
         let keys: RegionKeys = toml::from_str(text).map_err(|e| e.message().to_owned())?;
         keys.check(folder).map_err(|(key, reason)| format!("{key}: {reason}"))
     }
@@ -63,10 +79,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mask = image::GrayImage::from_fn(8, 4, |x, _| image::Luma([if x < 4 { 255 } else { 100 }]));
         mask.save(folder.path().join("m.png")).unwrap();
-        assert_eq!(check("rectangle = [0.1, 0.2, 0.5, 1.0]", folder.path()).unwrap().bounds(), [0.1, 0.2, 0.5, 1.0]);
-        let polygon = check("polygon = [[0.0, 0.0], [1.0, 0.0], [0.5, 0.5]]", folder.path()).unwrap();
-        assert_eq!(polygon.bounds(), [0.0, 0.0, 1.0, 0.5]);
-        assert_eq!(check("mask = \"m.png\"", folder.path()).unwrap().bounds(), [0.0, 0.0, 0.5, 1.0]);
+        assert_eq!(
+            check("rectangle = [0.1, 0.2, 0.5, 1.0]", folder.path()).unwrap().area.bounds(),
+            [0.1, 0.2, 0.5, 1.0]
+        );
+        let polygon =
+            check("polygon = [[0.0, 0.0], [1.0, 0.0], [0.5, 0.5]]\ncombine = \"mean\"", folder.path()).unwrap();
+        assert_eq!(polygon.combine, Combine::Mean);
+        assert_eq!(polygon.area.bounds(), [0.0, 0.0, 1.0, 0.5]);
+        assert_eq!(check("mask = \"m.png\"", folder.path()).unwrap().area.bounds(), [0.0, 0.0, 0.5, 1.0]);
     }
 
     #[test]
@@ -84,6 +105,7 @@ mod tests {
             ("polygon = [[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]", "polygon: the corners enclose nothing"),
             ("mask = \"none.png\"", "mask: "),
             ("mask = \"black.png\"", "the mask is black all over"),
+            ("rectangle = [0, 0, 1, 1]\ncombine = \"max\"", "unknown variant `max`"),
             ("masks = \"m.png\"", "unknown field `masks`"),
         ] {
             let error = check(text, folder.path()).unwrap_err();

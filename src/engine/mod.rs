@@ -11,6 +11,8 @@ pub mod runtime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::preprocess::Combine;
+
 pub use card::{Card, CardError};
 #[cfg(feature = "engine")]
 pub use model::Model;
@@ -54,5 +56,39 @@ impl Scores {
             }
         }
         Some(worst)
+    }
+
+    /// Several views of one frame as their mean. A NaN in any view stays NaN. `None` for no views.
+    pub fn mean(views: &[Self]) -> Option<Self> {
+        let first = views.first()?;
+        let mean = |of: fn(&Self) -> &Vec<f32>| -> Vec<f32> {
+            let sum = |i| views.iter().map(|view| of(view).get(i).copied().unwrap_or(f32::NAN)).sum::<f32>();
+            (0..of(first).len()).map(|i| sum(i) / views.len() as f32).collect()
+        };
+        Some(Self { heads: mean(|view| &view.heads), distortions: mean(|view| &view.distortions) })
+    }
+
+    /// Several views of one frame as one verdict.
+    pub fn combine(views: &[Self], combine: Combine) -> Option<Self> {
+        match combine {
+            Combine::Minimum => Self::worst(views),
+            Combine::Mean => Self::mean(views),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_combine_to_the_worst_or_the_mean() {
+        let view = |score, fog| Scores { heads: vec![score, 0.5], distortions: vec![fog] };
+        let views = [view(0.25, 0.125), view(0.75, 0.625)];
+        assert_eq!(Scores::combine(&views, Combine::Minimum), Some(view(0.25, 0.625)));
+        assert_eq!(Scores::combine(&views, Combine::Mean), Some(view(0.5, 0.375)));
+        let broken = Scores::combine(&[view(0.25, 0.1), view(f32::NAN, 0.1)], Combine::Mean);
+        assert!(broken.is_some_and(|scores| scores.heads[0].is_nan() && scores.heads[1] == 0.5));
+        assert_eq!(Scores::combine(&[], Combine::Mean), None);
     }
 }

@@ -4,8 +4,10 @@
 
 mod bad_input;
 mod clip;
+mod facts;
 mod golden;
 mod program;
+mod regions;
 mod rtsp;
 mod support;
 mod watch;
