@@ -30,7 +30,7 @@ impl LightMode {
 }
 
 /// A colour difference up to this many coded levels is no colour: an encoder's error on grey.
-pub(super) const NEUTRAL: u8 = 3;
+pub(super) const NEUTRAL: u8 = 2;
 
 /// Share of coloured samples below which a picture is infrared, and from which it no longer is.
 const INFRARED: (f32, f32) = (0.002, 0.01);
@@ -108,7 +108,8 @@ mod tests {
     fn a_switch_counts_after_its_hold() {
         use LightMode::{Colour, Infrared, LowLight};
         let day = (0.3, 120.0);
-        let table: [(&[(f32, f32, f32)], &[LightMode]); 5] = [
+        type Row<'a> = (&'a [(f32, f32, f32)], &'a [LightMode]);
+        let table: [Row<'_>; 5] = [
             (&[(0.0, 0.0, 90.0)], &[Infrared]),
             (&[(0.0, 0.1, 20.0)], &[LowLight]),
             // Dusk: the filter goes out at 10 s.

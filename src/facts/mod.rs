@@ -99,6 +99,37 @@ impl Scalars {
     }
 }
 
+/// What one picture shows by itself, without those before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Glance {
+    /// Nothing but black.
+    pub black: bool,
+    /// Nothing but one colour.
+    pub one_colour: bool,
+    /// Drawn, not seen by a sensor: a slate if it repeats as well.
+    pub drawn: bool,
+    /// Looks like data were lost. In a stream what is usual there is taken off.
+    pub smear: bool,
+    /// Its measures.
+    pub scalars: Scalars,
+}
+
+/// Looks at one picture. `None` if its planes are shorter than its size says.
+pub fn glance(frame: &Frame) -> Option<Glance> {
+    let mut samples = sample::Samples::new();
+    samples.take(frame).then(|| Glance::of(&samples))
+}
+
+impl Glance {
+    fn of(samples: &sample::Samples) -> Self {
+        let plain = plain::look(samples);
+        // A test pattern's bars repeat downwards as well.
+        let smear = !plain.drawn && smear::look(samples);
+        let plain::Plain { black, one_colour, drawn, scalars } = plain;
+        Self { black, one_colour, drawn, smear, scalars }
+    }
+}
+
 /// Longest gap between two damaged pictures of one run: a damaged keyframe a second is one run.
 const CORRUPT_GAP: Duration = Duration::from_millis(1500);
 /// The same for smear, which is found in most but not all damaged pictures.
@@ -109,6 +140,7 @@ const SMEAR_GAP: Duration = Duration::from_millis(300);
 pub struct Inspector {
     samples: sample::Samples,
     still: still::Still,
+    smear: smear::Smear,
     light: light::Light,
     /// The facts that are looked for.
     holds: Vec<(Fact, Hold)>,
@@ -135,6 +167,7 @@ impl Inspector {
         Self {
             samples: sample::Samples::new(),
             still: still::Still::new(),
+            smear: smear::Smear::default(),
             light: light::Light::new(facts.light_after.get()),
             holds: Fact::ALL.iter().filter_map(hold).collect(),
             scalars: None,
@@ -152,15 +185,16 @@ impl Inspector {
         if std::mem::replace(&mut self.size, (frame.width, frame.height)) != self.size {
             // Another size is another picture.
             self.still = still::Still::new();
+            self.smear = smear::Smear::default();
         }
         let mut seen = [false; Fact::ALL.len()];
         if whole {
             let plain = plain::look(&self.samples);
             let still = self.still.step(now, &self.samples);
+            let smear = self.smear.step(now, &self.samples) && !plain.drawn;
             self.light.step(now, &plain.scalars);
             self.scalars = Some(plain.scalars);
             let slate = plain.drawn && self.still.repeats();
-            let smear = !slate && smear::look(&self.samples);
             seen = [slate, plain.black, plain.one_colour, still, false, smear];
         }
         seen[Fact::Corrupt as usize] = frame.corrupt;

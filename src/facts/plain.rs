@@ -2,7 +2,7 @@
 
 use super::{
     Scalars,
-    sample::{ACROSS, BLOCK, BLOCKS, CAPTION_ROWS, DOWN, Samples},
+    sample::{ACROSS, BLOCK, BLOCKS, CAPTION_ROWS, DOWN, Samples, in_caption},
 };
 
 /// Share of samples cut off at either end before black and one colour are judged: dead pixels, ringing.
@@ -10,6 +10,9 @@ const TRIM: f32 = 0.005;
 
 /// Black: trimmed mean and deviation of the rows between the captions, in levels of 255.
 const BLACK: (f32, f32) = (16.0, 5.0);
+/// Black and one colour: so many blocks of those rows may have a mean more than so many coded levels off the rows': a
+/// dark or foggy picture with a scene in it is neither.
+const UNEVEN: (usize, f32) = (2, 3.0);
 
 /// One colour: trimmed deviation of luma and of either colour difference, in levels.
 const ONE_COLOUR: f32 = 3.0;
@@ -27,8 +30,11 @@ const IN_PEAKS: f32 = 0.8;
 /// ... a peak is at most so many levels wide, each with at least this share of the samples, ...
 const PEAK_WIDTH: usize = 6;
 const OCCUPIED: f32 = 0.005;
-/// ... and its luma deviates by this many coded levels: there is writing, or bars.
+/// ... its luma deviates by this many coded levels outside the caption rows: there is writing, or bars, ...
 const CONTRAST: f32 = 10.0;
+/// ... and the blocks that are not flat hold steps, so many coded levels high on average. A dark scene, heavily
+/// compressed, has as many flat blocks, but faint ones between them.
+const STEP: f32 = 20.0;
 
 /// A block whose samples differ by this many coded levels has texture; sensor noise alone stays below.
 const TEXTURE: u8 = 16;
@@ -114,26 +120,33 @@ pub(super) fn look(samples: &Samples) -> Plain {
     let whole = Histogram(std::array::from_fn(|i| scene.0[i] + captions.0[i]));
 
     let range = if samples.full_range { 1.0 } else { 255.0 / 219.0 };
+    let contrast = scene.mean_and_deviation().1;
     let (mean, deviation) = scene.trimmed().mean_and_deviation();
     let alike = |v: usize| (v as f32 - mean).abs() * range <= NEAR;
     let near = captions.0.iter().enumerate().filter(|(v, _)| alike(*v)).map(|(_, &c)| c).sum::<u32>();
     let all_over = near as f32 >= CAPTION * captions.total() as f32;
+    let sum = |block: usize| samples.block(block).iter().map(|&v| u32::from(v)).sum::<u32>() as f32;
+    let uneven = |block: &usize| !in_caption(*block) && (sum(*block) / BLOCK as f32 - mean).abs() > UNEVEN.1;
+    let all_over = all_over && (0..BLOCKS).filter(uneven).count() <= UNEVEN.0;
     let black = all_over && samples.level(mean) <= BLACK.0 && deviation * range <= BLACK.1;
 
     let differences = [0, 1].map(|i| Histogram::of(samples.chroma.iter().map(|c| c[i])));
     let even = |h: &Histogram| h.clone().trimmed().mean_and_deviation().1 <= ONE_COLOUR;
     let one_colour = all_over && !black && deviation * range <= ONE_COLOUR && differences.iter().all(even);
 
-    let (mut flat, mut textured) = (0_u32, 0_u32);
+    let (mut flat, mut textured, mut steps) = (0_u32, 0_u32, 0_u32);
     for block in 0..BLOCKS {
         let (low, high) = samples.block(block).iter().fold((u8::MAX, 0), |(l, h), &v| (v.min(l), v.max(h)));
         flat += u32::from(high - low <= FLAT);
+        steps += if high - low > FLAT { u32::from(high - low) } else { 0 };
         textured += u32::from(high - low >= TEXTURE);
     }
     let (mean, deviation) = whole.mean_and_deviation();
-    let plain = black || one_colour;
-    let drawn =
-        !plain && flat as f32 >= FLAT_BLOCKS * BLOCKS as f32 && deviation >= CONTRAST && whole.in_peaks() >= IN_PEAKS;
+    let drawn = !(black || one_colour)
+        && flat as f32 >= FLAT_BLOCKS * BLOCKS as f32
+        && contrast >= CONTRAST
+        && steps as f32 >= STEP * (BLOCKS as u32 - flat) as f32
+        && whole.in_peaks() >= IN_PEAKS;
 
     let saturation = |c: &[u8; 2]| c[0].abs_diff(128).max(c[1].abs_diff(128));
     let coloured = samples.chroma.iter().filter(|c| saturation(c) > super::light::NEUTRAL).count();
@@ -171,7 +184,7 @@ mod tests {
 
     /// Letters of a kind: strokes over the middle.
     fn ink(x: u32, y: u32) -> bool {
-        (200..440).contains(&x) && (150..200).contains(&y) && (x / 8) % 2 == 0 && (y / 20) % 2 == 0
+        (200..440).contains(&x) && (150..200).contains(&y) && (x / 8).is_multiple_of(2) && (y / 20).is_multiple_of(2)
     }
 
     fn clock(x: u32, y: u32) -> bool {

@@ -24,7 +24,7 @@ pub(super) const CAPTION_ROWS: usize = 3;
 /// Whether a block lies where cameras burn in text.
 pub(super) fn in_caption(block: usize) -> bool {
     let row = block / ACROSS;
-    row < CAPTION_ROWS || row >= DOWN - CAPTION_ROWS
+    !(CAPTION_ROWS..DOWN - CAPTION_ROWS).contains(&row)
 }
 
 /// Isolated steps of luma between two flat neighbourhoods, counted by their column's place in the 16-pixel grid of
