@@ -21,13 +21,13 @@ fn keyframes_are_enough_for_a_slow_interval_and_all_are_decoded_for_a_fast_one()
     stream.until("keyframes only", 15, |_, status| status.mode == Some(Mode::Keyframes));
     let status = stream.status();
     let distance = status.keyframe_interval.expect("known").as_secs_f64();
-    assert!((distance - 1.0).abs() < 0.05, "{distance}");
+    assert!((0.85..=1.1).contains(&distance), "{distance}");
     assert!(status.decoder.as_deref().is_some_and(|name| name.contains("h264")), "{status:?}");
     let (before, (due, _)) = (status.frames, stream.mark());
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(3));
     let decoded = stream.status().frames - before;
-    assert!((3..=5).contains(&decoded), "{decoded} decoded in 4 s of 15 frames a second");
-    assert!((3..=5).contains(&(stream.mark().0 - due)), "every one of them is due");
+    assert!((2..=5).contains(&decoded), "{decoded} decoded in 3 s of 15 frames a second");
+    assert!((2..=5).contains(&(stream.mark().0 - due)), "every one of them is due");
 
     // A change is pending: look closer. No new connection for that.
     stream.slot.set_interval(Duration::from_millis(200));
@@ -64,11 +64,11 @@ fn pictures_that_are_all_keyframes_are_thinned() {
     );
     stream.until("keyframes only", 10, |_, status| status.mode == Some(Mode::Keyframes));
     let (before, (due, _)) = (stream.status().frames, stream.mark());
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(3));
     let (status, (now, _)) = (stream.status(), stream.mark());
     assert_eq!(status.codec.as_deref(), Some("JPEG"));
-    assert!((6..=10).contains(&(status.frames - before)), "{} of 100 decoded", status.frames - before);
-    assert!((3..=5).contains(&(now - due)), "{} due in 4 s", now - due);
+    assert!((4..=9).contains(&(status.frames - before)), "{} of 75 decoded", status.frames - before);
+    assert!((2..=4).contains(&(now - due)), "{} due in 3 s", now - due);
 }
 
 /// A stream of so many pictures a group, 25 a second.

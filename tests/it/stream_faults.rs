@@ -69,7 +69,7 @@ fn a_refused_login_is_not_tried_again_at_once() {
     stream.told(0, "stalled: rtsp://***@127.0.0.1", 10);
     stream.told(0, "login refused", 1);
     // Half of 30 s at least, so that the camera doesn't lock the account.
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(stream.status().restarts, 0);
     assert_eq!(stream.seen().notices.len(), 1, "{:?}", stream.seen().notices);
 }
@@ -78,7 +78,7 @@ fn a_refused_login_is_not_tried_again_at_once() {
 fn packets_lost_over_udp_are_counted_and_frames_go_on() {
     // Left out by the sender: network emulation isn't everywhere, and what arrives is the same.
     for (loss, frames) in [("0.005", 30), ("0.05", 30)] {
-        let Some(camera) = Camera::start(&["--loss", loss, "--pattern", "snow"]) else { return };
+        let Some(camera) = Camera::start(&["--loss", loss, "--pattern", "snow", "--size", "640x360"]) else { return };
         let stream = Watched::start(&keys(camera.port, "transport = \"udp\"\ndecode = \"all\""));
         stream.gives(0, frames, 20);
         stream.until("lost packets", 20, |_, status| status.packets_lost.is_some_and(|lost| lost > 3));
