@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use gstreamer as gst;
+use gstreamer::prelude::*;
 
 use crate::{
     config::{Location, Period},
@@ -139,9 +140,9 @@ pub enum SourceError {
 
 impl SourceError {
     /// What an error message of the bus means for this location.
-    pub(super) fn from_bus(location: &Location, error: &gst::message::Error, missing: Option<&str>) -> Self {
+    pub(super) fn from_bus(location: &Location, message: &gst::message::Error, missing: Option<&str>) -> Self {
         let name = location.to_string();
-        let error = error.error();
+        let error = message.error();
         let remote = matches!(location, Location::Rtsp(_) | Location::Http(_));
         if let Some(codec) = missing {
             return Self::NoDecoder { name, codec: codec.into() };
@@ -155,9 +156,18 @@ impl SourceError {
             Some(gst::ResourceError::NotAuthorized) => Self::Login { name },
             Some(gst::ResourceError::NotFound) if remote => Self::NoStream { name },
             Some(gst::ResourceError::OpenRead | gst::ResourceError::OpenReadWrite) if remote => Self::Connect { name },
+            // The HTTP source says no more than this when nobody answers.
+            _ if matches!(location, Location::Http(_)) && refused(message) => Self::Connect { name },
             _ => Self::Failed { reason: scrub(error.message(), location), name },
         }
     }
+}
+
+/// Whether an HTTP source got nothing at all.
+fn refused(message: &gst::message::Error) -> bool {
+    let by_http = message.src().and_then(|src| src.downcast_ref::<gst::Element>()).and_then(|e| e.factory());
+    by_http.is_some_and(|factory| factory.name() == "souphttpsrc")
+        && message.debug().is_some_and(|text| text.contains("reason error"))
 }
 
 /// GStreamer's text on one line, without address, user name and secrets.

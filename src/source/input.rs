@@ -168,7 +168,9 @@ fn fragment(text: &str) -> Result<gst::Element, SourceError> {
     let bin = gst::parse::bin_from_description_full(text, true, None, gst::ParseFlags::FATAL_ERRORS);
     let bin = bin.map_err(|error| SourceError::Fragment {
         reason: match error.kind::<gst::ParseError>() {
-            Some(gst::ParseError::NoSuchElement) => "it names an element that is not installed",
+            Some(gst::ParseError::NoSuchElement) => {
+                "it names an element that is not installed, or ends in caps (end it in \"! identity\")"
+            }
             Some(gst::ParseError::NoSuchProperty) => "it sets a property that its element does not have",
             Some(gst::ParseError::CouldNotSetProperty) => "it gives a property a value that does not fit",
             Some(gst::ParseError::Link) => "two of its elements cannot be linked",

@@ -11,6 +11,7 @@ mod error;
 mod frames;
 mod images;
 mod input;
+mod keyframe;
 mod log;
 mod pipeline;
 mod policy;

@@ -158,6 +158,12 @@ impl Pipeline {
                 tracing::debug!(source = %self.location, "GStreamer warns: {text}");
                 News::Nothing
             }
+            gst::MessageView::Latency(_) => {
+                if self.pipeline.recalculate_latency().is_err() {
+                    tracing::debug!(source = %self.location, "the latency could not be worked out anew");
+                }
+                News::Nothing
+            }
             gst::MessageView::Element(element) => {
                 let structure = element.structure().filter(|s| s.name() == "missing-plugin");
                 if let Some(what) = structure.and_then(|s| s.get::<String>("name").ok()) {

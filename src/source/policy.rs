@@ -50,7 +50,7 @@ pub(super) struct Unit {
     pub(super) now: Duration,
     /// Its own time, if it has one: unlike `now` it doesn't jitter.
     pub(super) pts: Option<Duration>,
-    /// It can be decoded on its own.
+    /// A keyframe that can be decoded on its own.
     pub(super) key: bool,
     /// Frames that the decoder has given so far.
     pub(super) frames: u64,

@@ -15,11 +15,16 @@ use gstreamer::{glib, prelude::*};
 use gstreamer_video as video;
 
 use super::{
+    keyframe::{self, Framing},
     policy::{Mode, Policy, Unit},
     status::Status,
     watchdog::Seen,
 };
 use crate::{config::Decode, frame::Frame};
+
+/// Units before a connection's first keyframe are left out: a decoder makes grey or smeared pictures of them, if any. But
+/// only for so long, since encoders that refresh pictures bit by bit send no keyframe at all.
+const JOIN: Duration = Duration::from_secs(3);
 
 /// Says the interval between due frames, which may change.
 type Interval = Box<dyn Fn() -> Duration + Send + Sync>;
@@ -46,7 +51,12 @@ struct State {
     policy: Policy,
     /// Nothing is lost before RTP's receiver says so.
     rtp: bool,
-    first: bool,
+    /// Of H.264; other codecs' keyframes are taken for what they are called.
+    framing: Option<Framing>,
+    /// When this connection's first unit came.
+    first: Option<Duration>,
+    /// Units before the first keyframe are left out.
+    joining: bool,
     seen: Seen,
     /// A keyframe went to the decoder when there were so many frames; if that is still so when the next unit is left out,
     /// the decoder keeps it back for pictures that won't come.
@@ -80,7 +90,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Tap {
     /// A tap whose times count from `epoch`; `live` takes times of arrival, otherwise those of the file.
     pub(super) fn new(epoch: Instant, live: bool, decode: Decode, interval: Interval) -> Self {
-        let state = State { policy: Policy::new(decode), rtp: false, first: true, seen: Seen::default(), owed: None };
+        let (policy, seen) = (Policy::new(decode), Seen::default());
+        let state = State { policy, rtp: false, framing: None, first: None, joining: true, seen, owed: None };
         Self {
             epoch,
             live,
@@ -100,7 +111,7 @@ impl Tap {
     pub(super) fn connect(&self, rtp: bool) {
         let mut state = lock(&self.state);
         state.policy.reconnected();
-        (state.rtp, state.first, state.owed) = (rtp, true, None);
+        (state.rtp, state.first, state.joining, state.owed) = (rtp, None, true, None);
         state.seen = Seen { begun: self.epoch.elapsed(), ..Seen::default() };
         drop(state);
         self.damaged.store(false, Ordering::Release);
@@ -141,6 +152,8 @@ impl Tap {
                     let mut about = lock(&tap.about);
                     about.codec = caps.caps().structure(0).map(codec);
                     about.decoder.clone_from(&name);
+                    drop(about);
+                    lock(&tap.state).framing = caps.caps().structure(0).and_then(framing);
                 }
                 gst::PadProbeReturn::Ok
             }
@@ -152,21 +165,27 @@ impl Tap {
         self.bytes.fetch_add(buffer.size() as u64, Ordering::Relaxed);
         let (flags, arrived) = (buffer.flags(), self.epoch.elapsed());
         let pts = buffer.pts().or(buffer.dts()).map(|time| Duration::from_nanos(time.nseconds()));
-        let key = !flags.contains(gst::BufferFlags::DELTA_UNIT);
+        let called_key = !flags.contains(gst::BufferFlags::DELTA_UNIT);
         let frames = self.frames.load(Ordering::Acquire);
         let now = if self.live { arrived } else { pts.unwrap_or(arrived) };
-        let unit = Unit { now, pts, key, frames, interval: (self.interval)() };
+        let interval = (self.interval)();
 
         let mut state = lock(&self.state);
+        let key = called_key && state.framing.is_none_or(|framing| is_idr(buffer, framing));
+        let unit = Unit { now, pts, key, frames, interval };
         state.seen.unit = Some(arrived);
-        state.seen.keyed |= key;
-        let broken = state.rtp && !state.first && flags.contains(gst::BufferFlags::DISCONT);
-        state.first = false;
+        state.seen.keyed |= called_key;
+        let broken = state.rtp && state.first.is_some() && flags.contains(gst::BufferFlags::DISCONT);
+        let first = *state.first.get_or_insert(arrived);
+        state.joining &= !called_key && arrived.saturating_sub(first) < JOIN;
+        if state.joining {
+            return Verdict::LeftOut;
+        }
         if state.policy.unit(&unit) {
             state.owed = key.then_some(frames);
             let damaged = broken || flags.contains(gst::BufferFlags::CORRUPTED);
             // What was lost shows in all pictures up to the next whole keyframe.
-            if key || damaged {
+            if called_key || damaged {
                 self.damaged.store(damaged, Ordering::Release);
             }
             return Verdict::Decoded;
@@ -247,6 +266,24 @@ impl Tap {
 fn lost(jitter_buffer: &glib::WeakRef<gst::Element>) -> u64 {
     let stats = jitter_buffer.upgrade().and_then(|element| element.property::<Option<gst::Structure>>("stats"));
     stats.and_then(|stats| stats.get::<u64>("num-lost").ok()).unwrap_or(0)
+}
+
+fn is_idr(buffer: &gst::BufferRef, framing: Framing) -> bool {
+    buffer.map_readable().is_ok_and(|bytes| keyframe::is_idr(&bytes, framing))
+}
+
+/// How an H.264 stream with these caps is parted; `None` for other codecs.
+fn framing(caps: &gst::StructureRef) -> Option<Framing> {
+    if caps.name() != "video/x-h264" {
+        return None;
+    }
+    if caps.get::<&str>("stream-format").is_ok_and(|format| format == "byte-stream") {
+        return Some(Framing::StartCodes);
+    }
+    // The decoder's configuration says how long lengths are (ISO/IEC 14496-15, 5.3.3.1.2).
+    let configuration = caps.get::<gst::Buffer>("codec_data").ok();
+    let byte = configuration.and_then(|data| data.map_readable().ok().and_then(|bytes| bytes.get(4).copied()));
+    Some(Framing::Lengths(byte.map_or(4, |byte| usize::from(byte & 3) + 1)))
 }
 
 /// What people call a codec.

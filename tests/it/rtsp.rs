@@ -1,9 +1,6 @@
 //! A real RTSP camera (gst-rtsp-server from Python) that freezes, thaws, dies and comes back.
 
 use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,41 +14,10 @@ use miqa::{
     event::{Event, GateState},
 };
 
-use crate::support::{Memory, config};
-
-/// Debian's Python: others lack its GObject bindings.
-const PYTHON: &str = "/usr/bin/python3";
-
-struct Camera(Child);
-
-impl Camera {
-    fn start(port: u16) -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/rtsp_server.py");
-        let mut child = Command::new(PYTHON)
-            .arg(script)
-            .arg(port.to_string())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take()?).read_line(&mut line).ok()?;
-        let camera = Self(child);
-        (line.trim() == "ready").then_some(camera)
-    }
-
-    fn signal(&self, name: &str) {
-        let done = Command::new("kill").args([name, &self.0.id().to_string()]).status().expect("kill");
-        assert!(done.success());
-    }
-}
-
-impl Drop for Camera {
-    fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _gone = self.0.wait();
-    }
-}
+use crate::{
+    rtsp_camera::Camera,
+    support::{Memory, config},
+};
 
 /// Waits until an event after the first `from` is such a one; how many there were then.
 #[track_caller]
@@ -72,11 +38,8 @@ fn gate(state: GateState) -> impl Fn(&Event) -> bool {
 
 #[test]
 fn a_camera_that_freezes_or_dies_is_unknown_and_recovers() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-    let Some(camera) = Camera::start(port) else {
-        println!("skipped: needs {PYTHON} with gir1.2-gst-rtsp-server-1.0 and python3-gi");
-        return;
-    };
+    let Some(camera) = Camera::start(&[]) else { return };
+    let port = camera.port;
     let folder = tempfile::tempdir().expect("folder");
     let text = format!(
         "[[stream]]\nname = \"cam\"\nlocation = \"rtsp://bob:hunter2@127.0.0.1:{port}/cam\"\nstall_after = \"1s\"\nviews = \"centre\"\n\
@@ -109,7 +72,7 @@ fn a_camera_that_freezes_or_dies_is_unknown_and_recovers() {
 
     drop(camera);
     let seen = until(&memory, seen, "unknown by death", 5, gate(GateState::Unknown));
-    let camera = Camera::start(port).expect("starts again");
+    let camera = Camera::start_on(port, &[]).expect("starts again");
     until(&memory, seen, "opening after the death", 40, gate(GateState::Open));
 
     let asked = Instant::now();

@@ -17,7 +17,8 @@ impl Login {
     /// A login. What it looks like in an `Authorization` header (RFC 7617) is as secret as the password.
     pub fn new(user: String, password: Secret) -> Self {
         if !password.reveal().is_empty() {
-            secret::remember(&base64(format!("{user}:{}", password.reveal()).as_bytes()));
+            let header = base64(format!("{user}:{}", password.reveal()).as_bytes());
+            secret::remember(header.trim_end_matches('='));
         }
         Self { user, password }
     }
