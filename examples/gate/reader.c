@@ -2,6 +2,7 @@
  *   cc -O2 -o reader reader.c && ./reader FILE STREAM [TIMES]
  * Prints what to obey, what was decided, the score and the stream time in nanoseconds since which it is so.
  * For machines that count little-endian, as nearly all do. */
+#define _DEFAULT_SOURCE
 #include <fcntl.h>
 #include <math.h>
 #include <stdint.h>
@@ -35,7 +36,8 @@ static void open_map(const char *path) {
 /* One whole look at slot i: 1 if it is the stream's, 0 if it isn't or its writer died while writing. */
 static int look(uint32_t i, const char *stream, union slot *s) {
     uint64_t name[9] = {0};
-    for (int tries = 0; tries < 1000000; tries++) {
+    for (int tries = 0; tries < 500; tries++) {
+        if (tries > 200) usleep(50); /* its writer is kept from running */
         uint32_t names = U32(36) + 64 * i, slot = U32(40) + 64 * i, before = U32(slot);
         if (before & 1) continue; /* being written */
         for (int w = 0; w < 8; w++) s->words[w] = U64(slot + 8 * w), name[w] = U64(names + 8 * w);

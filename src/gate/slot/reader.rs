@@ -6,6 +6,7 @@ use std::{
     io,
     path::Path,
     sync::atomic::{Ordering, fence},
+    time::Duration,
 };
 
 use super::{
@@ -16,11 +17,14 @@ use super::{
 };
 use crate::event::{GateReason, GateState};
 
-/// Looks at a slot that is being written before the reader lets others run; a write takes some tens of nanoseconds.
+/// Looks at a slot that is being written before the reader sleeps between them; a write takes some tens of nanoseconds.
 const SPINS: u32 = 200;
 
-/// Looks before a slot counts as torn: its writer was killed or stopped in the middle. Some milliseconds.
-const LOOKS: u32 = SPINS + 2000;
+/// Looks before a slot counts as torn: its writer was killed or is kept from running in the middle of a write.
+const LOOKS: u32 = SPINS + 300;
+
+/// Sleep between looks; with all the looks some tens of milliseconds.
+const NAP: Duration = Duration::from_micros(50);
 
 /// Why a reading is unknown whatever the slot says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +164,8 @@ impl Reader {
         })
     }
 
-    /// Reads a gate at time `now` (`CLOCK_MONOTONIC` in nanoseconds).
+    /// Reads a gate at time `now` (`CLOCK_MONOTONIC` in nanoseconds). Waits for a write to end, at most some tens of
+    /// milliseconds if its writer is kept from running.
     pub fn read(&self, slot: Slot, now: u64) -> Reading {
         let closed = self.map.u32(header::CLOSED).load(Ordering::Relaxed) != 0;
         let heartbeat = self.word(header::HEARTBEAT);
@@ -207,7 +212,7 @@ impl Reader {
             if look < SPINS {
                 spin_loop();
             } else {
-                std::thread::yield_now();
+                std::thread::sleep(NAP);
             }
         }
         None

@@ -22,8 +22,7 @@ struct Fed {
     said: Option<(GateState, Option<GateState>, GateState, GateReason, bool)>,
     /// Lines said of this stream so far.
     number: u64,
-    /// When the last one was, and when the next one is due.
-    said_at: u64,
+    /// When the next one is due if nothing changes before.
     due_at: u64,
 }
 
@@ -43,12 +42,12 @@ fn gist(standing: &Standing) -> (GateState, Option<GateState>, GateState, GateRe
 }
 
 impl Feed {
-    /// Takes the board's newest entries at time `now`.
+    /// Takes the board's newest entries.
     pub(super) fn take(&mut self, entries: Vec<Entry>) {
         for entry in entries {
             match self.0.iter_mut().find(|fed| fed.entry.status.stream == entry.status.stream) {
                 Some(fed) => fed.entry = entry,
-                None => self.0.push(Fed { entry, said: None, number: 0, said_at: 0, due_at: 0 }),
+                None => self.0.push(Fed { entry, said: None, number: 0, due_at: 0 }),
             }
         }
     }
@@ -66,7 +65,7 @@ impl Feed {
             if !changed && (now < fed.due_at || fed.entry.gone) {
                 continue;
             }
-            (fed.said, fed.number, fed.said_at) = (Some(gist), fed.number + 1, now);
+            (fed.said, fed.number) = (Some(gist), fed.number + 1);
             let left = standing.valid_until.saturating_sub(now);
             fed.due_at = now.saturating_add((left / 3).clamp(SHORTEST, LONGEST));
             if standing.status.decided != GateState::Unknown {
@@ -164,8 +163,8 @@ mod tests {
         seen[1] = 4;
         assert_eq!(feed.missed(&seen, Kind::Change), []);
         feed.take(vec![Entry { gone: true, ..entry("b", GateState::Unknown, 0) }]);
-        assert_eq!(feed.due(11 * S).len(), 1);
-        assert_eq!(feed.missed(&seen, Kind::Change).len(), 1);
+        assert_eq!(kinds(&feed.due(10 * S + S / 2)), [(1, Kind::Change)]);
+        assert_eq!(kinds(&feed.missed(&seen, Kind::Change)), [(1, Kind::Change)]);
         // A newcomer hears of a only; nothing more is due of b.
         assert_eq!(kinds(&feed.missed(&[], Kind::State)), [(0, Kind::State)]);
         assert_eq!(kinds(&feed.due(12 * S)), [(0, Kind::Renewal)]);
