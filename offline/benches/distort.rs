@@ -1,5 +1,6 @@
 //! Milliseconds of one core for every distortion of recipe `miqd` on a 640×480 picture, a line a distortion: its twelve
-//! rows, then their mean; then what twelve PSNRs cost, and the sum over all candidates.
+//! rows, then their mean; the same for the five rows of `imagenet-c`, which are the severities of `imagecorruptions`; then
+//! what twelve PSNRs cost, the sum over all candidates, and what a copy of the picture costs.
 //!
 //! `cargo bench -p miqa-offline --bench distort [NAME…]`; `benches/reference.py` prints the same for `imagecorruptions` and
 //! Pillow, in the same run if `REFERENCE` names its Python. On Linux the thread's own processor time counts, so a busy machine disturbs little.
@@ -16,8 +17,8 @@ use miqa_offline::source::PixelHash;
 
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
-/// Runs of a row; the mean counts, after one run to warm up.
-const RUNS: u32 = 60;
+/// Runs of a row; their median counts, after one run to warm up.
+const RUNS: u32 = 31;
 
 /// Slopes, edges and texture, as reference.py draws it.
 fn picture() -> RgbImage {
@@ -39,15 +40,19 @@ fn milliseconds(start: Instant) -> f64 {
     told.map_or_else(|| start.elapsed().as_secs_f64() * 1e3, |nanoseconds| nanoseconds / 1e6)
 }
 
-/// Mean milliseconds of `work`.
+/// Median milliseconds of `work`.
 fn time<T>(mut work: impl FnMut() -> T) -> f64 {
-    let start = Instant::now();
     black_box(work());
-    let before = milliseconds(start);
-    (0..RUNS).for_each(|_| {
-        black_box(work());
-    });
-    (milliseconds(start) - before) / f64::from(RUNS)
+    let mut times: Vec<f64> = (0..RUNS)
+        .map(|_| {
+            let start = Instant::now();
+            let before = milliseconds(start);
+            black_box(work());
+            milliseconds(start) - before
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 fn main() {
@@ -61,17 +66,24 @@ fn main() {
         if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == name) {
             continue;
         }
-        let rows = 0..recipe.rows(distortion).len();
-        let made = |row| candidate(recipe, &picture, &pixels, distortion, row).expect("640×480 is large enough");
-        let times: Vec<f64> = rows.map(|row| time(|| made(row))).collect();
-        let each: String = times.iter().map(|ms| format!("{ms:7.2}")).collect();
-        println!("{name:17}{each}   mean {:6.2} ms", times.iter().sum::<f64>() / times.len() as f64);
-        sum += times.iter().sum::<f64>();
+        for recipe in [recipe, Recipe::imagenet_c()] {
+            let rows = 0..recipe.rows(distortion).len();
+            let made = |row| candidate(recipe, &picture, &pixels, distortion, row).expect("640×480 is large enough");
+            let times: Vec<f64> = rows.map(|row| time(|| made(row))).collect();
+            let each: String = times.iter().map(|ms| format!("{ms:7.2}")).collect();
+            let mean = times.iter().sum::<f64>() / times.len() as f64;
+            println!("{name:17}{each}   mean {mean:6.2} ms, {}", recipe.id());
+            if times.len() == 12 {
+                sum += 12.0 * mean;
+            }
+        }
     }
     let other = candidate(recipe, &picture, &pixels, DISTORTIONS[0], 0).expect("640×480 is large enough");
     let psnr = 12.0 * time(|| squared_error(black_box(&picture), black_box(&other)));
     println!("twelve PSNRs      {psnr:.2} ms");
     println!("all candidates    {sum:.1} ms");
+    let mut copy = picture.clone();
+    println!("one copy          {:.3} ms", time(|| copy.copy_from_slice(black_box(&picture))));
     match std::env::var_os("REFERENCE") {
         Some(python) => {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/reference.py");

@@ -1,14 +1,20 @@
-//! One original of 640×480 → its 250 variants on demand: 120 candidates, their PSNRs and ranks, 200 fusions. Processor
-//! seconds of one core, beside the authors' steps if `REFERENCE` names a Python (`benches/authors.py`); then how much two
-//! threads gain, and the most memory that was held.
+//! One original of 640×480 → its 250 variants: 120 candidates, their PSNRs and ranks, 200 fusions; on demand, and written
+//! as lossless files. Processor seconds of one core, medians of rounds that alternate with the authors' steps if `REFERENCE`
+//! names a Python (`benches/authors.py`), and how much of the writing is encoding; then how much two threads gain, and the
+//! most memory that was held.
 //!
 //! `REFERENCE=venv/bin/python cargo bench -p miqa-offline --bench original`
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::hint::black_box;
+use std::io::BufWriter;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use image::RgbImage;
+use miqa_offline::generate::Format;
 use miqa_offline::mask::Mask;
 use miqa_offline::rank::{by_error, squared_error};
 use miqa_offline::recipe::{Levels, Recipe};
@@ -19,6 +25,8 @@ const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
 /// Runs; their median counts.
 const RUNS: usize = 5;
+/// In so many of them the authors' steps run too.
+const AUTHORS_RUNS: usize = 3;
 
 /// Slopes, edges and texture, as authors.py draws it.
 fn picture() -> RgbImage {
@@ -45,8 +53,8 @@ fn processor_seconds() -> f64 {
     nanoseconds.sum::<f64>() / 1e9
 }
 
-/// All 250 variants of an original, each looked at once; returns how many there were.
-fn variants(recipe: &Recipe, rgb: &RgbImage, mask: &Mask) -> usize {
+/// All 250 variants of an original, each given to `take` once with its number; returns how many there were.
+fn variants(recipe: &Recipe, rgb: &RgbImage, mask: &Mask, mut take: impl FnMut(usize, &RgbImage)) -> usize {
     let pixels = PixelHash::of(rgb);
     let weight = FusionWeight::of(mask, recipe.softening()).expect("the recipe's radius is allowed");
     let Levels::Ranks(ranks) = recipe.levels() else { panic!("recipe miqd ranks its candidates") };
@@ -62,15 +70,72 @@ fn variants(recipe: &Recipe, rgb: &RgbImage, mask: &Mask) -> usize {
         for pair in recipe.pairs() {
             let (roi, background) = (levels[usize::from(pair.roi) - 1], levels[usize::from(pair.background) - 1]);
             if pair.roi == pair.background {
-                black_box(roi);
+                take(made, roi);
             } else {
                 fuse_into(&weight, roi, background, &mut fused).expect("one size");
-                black_box(&fused);
+                take(made, &fused);
             }
             made += 1;
         }
     }
     made
+}
+
+/// How variants are written.
+enum Written {
+    /// A file each.
+    Files(Format),
+    /// Files in one archive, as layout `webdataset` has them.
+    Archive(Format),
+}
+
+impl Written {
+    fn format(&self) -> Format {
+        match self {
+            Self::Files(format) | Self::Archive(format) => *format,
+        }
+    }
+
+    /// Makes and writes all variants into `folder`; processor seconds of all, and of encoding alone, and bytes written.
+    fn time(&self, recipe: &Recipe, rgb: &RgbImage, mask: &Mask, folder: &Path) -> (f64, f64, usize) {
+        let format = self.format();
+        let (mut encoding, mut size) = (0.0, 0);
+        let start = processor_seconds();
+        let mut archive = match self {
+            Self::Files(_) => None,
+            Self::Archive(_) => {
+                let file = File::create(folder.join("variants.tar")).expect("the folder takes files");
+                Some(tar::Builder::new(BufWriter::with_capacity(1 << 20, file)))
+            }
+        };
+        variants(recipe, rgb, mask, |number, variant| {
+            let before = processor_seconds();
+            let bytes = format.encode(variant).expect("640×480 fits every format");
+            encoding += processor_seconds() - before;
+            size += bytes.len();
+            let name = format!("{number:03}.{}", format.extension());
+            match &mut archive {
+                None => std::fs::write(folder.join(name), bytes).expect("the folder takes files"),
+                Some(archive) => {
+                    let mut header = tar::Header::new_gnu();
+                    header.set_size(bytes.len() as u64);
+                    archive.append_data(&mut header, name, bytes.as_slice()).expect("the archive takes files");
+                }
+            }
+        });
+        if let Some(mut archive) = archive {
+            archive.finish().expect("the archive takes its end");
+        }
+        (processor_seconds() - start, encoding, size)
+    }
+}
+
+/// The authors' steps: processor seconds, and the whole line that they print.
+fn authors(python: &OsStr) -> (f64, String) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/authors.py");
+    let output = Command::new(python).arg(script).output().expect("REFERENCE can be run");
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (text.split_whitespace().next().and_then(|s| s.parse().ok()).unwrap_or(f64::NAN), text)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -84,29 +149,53 @@ fn main() {
         let (dx, dy) = ((f64::from(x) - 320.0) / 160.0, (f64::from(y) - 240.0) / 160.0);
         dx * dx + dy * dy <= 1.0
     });
-    assert_eq!(variants(recipe, &rgb, &mask), 250);
-    let ours = median(
-        (0..RUNS)
-            .map(|_| {
-                let before = processor_seconds();
-                black_box(variants(recipe, &rgb, &mask));
-                processor_seconds() - before
-            })
-            .collect(),
+    let look = |_: usize, variant: &RgbImage| {
+        black_box(variant);
+    };
+    assert_eq!(variants(recipe, &rgb, &mask, look), 250);
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let ways = [
+        ("PNG files", Written::Files(Format::Png)),
+        ("PNG in a tar", Written::Archive(Format::Png)),
+        ("WebP files", Written::Files(Format::WebP)),
+    ];
+    let python = std::env::var_os("REFERENCE");
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut written = vec![(Vec::new(), Vec::new(), 0); ways.len()];
+    for round in 0..RUNS {
+        let before = processor_seconds();
+        black_box(variants(recipe, &rgb, &mask, look));
+        ours.push(processor_seconds() - before);
+        for ((_, way), (seconds, encoding, size)) in ways.iter().zip(&mut written) {
+            let (all, encode, bytes) = way.time(recipe, &rgb, &mask, folder.path());
+            seconds.push(all);
+            encoding.push(encode);
+            *size = bytes;
+        }
+        // A minute each.
+        if let Some(python) = python.as_deref().filter(|_| round < AUTHORS_RUNS) {
+            let (seconds, line) = authors(python);
+            println!("authors'  {line}");
+            theirs.push(seconds);
+        }
+    }
+    let ours = median(ours);
+    let theirs = if theirs.is_empty() { f64::NAN } else { median(theirs) };
+    println!(
+        "on demand      {ours:.3} s of one core for 250 variants of {WIDTH}×{HEIGHT}; authors' {theirs:.1} s, ratio {:.0}",
+        theirs / ours
     );
-    println!("ours      {ours:.3} s of one core for 250 variants of {WIDTH}×{HEIGHT}");
-    match std::env::var_os("REFERENCE") {
-        Some(python) => {
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/authors.py");
-            let output = Command::new(python).arg(script).output().expect("REFERENCE can be run");
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            let seconds: f64 = text.split_whitespace().next().and_then(|s| s.parse().ok()).unwrap_or(f64::NAN);
-            println!("authors'  {}", text.trim());
-            println!("ratio     {:.0}", seconds / ours);
-        }
-        None => {
-            println!("authors'  not run: set REFERENCE to the Python of the venv that benches/reference.py describes");
-        }
+    for ((name, _), (seconds, encoding, size)) in ways.iter().zip(written) {
+        let (seconds, encoding) = (median(seconds), median(encoding));
+        println!(
+            "{name:14} {seconds:.3} s, ratio {:.0}; encoding {encoding:.3} s, so all is {:.2} times it; {:.1} MB",
+            theirs / seconds,
+            seconds / encoding,
+            size as f64 / 1e6
+        );
+    }
+    if theirs.is_nan() {
+        println!("authors' steps not run: set REFERENCE to the Python of the venv that benches/reference.py describes");
     }
 
     // Pairs of runs, four originals each, so that what else the machine does hits both sides.
@@ -116,7 +205,7 @@ fn main() {
             for _ in 0..threads {
                 scope.spawn(|| {
                     (0..4 / threads).for_each(|_| {
-                        black_box(variants(recipe, &rgb, &mask));
+                        black_box(variants(recipe, &rgb, &mask, look));
                     });
                 });
             }

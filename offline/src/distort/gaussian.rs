@@ -67,7 +67,8 @@ pub(super) fn symmetric<'a>(
     weights: &[f32],
     pair: impl Fn(usize) -> (&'a [f32; LANES], &'a [f32; LANES]),
 ) -> [f32; LANES] {
-    let mut sums = pair(0).0.map(|sample| sample * weights[0]);
+    let mut sums = [0.0; LANES];
+    sums.iter_mut().zip(pair(0).0).for_each(|(sum, sample)| *sum = sample * weights[0]);
     for (k, &weight) in weights.iter().enumerate().skip(1) {
         let (before, after) = pair(k);
         for ((sum, &before), &after) in sums.iter_mut().zip(before).zip(after) {

@@ -21,6 +21,8 @@ mod snow;
 
 #[cfg(test)]
 pub(crate) mod golden;
+#[cfg(test)]
+mod random_statistics;
 
 use image::RgbImage;
 

@@ -21,7 +21,7 @@ FIRST = np.array([0.05, 0.1, 1, 0.3, 5, 2, 1])
 LAST = np.array([0.6, 0.4, 5, 0.9, 15, 15, 0.5])
 ROWS = FIRST + np.linspace(0, 1, 12)[:, None] * (LAST - FIRST)
 SIZE = (120, 160)
-SEEDS = 200
+SEEDS = 400
 GREY = 90
 LAGS = [(0, 1), (0, 3), (0, 8), (1, 0), (3, 0), (8, 0), (5, 5), (5, -5)]
 
@@ -82,6 +82,11 @@ def statistics(row):
         b = centred[:, dy:, max(0, dx) : width - max(0, -dx)]
         return (a * b).mean() / variance
 
+    def spread_of_products(dy, dx):
+        a = centred[:, : height - dy, max(0, -dx) : width - max(0, dx)]
+        b = centred[:, dy:, max(0, dx) : width - max(0, -dx)]
+        return (a * b).mean(axis=(1, 2)).std()
+
     means = fields.mean(axis=(1, 2))
     return {
         "mean": round(float(mean), 3),
@@ -89,6 +94,10 @@ def statistics(row):
         "variance": round(float(variance), 3),
         "autocorrelation": [round(float(correlation(*lag)), 4) for lag in LAGS],
         "psnr": round(float(np.mean(errors)), 3),
+        # Between pictures: about the mean of all, so that means over pictures are what both sides compare.
+        "spread_of_variance": round(float((centred**2).mean(axis=(1, 2)).std()), 3),
+        "spread_of_products": [round(float(spread_of_products(*lag)), 3) for lag in LAGS],
+        "spread_of_psnr": round(float(np.std(errors)), 4),
     }
 
 

@@ -3,6 +3,7 @@
 use super::super::golden::{compare, picture};
 use super::*;
 use crate::recipe::Recipe;
+use crate::render::elementary::exp;
 use crate::source::PixelHash;
 
 fn rows() -> &'static [Vec<f64>] {
