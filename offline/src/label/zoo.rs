@@ -10,6 +10,10 @@ use sha2::{Digest, Sha256};
 /// The list that comes with the program.
 const BUILT_IN: &str = include_str!("../../zoo/cls.toml");
 
+/// Version of what [`super::fit`] and [`super::classifier`] do to a picture before a model sees it, and to the model's
+/// output after. Predictions of another version are made again: raise it with every change that can change a score.
+const PREPROCESSING: u32 = 1;
+
 /// Why the zoo can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ZooError {
@@ -208,10 +212,12 @@ impl Zoo {
         if self.models.is_empty() { Err("lists no model".to_owned()) } else { Ok(()) }
     }
 
-    /// A short fingerprint of everything in the list that predictions depend on.
+    /// A short fingerprint of everything that predictions depend on besides the picture: the list, and how pictures are
+    /// brought to a model's size.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
+        hash.update(format!("preprocessing {PREPROCESSING}\n"));
         for model in &self.models {
             let (name, file, sha256) = (&model.name, &model.file, &model.sha256);
             let part = (name, file, sha256, model.class_offset, model.output, &model.input);
