@@ -6,23 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::flow::args;
 use super::{label, mmos, stats};
-use crate::export::onnx::{Attribute, Element, Extent, Graph, Model, Node, Opset, Tensor, ValueInfo};
+use crate::export::onnx::{Attribute, Element, Extent, Graph, Tensor, ValueInfo};
+use crate::export::tiny::{model, node};
 use crate::label::{LabelRow, read_labels};
 use crate::plan::{PlannedOriginal, fixture};
 use crate::recipe::Recipe;
 use crate::stats::measure::Measured;
 use crate::table;
-
-fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) -> Node {
-    Node {
-        op: op.to_owned(),
-        name: output.to_owned(),
-        inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
-        outputs: vec![output.to_owned()],
-        attributes,
-        ..Node::default()
-    }
-}
 
 /// Two classifiers that go by the mean colours of the picture's left and right half, and their list.
 fn write_zoo(folder: &Path) -> PathBuf {
@@ -40,14 +30,7 @@ fn write_zoo(folder: &Path) -> PathBuf {
         inputs: vec![ValueInfo::tensor("image", Element::F32, &fixed(&[1, 3, 8, 8]))],
         outputs: vec![ValueInfo::tensor("classes", Element::F32, &fixed(&[1, 1000]))],
     };
-    let model = Model {
-        ir_version: 8,
-        producer_name: "test".to_owned(),
-        graph: Some(graph),
-        opset_import: vec![Opset { domain: String::new(), version: 14 }],
-        metadata: Vec::new(),
-    };
-    fs::write(folder.join("tiny.onnx"), model.to_bytes()).unwrap();
+    fs::write(folder.join("tiny.onnx"), model(graph).to_bytes()).unwrap();
     let entry = |name: &str, colour: &str| {
         format!(
             "[[model]]\nname = \"{name}\"\nfamily = \"{name}\"\narchitecture = \"means\"\nfile = \"tiny.onnx\"\n\

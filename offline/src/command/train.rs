@@ -21,9 +21,8 @@ pub struct Args {
     /// it the uniform variants of `rank`, whose crops are stored
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Recipe; without it that of the shipped model
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
+    #[command(flatten)]
+    recipe: TrainingRecipe,
     /// Folder with the region encoder's file; may be given several times
     #[arg(long = "zoo-dir", value_name = "DIR")]
     zoo_dirs: Vec<PathBuf>,
@@ -33,6 +32,20 @@ pub struct Args {
     /// Only prepare the crops and region features
     #[arg(long)]
     prepare_only: bool,
+}
+
+/// Argument `--recipe` of training and export.
+#[derive(Debug, clap::Args)]
+pub(super) struct TrainingRecipe {
+    /// Recipe of the model and its training; without it that of the shipped model
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+}
+
+impl TrainingRecipe {
+    pub(super) fn read(&self) -> Result<Recipe, CommandError> {
+        Recipe::read(self.recipe.as_deref()).map_err(CommandError::usage)
+    }
 }
 
 /// Runs `train`.
@@ -45,7 +58,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         runnable()?;
     }
     let plan = args.work.labelled_plan(args.plan.as_deref())?;
-    let recipe = Recipe::read(args.recipe.as_deref()).map_err(CommandError::usage)?;
+    let recipe = args.recipe.read()?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
     let stop = stop_flag()?;
     let request = Request {
