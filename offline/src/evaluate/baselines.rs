@@ -76,10 +76,12 @@ pub(super) fn baselines(
 /// Mean label of the same distortion and levels over the originals seen in training: all that can be known without
 /// looking at the picture.
 fn cell_mean(samples: &Samples) -> Method {
-    fn of(row: &LabelRow) -> (&str, u8, Option<u8>) {
+    /// Distortion, level and level of the background.
+    type Cell<'a> = (&'a str, u8, Option<u8>);
+    fn of(row: &LabelRow) -> Cell<'_> {
         (&row.distortion, row.level, row.background_level)
     }
-    let mut cells: BTreeMap<(&str, u8, Option<u8>), [(f64, f64); 3]> = BTreeMap::new();
+    let mut cells: BTreeMap<Cell, [(f64, f64); 3]> = BTreeMap::new();
     for row in &samples.seen {
         let cell = cells.entry(of(row)).or_default();
         for ((sum, count), label) in cell.iter_mut().zip(labels_of(row)) {
