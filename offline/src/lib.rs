@@ -13,6 +13,7 @@
 //! * [`rank`]: the candidates of a distortion, ordered by PSNR → levels.
 //! * [`plan`]: sources, masks and ranks joined into one row a variant; immutable, named by its content.
 //! * [`generate`]: the variants of a plan written to a folder or an object store, by shard, resumable.
+//! * [`sample`]: what is labelled, trained on and measured: originals and their variants, by ranks or by a plan.
 //! * [`shard`]: which shard a worker takes, and the record that makes its results visible.
 //! * [`store`]: folders and object stores behind the few operations that both have.
 //! * [`label`]: many vision models over the variants → predictions → MMOS labels.
@@ -41,6 +42,7 @@ pub mod quality;
 pub mod rank;
 pub mod recipe;
 pub mod render;
+pub mod sample;
 pub mod shard;
 pub mod source;
 pub mod stats;

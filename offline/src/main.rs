@@ -30,7 +30,7 @@ enum Step {
     Quality(quality::Args),
     /// Make the region of interest of every original
     Mask(mask::Args),
-    /// Score the twelve candidates of every distortion and settle the five levels
+    /// Score the candidates of every distortion of the recipe and settle its levels
     Rank(rank::Args),
     /// Join sources, masks and ranks into the immutable plan of all variants; compare and merge plans
     Plan(plan::Args),
@@ -44,7 +44,7 @@ enum Step {
     Verify(verify::Args),
     /// Write manifest, index, error table and statistics of a finished destination
     Finalize(finalize::Args),
-    /// Show every sample to every model of the zoo
+    /// Show every sample, ranked or planned, to every model of the zoo
     Label(label::Args),
     /// Compute consistency, accuracy and composite scores from the predictions
     Mmos(mmos::Args),

@@ -70,6 +70,11 @@ pub trait Column: Sized {
         Self: 'a;
     /// The values of a column; `None` when its type, its nulls or a value don't fit.
     fn values(array: &dyn Array) -> Option<Vec<Self>>;
+    /// What stands for a column that a table lacks; `None` where it must be there. A column that may hold nulls is all
+    /// nulls then: tables from before it was added stay readable.
+    fn absent(_rows: usize) -> Option<Vec<Self>> {
+        None
+    }
 }
 
 /// A struct whose fields are the columns of a table. Implemented by [`columns!`](crate::columns).
@@ -99,10 +104,11 @@ macro_rules! columns {
             fn from_batch(batch: &::arrow::record_batch::RecordBatch) -> Result<Vec<Self>, usize> {
                 let mut at = 0_usize;
                 $(
-                    let $field = batch
-                        .column_by_name(stringify!($field))
-                        .and_then(|array| $crate::table::Column::values(array.as_ref()))
-                        .ok_or(at)?;
+                    let $field = match batch.column_by_name(stringify!($field)) {
+                        Some(array) => $crate::table::Column::values(array.as_ref()),
+                        None => $crate::table::Column::absent(batch.num_rows()),
+                    }
+                    .ok_or(at)?;
                     at += 1;
                 )+
                 let _ = at;
@@ -156,6 +162,10 @@ macro_rules! primitive_column {
             fn values(array: &dyn Array) -> Option<Vec<Self>> {
                 Some(array.as_primitive_opt::<arrow::datatypes::$kind>()?.iter().collect())
             }
+
+            fn absent(rows: usize) -> Option<Vec<Self>> {
+                Some(vec![None; rows])
+            }
         }
     )+};
 }
@@ -200,6 +210,10 @@ impl Column for Option<String> {
 
     fn values(array: &dyn Array) -> Option<Vec<Self>> {
         Some(array.as_string_opt::<i32>()?.iter().map(|value| value.map(str::to_owned)).collect())
+    }
+
+    fn absent(rows: usize) -> Option<Vec<Self>> {
+        Some(vec![None; rows])
     }
 }
 
@@ -315,6 +329,23 @@ mod tests {
 
     columns!(Measurement { name, class, level, psnr, accuracy, remark });
 
+    struct Old {
+        name: String,
+        class: i32,
+        level: u8,
+        psnr: f64,
+    }
+
+    columns!(Old { name, class, level, psnr });
+
+    #[derive(Debug)]
+    struct Newer {
+        name: String,
+        seed: u64,
+    }
+
+    columns!(Newer { name, seed });
+
     #[derive(Debug)]
     struct Renamed {
         _psnr: f32,
@@ -378,6 +409,12 @@ mod tests {
 
         let table = folder.path().join("table.parquet");
         write(&table, &rows(3)).unwrap();
+        // A table from before the last two columns, and one without a column that can't be null.
+        write(&table, &[Old { name: "a".into(), class: 1, level: 2, psnr: 3.0 }]).unwrap();
+        let read_now = read::<Measurement>(&table).unwrap();
+        assert_eq!((read_now[0].accuracy, read_now[0].remark.as_deref()), (None, None));
+        let text = read::<Newer>(&table).unwrap_err().to_string();
+        assert!(text.contains("`seed` should be UInt64, it is missing"), "{text}");
         let text = read::<Renamed>(&table).unwrap_err().to_string();
         assert!(text.contains("`psnr` should be Float32, it is Float64"), "{text}");
     }

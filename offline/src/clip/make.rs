@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{ClipError, Stretch, decode::Decoder, encode::Encoder, planes::Planes, stretch::stretch_at};
 use crate::recipe::Recipe;
 use crate::source::PixelHash;
-use crate::{distort, render};
+use crate::{distort, render, sample};
 
 /// Frames that are degraded side by side.
 const BATCH: usize = 8;
@@ -151,7 +151,7 @@ impl Work<'_> {
             .zip(starts.iter().zip(ends))
             .map(|(stretch, (&start, end))| {
                 let (distortion, row) =
-                    stretch.effect.map_or((render::CLEAN, render::CLEAN_ROW), |e| (e.distortion, e.row as i16));
+                    stretch.effect.map_or((sample::CLEAN, sample::CLEAN_ROW), |e| (e.distortion, e.row as i16));
                 let kind = stretch.effect.and_then(|e| {
                     let kind = distort::find(e.distortion).ok()?;
                     Some(kind.describe(Recipe::miqd().parameters(kind, e.row).ok()?))

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::CommandError;
 use crate::distort::{self, Distortion};
 use crate::rank::{psnr, row_of_level};
-use crate::recipe::Recipe;
-use crate::render::{candidate, sample_id};
+use crate::recipe::{Pair, Recipe};
+use crate::render::candidate;
 use crate::source::Original;
 
 /// Arguments of `degrade`.
@@ -64,7 +64,7 @@ fn degrade(
                 let levels = recipe.level_count();
                 CommandError::usage(format!("there is no level {level}: levels are 1 to {levels}"))
             })?;
-            (row, sample_id(&original.id, distortion.name(), level))
+            (row, Pair { roi: level, background: level }.stem(&original.id, distortion.name()))
         }
     };
     let spoilt = candidate(recipe, &rgb, &original.pixel_sha256, distortion, row).map_err(CommandError::data)?;

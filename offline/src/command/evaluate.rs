@@ -5,7 +5,7 @@ use std::thread;
 
 use miqa::engine::{Card, Device, Runtime};
 
-use super::work::needs;
+use super::work::samples_failure;
 use super::{CommandError, WorkFolder, stop_flag};
 use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, HEADS, Measuring, Samples};
 
@@ -14,6 +14,9 @@ use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, HE
 pub struct Args {
     #[command(flatten)]
     work: WorkFolder,
+    /// Plan that the labels were made with; without it those of `rank`'s uniform variants
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// Folder of the model, with card.toml
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
@@ -28,16 +31,15 @@ pub struct Args {
 /// Runs `evaluate`.
 ///
 /// # Errors
-/// 2: a step before is missing, or there is no test original; 65: tables, pictures or the model do not fit; 75: stopped.
+/// 2: a step before is missing, or there is no test original; 65: tables, pictures or the model do not fit; 75: stopped; 78:
+/// the labels were made with another plan.
 pub fn run(args: &Args) -> Result<(), CommandError> {
-    needs(&args.work.sources(), "select")?;
-    needs(&args.work.labels(), "mmos")?;
-    needs(&args.work.split(), "split")?;
+    let plan = args.work.labelled_plan(args.plan.as_deref())?;
     let work = args.work.work.as_path();
     let card = Card::read(&args.model).map_err(CommandError::data)?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::unexpected)?;
     let stop = stop_flag()?;
-    let samples = Samples::read(work).map_err(classify)?;
+    let samples = Samples::read(work, plan.as_ref()).map_err(classify)?;
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let measuring = Measuring { runtime: &runtime, card: &card, workers, stop: &stop };
     let measured = measuring.run(&samples).map_err(classify)?;
@@ -77,6 +79,7 @@ fn classify(error: EvaluateError) -> CommandError {
     match error {
         EvaluateError::Stopped => CommandError::retry(error),
         EvaluateError::NoTestFold => CommandError::usage(error),
+        EvaluateError::Sample(error) => samples_failure(error),
         EvaluateError::Io { .. } => CommandError::unexpected(error),
         _ => CommandError::data(error),
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use miqa::engine::{Device, Runtime};
 
+use super::train::TrainingRecipe;
 use super::work::needs;
 use super::{CommandError, WorkFolder};
 use crate::export::Attention;
@@ -13,16 +14,14 @@ use crate::export::onnx::Model;
 use crate::export::spec::ModelSpec;
 use crate::export::weights::Weights;
 use crate::train::dataset::{Dataset, Layout};
-use crate::train::recipe::Recipe;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     work: WorkFolder,
-    /// The recipe that was trained; without it that of the shipped model
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
+    #[command(flatten)]
+    recipe: TrainingRecipe,
     /// Folder for the model, such as models/edge
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -45,7 +44,7 @@ pub struct Args {
 /// # Errors
 /// 2: nothing was trained with this recipe; 65: files that do not fit each other; 1: the folder can't be written.
 pub fn run(args: &Args) -> Result<(), CommandError> {
-    let recipe = Recipe::read(args.recipe.as_deref()).map_err(CommandError::usage)?;
+    let recipe = args.recipe.read()?;
     let layout = Layout::of(&args.work.work);
     let weights = layout.file(&recipe.name).join("weights.safetensors");
     needs(&weights, "train")?;

@@ -7,11 +7,12 @@ use clap::Parser;
 use image::RgbImage;
 
 use super::{CommandError, WorkFolder, degrade, label, mmos, rank, select, split};
-use crate::label::predictions::{Prediction, Sample, write_predictions};
+use crate::label::labelled::Labelled;
+use crate::label::predictions::{Prediction, write_predictions};
 use crate::label::read_labels;
 use crate::label::zoo::Zoo;
-use crate::rank::{RankRow, read_rank};
-use crate::render::sample;
+use crate::rank::read_rank;
+use crate::sample::{Sample, SampleSource};
 use crate::source::read_split;
 
 #[derive(Parser)]
@@ -20,7 +21,7 @@ struct Line<A: clap::Args> {
     args: A,
 }
 
-fn args<A: clap::Args>(line: &[&str]) -> A {
+pub(super) fn args<A: clap::Args>(line: &[&str]) -> A {
     let line = std::iter::once(&"miqa-offline").chain(line);
     Line::<A>::try_parse_from(line).map(|line| line.args).map_err(|e| e.to_string()).unwrap()
 }
@@ -39,15 +40,19 @@ fn pictures(folder: &Path) {
     std::fs::write(folder.join("labels.csv"), list).unwrap();
 }
 
-/// Each model answers the class up to a level of its own, then class 999.
-fn predictions(zoo: &Zoo, work: &WorkFolder) -> Vec<Prediction> {
-    let ranks = read_rank(&work.rank()).unwrap();
+/// Each model answers the class up to a level of its own, the worse one where there are two, then class 999.
+fn predictions(zoo: &Zoo, source: &SampleSource) -> Vec<Prediction> {
     let mut all = Vec::new();
-    for original in work.originals().unwrap() {
-        let own: Vec<RankRow> = ranks.iter().filter(|row| row.original == original.id).cloned().collect();
-        for sample in Sample::of_original(&own) {
+    for planned in source.all() {
+        let planned = planned.unwrap();
+        let original = planned.original.clone();
+        for sample in Sample::of(planned) {
+            let level = match &sample {
+                Sample::Clean => 0,
+                Sample::Variant(variant) => variant.pair.roi.max(variant.pair.background),
+            };
             for (i, model) in zoo.models.iter().enumerate() {
-                let class = if usize::from(sample.level) <= i % 5 { original.class } else { 999 };
+                let class = if usize::from(level) <= i % 5 { original.class } else { 999 };
                 all.push(Prediction {
                     model: model.name.clone(),
                     sample: sample.id(&original.id),
@@ -61,6 +66,7 @@ fn predictions(zoo: &Zoo, work: &WorkFolder) -> Vec<Prediction> {
                     score_3: 0.0,
                     score_4: 0.0,
                     score_5: 0.0,
+                    psnr: sample.psnr().is_none().then_some(21.0),
                 });
             }
         }
@@ -94,7 +100,8 @@ fn from_pictures_to_labels_and_folds() {
     assert_eq!(ranks.len(), 3 * kinds * 12);
     assert_eq!(ranks.iter().filter(|row| row.level.is_some()).count(), 3 * kinds * 5);
     let zoo = Zoo::read(None).unwrap();
-    write_predictions(&folder.predictions(), &zoo, predictions(&zoo, &folder)).unwrap();
+    let source = folder.samples(None).unwrap();
+    write_predictions(&folder.predictions(), &zoo, predictions(&zoo, &source), &source.notes()).unwrap();
     mmos::run(&args(&["--work", work, "--without-family", "efficientnet_lite"])).unwrap();
     let rows = read_labels(&folder.labels()).unwrap();
     assert_eq!(rows.len(), 3 * (1 + 5 * kinds));
@@ -105,11 +112,6 @@ fn from_pictures_to_labels_and_folds() {
         };
         assert!((f64::from(row.consistency) - agreeing(&zoo)).abs() < 1e-6, "{row:?}");
         assert_eq!(row.accuracy, Some(row.consistency));
-        // The table names the picture: rendering it again gives its PSNR.
-        let original = folder.originals().unwrap().into_iter().find(|o| o.id == row.original).unwrap();
-        let pixels = original.load().unwrap();
-        let again = sample(&recipe, &original, &pixels, &row.distortion, row.row).unwrap();
-        assert_eq!(crate::rank::psnr(&pixels, &again), Some(row.psnr), "{row:?}");
     }
     assert_eq!(read_labels(&folder.labels_without("efficientnet_lite")).unwrap().len(), 3 * (1 + 5 * kinds));
     let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.labels_summary()).unwrap()).unwrap();
@@ -120,6 +122,16 @@ fn from_pictures_to_labels_and_folds() {
 
     split::run(&args(&["--work", work])).unwrap();
     assert_eq!(read_split(&folder.split()).unwrap().len(), 3);
+    // The table names the pictures: rendering them again gives their PSNRs.
+    let labelled = Labelled::read(output.path(), None).unwrap();
+    for (original, range) in labelled.originals.of_rows(&labelled.rows).unwrap() {
+        let rows = &labelled.rows[range];
+        let mut rendering = labelled.originals.rendering(&original.id, rows).unwrap();
+        for row in rows {
+            let again = row.picture().picture(&mut rendering).unwrap();
+            assert_eq!(crate::rank::psnr(rendering.original(), &again), Some(row.psnr), "{row:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,26 +1,34 @@
-//! `miqa-offline label`: every sample through every model → `predictions/<model>.parquet`.
+//! `miqa-offline label`: every sample through every model → `predictions/<model>.parquet`, or a table a shard of a plan.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use miqa::engine::{Device, Runtime};
 
+use super::by_shard::{Made, ShardArgs, ShardedStep};
 use super::progress::{bar, report};
 use super::rank::{threads, tick};
-use super::work::needs;
+use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, stop_flag};
 use crate::label::classifier::{ClassifierError, Classifiers};
-use crate::label::predictions::{LabelError, Sample, predict, write_predictions};
+use crate::label::mmos::Answered;
+use crate::label::predictions::{LabelError, Prediction, predict, read_predictions, table_of, write_predictions};
 use crate::label::zoo::Zoo;
-use crate::parts::{Parts, PartsError};
-use crate::rank::{RankRow, read_rank};
-use crate::source::Original;
+use crate::parts::{Outcome, Parts, PartsError};
+use crate::plan::Plan;
+use crate::sample::{Listed, SampleSource, check_plan};
+use crate::shard::Inputs;
+use crate::store::LocalStore;
 
 /// Arguments of `label`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     work: WorkFolder,
+    /// Plan whose variants are labelled, straight from its originals; without it the uniform variants of `rank`
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    shard: ShardArgs,
     /// Folder with the models' files; may be given several times
     #[arg(long = "zoo-dir", value_name = "DIR", required = true)]
     zoo_dirs: Vec<PathBuf>,
@@ -38,23 +46,38 @@ pub struct Args {
 /// Runs `label`.
 ///
 /// # Errors
-/// 2: no ranks, or the zoo is not as listed; 65: too many originals failed; 75: stopped by a signal.
+/// 2: no ranks or plan, no such shard, or the zoo is not as listed; 65: too many originals failed; 75: stopped by a
+/// signal.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let zoo = Zoo::read(args.zoo.as_deref()).map_err(CommandError::usage)?;
-    let originals = args.work.originals()?;
-    needs(&args.work.rank(), "rank")?;
-    let ranks = by_original(read_rank(&args.work.rank()).map_err(CommandError::data)?);
+    let source = args.work.samples(args.plan.as_deref())?;
+    if let Some(choice) = args.shard.shard {
+        let plan = source.plan().ok_or_else(|| CommandError::usage("--shard needs --plan, which has the shards"))?;
+        return sharded(&args.work, plan, &zoo).run(choice, args.shard.shards, |shard| {
+            let listed = source.list_shard(shard).map_err(samples_failure)?;
+            let (rows, outcome) = predict_listed(args, &zoo, &source, &listed)?;
+            Ok(Made::of(rows, listed.len(), outcome))
+        });
+    }
+    let listed = source.list().map_err(samples_failure)?;
+    let (all, _) = predict_listed(args, &zoo, &source, &listed)?;
+    write_predictions(&args.work.predictions(), &zoo, all, &source.notes()).map_err(CommandError::unexpected)
+}
+
+/// Labels what is missing; the predictions for all these originals, and which of them failed.
+fn predict_listed(
+    args: &Args,
+    zoo: &Zoo,
+    source: &SampleSource,
+    listed: &[Listed],
+) -> Result<(Vec<Prediction>, Outcome<LabelError>), CommandError> {
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
-    let recipe = args.work.recipe(None)?;
-    let version = format!("{}-{}", recipe.key(), zoo.fingerprint());
-    let parts = Parts::new(args.work.parts("label", &version), &originals);
+    let version = format!("{}-{}", source.recipe().key(), zoo.fingerprint());
+    let parts = Parts::new(args.work.parts("label", &version), listed);
     let stop = stop_flag()?;
-    let bar = bar(originals.len(), "label");
-    let start = || Classifiers::open(&runtime, &zoo, &args.zoo_dirs).map_err(LabelError::from);
-    let work = |classifiers: &mut Classifiers, original: &Original| {
-        let samples = Sample::of_original(ranks.get(&original.id).ok_or(LabelError::Unranked)?);
-        predict(classifiers, &zoo, &recipe, original, &original.load()?, &samples)
-    };
+    let bar = bar(listed.len(), "label");
+    let start = || Classifiers::open(&runtime, zoo, &args.zoo_dirs).map_err(LabelError::from);
+    let work = |classifiers: &mut Classifiers, listed: &Listed| predict(classifiers, zoo, source, &listed.original);
     let outcome = parts.make(threads(args.threads), &stop, |progress| tick(&bar, progress.kept), start, work);
     bar.finish_and_clear();
     let outcome = outcome.map_err(|error| match error {
@@ -62,15 +85,43 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         other => CommandError::unexpected(other),
     })?;
     report("label", &outcome, args.max_errors)?;
-    let all = parts.join().map_err(CommandError::data)?;
-    write_predictions(&args.work.predictions(), &zoo, all).map_err(CommandError::unexpected)
+    Ok((parts.join().map_err(CommandError::data)?, outcome))
 }
 
-/// Rows of the rank table by original, in the table's order.
-pub(super) fn by_original(rows: Vec<RankRow>) -> HashMap<String, Vec<RankRow>> {
-    let mut map: HashMap<String, Vec<RankRow>> = HashMap::new();
-    for row in rows {
-        map.entry(row.original.clone()).or_default().push(row);
+/// The shards of a plan under a zoo; another plan or other models, another folder.
+fn sharded(work: &WorkFolder, plan: &Plan, zoo: &Zoo) -> ShardedStep {
+    let folder = work.parts("predicted", &format!("{}-{}", plan.id().short(), zoo.fingerprint()));
+    ShardedStep {
+        step: "label",
+        stage: "label".to_owned(),
+        store: LocalStore::new(folder),
+        inputs: Inputs::PlanId(plan.id().0.clone()),
+        shards: plan.shards(),
     }
-    map
+}
+
+/// What the models of the zoo said of these samples: from the plan's shards if all are committed, else from
+/// `predictions/`.
+pub(super) fn answered(work: &WorkFolder, source: &SampleSource, zoo: &Zoo) -> Result<Answered, CommandError> {
+    let mut answered = Answered::default();
+    let mut shards = None;
+    if let Some(plan) = source.plan() {
+        let step = sharded(work, plan, zoo);
+        let missing = step.join(|rows| answered.add(rows))?;
+        if missing.is_empty() {
+            return Ok(answered);
+        }
+        shards = Some(step.missing(&missing));
+    }
+    let folder = work.predictions();
+    for model in &zoo.models {
+        let table = table_of(&folder, &model.name);
+        needs(&table, "label").map_err(|error| match &shards {
+            Some(missing) => CommandError::usage(format!("{missing}, and {error}")),
+            None => error,
+        })?;
+        check_plan(&table, source.plan().map(Plan::id)).map_err(samples_failure)?;
+        answered.add(read_predictions(&folder, &model.name).map_err(CommandError::data)?);
+    }
+    Ok(answered)
 }

@@ -1,24 +1,18 @@
-//! `miqa-offline mask`: the region of interest of every original → `masks/` and `masks.parquet`.
+//! `miqa-offline mask`: the region of interest of every original → `masks/` and `masks.parquet`, or a table a shard.
+
+mod maker;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use miqa::engine::{Device, Runtime};
-
-use super::progress::{bar, report};
-use super::rank::{threads, tick};
-use super::{CommandError, WorkFolder, stop_flag};
-use crate::mask::co_segmentation::CoSegmenter;
-use crate::mask::coco::{CocoChoice, CocoMasks, principal_categories};
-use crate::mask::folder::FolderMasks;
-use crate::mask::groups::{Group, groups};
-use crate::mask::models::{DescriptorModel, MaskModels};
-use crate::mask::saliency::SaliencyMasks;
-use crate::mask::{MaskChoice, MaskError, MaskRow, OriginalMasks, Verdict};
-use crate::parts::{Outcome, Parts, PartsError};
-use crate::source::Original;
-use crate::source::coco::CocoAnnotations;
+use self::maker::Maker;
+use super::by_shard::{Made, ShardArgs, ShardedStep};
+use super::{CommandError, WorkFolder};
+use crate::mask::{MaskChoice, MaskRow, Verdict};
+use crate::plan::positions_of;
+use crate::shard::{Inputs, StoredFile, sha256_hex};
+use crate::source::{Original, read_shards, sources_id};
+use crate::store::LocalStore;
 use crate::table;
 
 /// How many originals without a usable mask are named.
@@ -46,6 +40,8 @@ pub struct Args {
     /// List of mask models; without it the one that the program knows
     #[arg(long, value_name = "FILE")]
     mask_models: Option<PathBuf>,
+    #[command(flatten)]
+    shard: ShardArgs,
     /// Folder with the models' files; may be given several times
     #[arg(long = "zoo-dir", value_name = "DIR")]
     zoo_dirs: Vec<PathBuf>,
@@ -60,137 +56,76 @@ pub struct Args {
 /// Runs `mask`.
 ///
 /// # Errors
-/// 2: no sources, or the source of masks is not usable; 65: too many originals failed; 75: stopped by a signal.
+/// 2: no sources, no such shard, or the source of masks is not usable; 65: too many originals failed; 75: stopped by a
+/// signal.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let originals = args.work.originals()?;
-    let coco_only = args.category.is_some() || args.crowd;
-    if coco_only && !matches!(args.masks, MaskChoice::Coco(_)) {
-        return Err(CommandError::usage("--category and --crowd choose among COCO instances: they need coco:FILE"));
-    }
-    if args.categories.is_some() && args.masks != MaskChoice::CoSegmentation {
-        return Err(CommandError::usage("--categories groups originals to be segmented together: it needs cosegment"));
-    }
-    let models = || MaskModels::read(args.mask_models.as_deref());
-    let rows = match &args.masks {
-        MaskChoice::Folder(folder) => {
-            let masks = FolderMasks::open(folder).map_err(CommandError::usage)?;
-            let version = masks.fingerprint().map_err(CommandError::usage)?;
-            by_original(args, &originals, &version, || Ok(masks.clone()))?
-        }
-        MaskChoice::Coco(file) => {
-            let choice = CocoChoice { category: args.category.clone(), crowd: args.crowd };
-            let masks = CocoMasks::open(file, &choice).map_err(CommandError::usage)?;
-            let version = masks.fingerprint(&choice).map_err(CommandError::usage)?;
-            by_original(args, &originals, &version, || Ok(masks.clone()))?
-        }
-        MaskChoice::Saliency => {
-            let models = models().map_err(CommandError::usage)?;
-            let model = models.saliency().map_err(CommandError::usage)?;
-            let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
-            let open = || SaliencyMasks::open(&runtime, model, &args.zoo_dirs);
-            by_original(args, &originals, &SaliencyMasks::fingerprint(model), open)?
-        }
-        MaskChoice::CoSegmentation => {
-            let models = models().map_err(CommandError::usage)?;
-            by_group(args, &originals, models.co_segmentation().map_err(CommandError::usage)?)?
-        }
+    let maker = Maker::open(args)?;
+    let Some(choice) = args.shard.shard else {
+        let (rows, _) = maker.make(&originals, &originals)?;
+        return finish(&args.work, &rows);
     };
-    summarise(&rows);
-    table::write(&args.work.masks(), &rows).map_err(CommandError::unexpected)
+    let mut sorted = originals.clone();
+    sorted.sort_by(|a, b| a.id.cmp(&b.id));
+    let step = sharded(&args.work, &maker.source, &sources_id(&sorted))?;
+    step.run(choice, args.shard.shards, |shard| {
+        let mine = &sorted[positions_of(shard, sorted.len(), step.shards)];
+        let (rows, outcome) = maker.make(&sorted, mine)?;
+        let files = stored(&args.work.work, &rows)?;
+        let worked = rows.len() + outcome.failed.len();
+        Ok(Made { files, ..Made::of(rows, worked, outcome) })
+    })?;
+    // Whoever finds all shards committed joins them; two who do write the same.
+    let mut rows = Vec::new();
+    let missing = step.join(|shard| rows.extend(shard))?;
+    if !missing.is_empty() {
+        println!("{}; the last one writes {}", step.missing(&missing), args.work.masks().display());
+        return Ok(());
+    }
+    finish(&args.work, &in_order(&originals, rows))
 }
 
-/// The masks of a source that works an original at a time.
-fn by_original<M: OriginalMasks>(
-    args: &Args,
-    originals: &[Original],
-    version: &str,
-    open: impl Fn() -> Result<M, MaskError> + Sync,
-) -> Result<Vec<MaskRow>, CommandError> {
-    let source = format!("{}-{version}", args.masks.name());
-    let parts = Parts::new(args.work.parts("mask", &source), originals);
-    let work = |masks: &mut M, original: &Original| {
-        let mask = masks.mask(original)?;
-        Ok(vec![MaskRow::record(&args.work.work, original, &source, mask.as_ref())?])
-    };
-    let outcome = make(args, &parts, originals.len(), open, work)?;
-    report("mask", &outcome, args.max_errors)?;
-    kept(&args.work.work, parts.join().map_err(CommandError::data)?, parts.folder())
+/// Says what there is, and writes the table.
+fn finish(work: &WorkFolder, rows: &[MaskRow]) -> Result<(), CommandError> {
+    summarise(rows);
+    table::write(&work.masks(), rows).map_err(CommandError::unexpected)
 }
 
-/// The masks of originals that are segmented together.
-fn by_group(args: &Args, originals: &[Original], model: &DescriptorModel) -> Result<Vec<MaskRow>, CommandError> {
-    let categories = match &args.categories {
-        Some(file) => principal_categories(&CocoAnnotations::read(file).map_err(CommandError::usage)?),
-        None => HashMap::new(),
-    };
-    let groups = groups(originals, &categories, model.group);
-    let source = format!("{}-{}", args.masks.name(), CoSegmenter::fingerprint(model));
-    let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
-    let parts = Parts::new(args.work.parts("mask", &source), &groups);
-    let broken: Mutex<Vec<(String, MaskError)>> = Mutex::new(Vec::new());
-    let work = |model: &mut CoSegmenter, group: &Group| {
-        let mut rows = Vec::new();
-        for (original, mask) in group.originals.iter().zip(model.masks(&group.originals, &group.key)) {
-            match mask {
-                Ok(mask) => rows.push(MaskRow::record(&args.work.work, original, &source, Some(&mask))?),
-                Err(error) => {
-                    let mut broken = broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    broken.push((original.id.clone(), error));
-                }
-            }
-        }
-        Ok(rows)
-    };
-    let open = || CoSegmenter::open(&runtime, model, &args.zoo_dirs);
-    let outcome = make(args, &parts, groups.len(), open, work)?;
-    let alone = groups.iter().filter(|group| group.originals.len() == 1).count();
-    println!("mask: {} groups, {alone} of them of one original", groups.len());
-    let rows: Vec<MaskRow> = parts.join().map_err(CommandError::data)?;
-    let rows = in_order(originals, kept(&args.work.work, rows, parts.folder())?);
-    // From groups to originals: what failed is named, whether it was in this run or in an earlier one.
-    let mut failed = broken.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    failed.extend(outcome.failed);
-    failed.sort_by(|a, b| a.0.cmp(&b.0));
-    let done = rows.len();
-    let outcome = Outcome { done, kept: 0, failed, stopped: outcome.stopped };
-    report("mask", &outcome, args.max_errors)?;
-    let without = originals.len() - done;
-    if without > args.max_errors {
-        return Err(CommandError::data(format!("mask: {without} originals have no row; see above, or an earlier run")));
-    }
-    Ok(rows)
-}
-
-/// Makes the parts that are missing.
-fn make<P: crate::parts::Piece, M>(
-    args: &Args,
-    parts: &Parts<P>,
-    count: usize,
-    open: impl Fn() -> Result<M, MaskError> + Sync,
-    work: impl Fn(&mut M, &P) -> Result<Vec<MaskRow>, MaskError> + Sync,
-) -> Result<Outcome<MaskError>, CommandError> {
-    let stop = stop_flag()?;
-    let bar = bar(count, "mask");
-    let outcome = parts.make(threads(args.threads), &stop, |progress| tick(&bar, progress.kept), open, work);
-    bar.finish_and_clear();
-    outcome.map_err(|error| match error {
-        PartsError::Start(error @ (MaskError::File(_) | MaskError::Run { .. } | MaskError::Graph(_))) => {
-            CommandError::usage(error)
-        }
-        other => CommandError::unexpected(other),
+/// The shards of a sources table under a source of masks; other originals or settings, another folder.
+fn sharded(work: &WorkFolder, source: &str, sources: &str) -> Result<ShardedStep, CommandError> {
+    Ok(ShardedStep {
+        step: "mask",
+        stage: format!("mask/{source}/{}", &sources[..12]),
+        // The work folder itself: records name the masks in it.
+        store: LocalStore::new(work.work.clone()),
+        inputs: Inputs::SourcesId(sources.to_owned()),
+        shards: read_shards(&work.sources()).map_err(CommandError::data)?,
     })
 }
 
-/// The rows, if the masks that they name still lie there.
-fn kept(work: &Path, rows: Vec<MaskRow>, parts: &Path) -> Result<Vec<MaskRow>, CommandError> {
-    match rows.iter().find(|row| !row.path.is_empty() && !work.join(&row.path).is_file()) {
-        None => Ok(rows),
-        Some(row) => Err(CommandError::data(format!(
-            "mask: {} was made by an earlier run and is gone: remove {} and run the command again",
-            row.path,
-            parts.display()
+/// Refuses to go on without masks where shards of them are begun but not joined.
+pub(super) fn joined(work: &WorkFolder, originals: &[Original]) -> Result<(), CommandError> {
+    let sources = &sources_id(originals)[..12];
+    let folders = std::fs::read_dir(work.work.join("mask")).map(|entries| entries.flatten().map(|entry| entry.path()));
+    let begun = folders.into_iter().flatten().find(|folder| folder.join(sources).join("shards").is_dir());
+    match begun.filter(|_| !work.masks().exists()) {
+        None => Ok(()),
+        Some(folder) => Err(CommandError::usage(format!(
+            "{} is not there, but shards in {} are: run `miqa-offline mask --shard` for the rest, the last one joins them",
+            work.masks().display(),
+            folder.display()
         ))),
     }
+}
+
+/// The masks that rows name, as files of the work folder.
+fn stored(work: &Path, rows: &[MaskRow]) -> Result<Vec<StoredFile>, CommandError> {
+    let file = |row: &MaskRow| {
+        let bytes = std::fs::read(work.join(&row.path))
+            .map_err(|e| CommandError::unexpected(format!("can't read {}: {e}", row.path)))?;
+        Ok(StoredFile { name: row.path.clone(), size: bytes.len() as u64, sha256: sha256_hex(&bytes) })
+    };
+    rows.iter().filter(|row| !row.path.is_empty()).map(file).collect()
 }
 
 /// The rows in the order of the originals.
@@ -215,126 +150,4 @@ fn summarise(rows: &[MaskRow]) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
-mod tests {
-    use clap::Parser;
-    use image::RgbImage;
-
-    use super::*;
-    use crate::mask::model_tests::{overlap, red_disk, tiny_models, write_tiny_model};
-    use crate::mask::{Mask, read_masks};
-    use crate::source::write_sources;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn mask(work: &Path, rest: &[&str]) -> Result<Vec<MaskRow>, CommandError> {
-        let line = ["mask", "--threads", "2", "--work", work.to_str().unwrap(), "--masks"];
-        let args = Line::try_parse_from(line.iter().chain(rest)).map_err(CommandError::usage)?.args;
-        run(&args)?;
-        Ok(read_masks(&args.work.masks()).unwrap())
-    }
-
-    /// A work folder with four disks: two of class 1, two of unknown class.
-    fn disks(work: &Path) -> Vec<(Original, Mask)> {
-        std::fs::create_dir_all(work.join("in")).unwrap();
-        let all: Vec<(Original, Mask)> = (0..4_u32)
-            .map(|i| {
-                let (picture, disk) = red_disk(120 + 10 * i, 100, (50 + 5 * i64::from(i), 50), 30);
-                let path = work.join(format!("in/d{i}.png"));
-                picture.save(&path).unwrap();
-                (Original::describe(&path, if i < 2 { 1 } else { -1 }, "CC0-1.0").unwrap(), disk)
-            })
-            .collect();
-        let originals: Vec<Original> = all.iter().map(|(original, _)| original.clone()).collect();
-        write_sources(&work.join("sources.parquet"), &originals).unwrap();
-        all
-    }
-
-    fn verdicts(rows: &[MaskRow]) -> Vec<&str> {
-        rows.iter().map(|row| row.verdict.as_str()).collect()
-    }
-
-    #[test]
-    fn a_folder_of_masks_with_every_verdict_and_a_wrong_size() {
-        let work = tempfile::tempdir().unwrap();
-        let disks = disks(work.path());
-        let folder = work.path().join("archive");
-        let choice = format!("folder:{}", folder.display());
-        let put = |i: usize, mask: &Mask| mask.write(&folder.join(format!("d{i}_binary_mask.png"))).unwrap();
-        put(0, &disks[0].1);
-        put(1, &Mask::from_fn(130, 100, |_, _| false));
-        put(2, &Mask::from_fn(140, 100, |_, _| true));
-        let rows = mask(work.path(), &[&choice]).unwrap();
-        assert_eq!(verdicts(&rows), ["ok", "empty", "full", "missing"]);
-        assert!(rows[0].load(work.path()).unwrap() == disks[0].1);
-        assert!((rows[0].area_share - disks[0].1.area_share()).abs() < 1e-12 && rows[0].source.starts_with("folder-"));
-
-        put(3, &Mask::from_fn(100, 150, |x, _| x > 3));
-        let refused = mask(work.path(), &[&choice, "--max-errors", "0"]).unwrap_err();
-        assert_eq!(refused.code(), 65);
-        assert_eq!(mask(work.path(), &[&choice]).unwrap().len(), 3);
-    }
-
-    #[test]
-    fn models_by_original_and_by_category_go_on_where_they_stopped() {
-        let work = tempfile::tempdir().unwrap();
-        let disks = disks(work.path());
-        write_tiny_model(work.path());
-        let list = work.path().join("models.toml");
-        std::fs::write(&list, tiny_models()).unwrap();
-        let (folder, list) = (work.path().to_str().unwrap(), list.to_str().unwrap());
-        for choice in ["saliency", "cosegment"] {
-            let line = [choice, "--zoo-dir", folder, "--mask-models", list];
-            let rows = mask(work.path(), &line).unwrap();
-            assert_eq!(rows.iter().map(|row| row.original.as_str()).collect::<Vec<_>>(), ["d0", "d1", "d2", "d3"]);
-            for (row, (_, disk)) in rows.iter().zip(&disks) {
-                let share = overlap(&row.load(work.path()).unwrap(), disk);
-                assert!(share > 0.8, "{choice} {}: {share}", row.original);
-            }
-            // What is done stays as it is, and what is gone is missed.
-            let path = work.path().join(&rows[0].path);
-            let before = std::fs::metadata(&path).unwrap().modified().unwrap();
-            assert_eq!(mask(work.path(), &line).unwrap(), rows);
-            assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), before);
-            std::fs::remove_file(&path).unwrap();
-            let text = mask(work.path(), &line).unwrap_err().to_string();
-            assert!(text.contains("d0_binary_mask.png") && text.contains("is gone"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_broken_original_is_named_and_its_group_goes_on() {
-        let work = tempfile::tempdir().unwrap();
-        disks(work.path());
-        write_tiny_model(work.path());
-        std::fs::write(work.path().join("models.toml"), tiny_models()).unwrap();
-        RgbImage::new(5, 5).save(work.path().join("in/d1.png")).unwrap();
-        let (folder, list) = (work.path().to_str().unwrap(), work.path().join("models.toml"));
-        let line = ["cosegment", "--zoo-dir", folder, "--mask-models", list.to_str().unwrap()];
-        let ids: Vec<String> = mask(work.path(), &line).unwrap().into_iter().map(|row| row.original).collect();
-        assert_eq!(ids, ["d0", "d2", "d3"]);
-        // It still counts when its group was done by an earlier run.
-        assert_eq!(mask(work.path(), &[&line[..], &["--max-errors", "0"]].concat()).unwrap_err().code(), 65);
-    }
-
-    #[test]
-    fn wrong_arguments_are_refused() {
-        let work = tempfile::tempdir().unwrap();
-        let fails = |rest: &[&str], part: &str| {
-            let error = mask(work.path(), rest).unwrap_err();
-            assert!(error.code() == 2 && error.to_string().contains(part), "{error}");
-        };
-        fails(&["saliency"], "miqa-offline select");
-        disks(work.path());
-        fails(&["magic"], "cosegment");
-        fails(&["saliency", "--crowd"], "coco:FILE");
-        fails(&["saliency", "--categories", "x.json"], "cosegment");
-        fails(&["folder:/nowhere"], "/nowhere");
-        fails(&["coco:/nowhere.json"], "/nowhere.json");
-        fails(&["saliency", "--zoo-dir", "/nowhere"], "saliency_vits14_224.onnx");
-    }
-}
+mod tests;

@@ -6,16 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::label::by_original;
-use super::work::needs;
+use super::label::answered;
+use super::work::samples_failure;
 use super::{CommandError, WorkFolder};
 use crate::label::LabelRow;
 use crate::label::ceiling::{Ceiling, ceiling};
-use crate::label::mmos::{Answers, Verdicts, answers, judge};
-use crate::label::predictions::{Sample, read_predictions, table_of};
+use crate::label::mmos::{Answers, Verdicts, judge};
 use crate::label::zoo::Zoo;
-use crate::rank::read_rank;
-use crate::source::Original;
+use crate::sample::{Sample, SampleSource};
 use crate::table;
 
 /// Random partitions of the zoo from which the ceiling is averaged.
@@ -26,6 +24,9 @@ const SPLITS: usize = 100;
 pub struct Args {
     #[command(flatten)]
     work: WorkFolder,
+    /// Plan whose variants were labelled; without it the uniform variants of `rank`
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// List of models; without it the nine classifiers that the program knows
     #[arg(long, value_name = "FILE")]
     zoo: Option<PathBuf>,
@@ -75,26 +76,24 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         let rest = zoo.without_family(family).map_err(CommandError::usage)?;
         tables.push((args.work.labels_without(family), format!("labels-without-{family}"), rest));
     }
-    let originals = args.work.originals()?;
-    needs(&args.work.rank(), "rank")?;
-    let ranks = by_original(read_rank(&args.work.rank()).map_err(CommandError::data)?);
-    let folder = args.work.predictions();
-    let mut said: BTreeMap<String, Answers> = BTreeMap::new();
-    for model in &zoo.models {
-        needs(&table_of(&folder, &model.name), "label")?;
-        let predictions = read_predictions(&folder, &model.name).map_err(CommandError::data)?;
-        said.insert(model.name.clone(), answers(predictions));
-    }
+    let source = args.work.samples(args.plan.as_deref())?;
+    let said = answered(&args.work, &source, &zoo)?;
 
     let mut summaries = BTreeMap::new();
     for (path, name, zoo) in tables {
-        let models: Vec<Answers> = zoo.models.iter().filter_map(|model| said.get(&model.name).cloned()).collect();
+        let models: Vec<&Answers> = zoo.models.iter().filter_map(|model| said.of(&model.name)).collect();
         let mut verdicts = Vec::new();
-        for original in labelled(&originals, &models) {
-            let samples = Sample::of_original(ranks.get(&original.id).map_or(&[], Vec::as_slice));
-            verdicts.extend(judge(original, samples, &models).map_err(CommandError::data)?);
+        for planned in source.all() {
+            let planned = planned.map_err(samples_failure)?;
+            let original = planned.original.clone();
+            // What `label` left out (it said so) has no labels; all else must be complete.
+            if models.iter().any(|answers| answers.contains_key(&original.id)) {
+                let samples = Sample::of(planned);
+                let judged = judge(&original, samples, &models, |sample| said.psnr(sample));
+                verdicts.extend(judged.map_err(CommandError::data)?);
+            }
         }
-        let summary = write_labels(&path, &zoo, &verdicts)?;
+        let summary = write_labels(&path, &zoo, &verdicts, &source)?;
         println!("mmos: {}: {} samples, {}", path.display(), verdicts.len(), describe(&summary.ceiling));
         summaries.insert(name, summary);
     }
@@ -102,15 +101,10 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     fs::write(args.work.labels_summary(), json).map_err(CommandError::unexpected)
 }
 
-/// Originals that `label` left out (it said so) have no labels; all others must be complete.
-fn labelled<'a>(originals: &'a [Original], models: &'a [Answers]) -> impl Iterator<Item = &'a Original> {
-    originals.iter().filter(|original| models.iter().any(|answers| answers.contains_key(&original.id)))
-}
-
-fn write_labels(path: &Path, zoo: &Zoo, verdicts: &[Verdicts]) -> Result<Summary, CommandError> {
+fn write_labels(path: &Path, zoo: &Zoo, verdicts: &[Verdicts], source: &SampleSource) -> Result<Summary, CommandError> {
     let weights = zoo.weights();
     let rows: Vec<LabelRow> = verdicts.iter().map(|verdict| verdict.label(&weights)).collect();
-    table::write(path, &rows).map_err(CommandError::unexpected)?;
+    table::write_noted(path, &rows, &source.notes()).map_err(CommandError::unexpected)?;
 
     let clean: Vec<&Vec<bool>> = verdicts.iter().filter(|v| v.is_clean()).filter_map(|v| v.accurate.as_ref()).collect();
     let top1 = |model: usize| {

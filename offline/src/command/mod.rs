@@ -22,13 +22,17 @@ pub mod status;
 pub mod train;
 pub mod verify;
 
+mod by_shard;
 mod error;
 #[cfg(test)]
 mod flow;
+#[cfg(test)]
+mod flow_of_plan;
 mod progress;
 mod stop;
 mod work;
 
+pub use by_shard::ShardArgs;
 pub use error::CommandError;
 pub use stop::stop_flag;
 pub use work::WorkFolder;

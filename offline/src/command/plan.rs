@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::work::needs;
-use super::{CommandError, WorkFolder, rank};
+use super::{CommandError, WorkFolder, mask, rank};
 use crate::mask::read_masks;
 use crate::plan::{Inputs, LeftOut, Plan, PlanError, PlanWriter, PlanWritten, compare, join, merge};
 use crate::source::read_shards;
@@ -60,6 +60,7 @@ pub(super) fn open(path: &Path) -> Result<Plan, CommandError> {
 fn run_join(args: &Args, work: &WorkFolder) -> Result<(), CommandError> {
     let originals = work.originals()?;
     let recipe = work.recipe(args.recipe.as_deref())?;
+    mask::joined(work, &originals)?;
     let ranks = rank::ranks(work, &recipe, &originals)?;
     let masks = if work.masks().exists() { read_masks(&work.masks()).map_err(CommandError::data)? } else { Vec::new() };
     let inputs = Inputs { recipe: &recipe, originals: &originals, masks: &masks, ranks: &ranks, work: &work.work };

@@ -97,6 +97,12 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     }
     let mut found = match &args.images {
         Some(folder) => {
+            if !folder.is_dir() {
+                let folder = folder.display();
+                return Err(CommandError::usage(format!(
+                    "--images {folder}: there is no such folder; name the one with the pictures"
+                )));
+            }
             let wanted =
                 |id: &str| !excluded.contains(id) && list.as_ref().is_none_or(|list| list.listed.contains_key(id));
             listed(args, folder, recipe.orientation(), &wanted)?

@@ -2,26 +2,26 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 
-use super::label::by_original;
 use super::progress::{bar, report};
 use super::rank::{threads, tick};
-use super::work::needs;
+use super::work::samples_failure;
 use super::{CommandError, WorkFolder, stop_flag};
 use crate::columns;
 use crate::import::layout::published_sets;
 use crate::parts::Parts;
-use crate::rank::read_rank;
+use crate::sample::Listed;
 use crate::source::Original;
 use crate::stats::measure::{Measured, measure};
 use crate::stats::page::{MaskStatistics, Statistics, page, quality};
 use crate::stats::quartiles::Quartiles;
 use crate::stats::sheet::{Headed, TILE_WIDTH, Tile, contact_sheet};
 use crate::stats::tables::{collection, distortions, patterns};
-use crate::stats::variants::{VariantError, Variants};
+use crate::stats::variants::{VariantError, Variants, level_rows};
 use crate::table;
 
 /// Quality of the sheet inside the page; contact-sheet.png keeps every bit.
@@ -32,7 +32,10 @@ const JPEG_QUALITY: u8 = 88;
 pub struct Args {
     #[command(flatten)]
     work: WorkFolder,
-    /// Folder of written variants, `images/<id>/<name>.png`; without it the uniform variants of `rank` are rendered
+    /// Plan whose originals and variants are shown; without it those of the work folder's sources and ranks
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Folder of written variants, `images/<id>/<name>.png`; without it the plan's are rendered, or those of `rank`
     #[arg(long, value_name = "DIR")]
     generated: Option<PathBuf>,
     /// Originals whose variants are compared with them, spread evenly over the table; 0 takes all
@@ -70,41 +73,60 @@ columns!(MaskShare { original, path, area_share, verdict });
 /// # Errors
 /// 2: a step before is missing, or the folder or original named is not there; 65: too many originals failed; 75: stopped.
 pub fn run(args: &Args) -> Result<(), CommandError> {
-    let originals = args.work.originals()?;
-    let recipe = args.work.recipe(None)?;
-    let ranks = if args.work.rank().exists() || args.generated.is_none() {
-        needs(&args.work.rank(), "rank")?;
-        by_original(read_rank(&args.work.rank()).map_err(CommandError::data)?)
+    // Written variants need neither ranks nor a plan; with them the parameters behind their levels are known.
+    let source = if args.generated.is_none() || args.plan.is_some() || args.work.rank().exists() {
+        Some(args.work.samples(args.plan.as_deref())?)
     } else {
-        Default::default()
+        None
     };
-    let (variants, origin, version) = match &args.generated {
-        Some(folder) => stored(folder)?,
-        None => {
-            let origin = format!("Rendered on demand at the levels of recipe {}, nothing is stored", recipe.id());
-            let key = recipe.key();
-            (Variants::Ranked { recipe: Box::new(recipe.clone()), ranks: ranks.clone() }, origin, key)
+    let (recipe, listed) = match &source {
+        Some(source) => (source.recipe().clone(), source.list().map_err(samples_failure)?),
+        None => (args.work.recipe(None)?, args.work.originals()?.into_iter().map(Listed::from).collect()),
+    };
+    let originals: Vec<Original> = listed.iter().map(|listed| listed.original.clone()).collect();
+    let masks = args.work.masks();
+    let masks: Vec<MaskShare> =
+        if masks.exists() { table::read(&masks).map_err(CommandError::data)? } else { Vec::new() };
+    let (variants, chosen, origin, version) = match (&args.generated, source) {
+        (Some(folder), source) => {
+            let chosen = source.map(|source| level_rows(&source, |_| ())).transpose().map_err(samples_failure)?;
+            let (variants, version) = stored(folder)?;
+            (variants, chosen.unwrap_or_default(), "Read from written files".to_owned(), version)
         }
+        (None, Some(source)) => {
+            let origin = match source.plan() {
+                Some(plan) => format!("plan {}", plan.id().short()),
+                None => "the rank table".to_owned(),
+            };
+            let origin = format!("Rendered on demand from {origin}, recipe {}; nothing is stored", recipe.id());
+            let (variants, chosen) = Variants::rendered(source).map_err(samples_failure)?;
+            (variants, chosen, origin, recipe.key())
+        }
+        (None, None) => unreachable!("without written files there is a source"),
     };
-    let with: Vec<&Original> = originals.iter().filter(|original| !variants.list(&original.id).is_empty()).collect();
+    let with: Vec<&Listed> = listed.iter().filter(|one| !variants.list(&one.original.id).is_empty()).collect();
     if with.is_empty() {
         return Err(CommandError::data(
-            "no original of sources.parquet has a variant: run `miqa-offline rank`, or name the folder of this work's variants",
+            "no original has a variant: run `miqa-offline rank`, or name the folder of this work's variants",
         ));
     }
-    let chosen = match &args.sheet {
-        None => with[0],
-        Some(id) => with.iter().find(|original| original.id == *id).ok_or_else(|| {
-            CommandError::usage(format!("--sheet: no original `{id}` with variants, the first is `{}`", with[0].id))
-        })?,
+    let shown = match &args.sheet {
+        None => &with[0].original,
+        Some(id) => {
+            let found = with.iter().map(|one| &one.original).find(|original| original.id == *id);
+            found.ok_or_else(|| {
+                let first = &with[0].original.id;
+                CommandError::usage(format!("--sheet: no original `{id}` with variants, the first is `{first}`"))
+            })?
+        }
     };
-    let sampled: Vec<Original> = spread(&with, args.sample).into_iter().cloned().collect();
+    let sampled: Vec<Listed> = spread(&with, args.sample).into_iter().cloned().collect();
 
     let parts = Parts::new(args.work.parts("stats", &version), &sampled);
     let stop = stop_flag()?;
     let bar = bar(sampled.len(), "stats");
-    let work = |(): &mut (), original: &Original| -> Result<Vec<Measured>, VariantError> {
-        let rgb = original.load()?;
+    let work = |(): &mut (), Listed { original, .. }: &Listed| -> Result<Vec<Measured>, VariantError> {
+        let rgb = Arc::new(original.load()?);
         measure(&original.id, &rgb, variants.of(original, &rgb))
     };
     let outcome = parts.make(threads(args.threads), &stop, |progress| tick(&bar, progress.kept), || Ok(()), work);
@@ -113,10 +135,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     report("stats", &outcome, args.max_errors)?;
     let measured: Vec<Measured> = parts.join().map_err(CommandError::data)?;
 
-    let masks = args.work.work.join("masks.parquet");
-    let masks: Vec<MaskShare> =
-        if masks.exists() { table::read(&masks).map_err(CommandError::data)? } else { Vec::new() };
-    let distortions = distortions(&originals, &variants, Some((&recipe, &ranks)).filter(|_| !ranks.is_empty()));
+    let distortions = distortions(&originals, &variants, Some((&recipe, &chosen)).filter(|_| !chosen.is_empty()));
     let mut odd: Vec<String> = missing(&originals, &variants);
     odd.extend(outcome.failed.iter().map(|(id, error)| format!("not measured: {id}: {error}")));
     let statistics = Statistics {
@@ -129,12 +148,16 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         masks: mask_statistics(&masks),
         odd,
     };
-    let sheet = sheet(args, chosen, &variants, masks.iter().find(|mask| mask.original == chosen.id))?;
-    write(args, &statistics, &measured, &chosen.id, &sheet)
+    let mask = variants.mask(shown).map_err(samples_failure)?.or_else(|| {
+        let row = masks.iter().find(|mask| mask.original == shown.id && !mask.path.is_empty());
+        row.map(|row| args.work.work.join(&row.path))
+    });
+    let sheet = sheet(args, shown, &variants, mask.as_deref())?;
+    write(args, &statistics, &measured, &shown.id, &sheet)
 }
 
-/// The variants below a folder, where they come from in words, and what names results that depend on them.
-fn stored(folder: &Path) -> Result<(Variants, String, String), CommandError> {
+/// The variants below a folder, and what names results that depend on them.
+fn stored(folder: &Path) -> Result<(Variants, String), CommandError> {
     let sets = published_sets(folder).map_err(CommandError::usage)?;
     let mut hash = Sha256::new();
     let mut all = std::collections::BTreeMap::new();
@@ -157,11 +180,11 @@ fn stored(folder: &Path) -> Result<(Variants, String, String), CommandError> {
         }
     }
     let hash: String = hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((Variants::Stored(all), "Read from written files".to_owned(), format!("generated-{hash}")))
+    Ok((Variants::Stored(all), format!("generated-{hash}")))
 }
 
 /// `count` of the originals at even distances; all for 0.
-fn spread<'a>(originals: &[&'a Original], count: usize) -> Vec<&'a Original> {
+fn spread<'a, T>(originals: &[&'a T], count: usize) -> Vec<&'a T> {
     if count == 0 || count >= originals.len() {
         return originals.to_vec();
     }
@@ -195,13 +218,8 @@ fn mask_statistics(masks: &[MaskShare]) -> Option<MaskStatistics> {
     (!masks.is_empty()).then(|| MaskStatistics { verdicts, quartiles: Quartiles::of(shares.iter().copied()), shares })
 }
 
-fn sheet(
-    args: &Args,
-    original: &Original,
-    variants: &Variants,
-    mask: Option<&MaskShare>,
-) -> Result<RgbImage, CommandError> {
-    let rgb = original.load().map_err(CommandError::data)?;
+fn sheet(args: &Args, original: &Original, variants: &Variants, mask: Option<&Path>) -> Result<RgbImage, CommandError> {
+    let rgb = Arc::new(original.load().map_err(CommandError::data)?);
     let mut tiles = Vec::new();
     for variant in variants.of(original, &rgb) {
         // One broken file leaves a gap on the sheet; it is named in the report as well.
@@ -214,9 +232,7 @@ fn sheet(
         };
         tiles.push(Tile::of(&rgb, &variant, args.tile).map_err(CommandError::data)?);
     }
-    let mask =
-        mask.filter(|mask| !mask.path.is_empty()).map(|mask| crate::source::decode(&args.work.work.join(&mask.path)));
-    let mask = mask.transpose().map_err(CommandError::data)?;
+    let mask = mask.map(crate::source::decode).transpose().map_err(CommandError::data)?;
     let mut heads = vec![Headed { name: "original", picture: &rgb }];
     heads.extend(mask.as_ref().map(|picture| Headed { name: "region of interest", picture }));
     let title = format!("{}  {}x{}  {} variants", original.id, rgb.width(), rgb.height(), tiles.len());
@@ -262,6 +278,7 @@ mod tests {
     use super::*;
     use crate::command::rank;
     use crate::import::name::VariantName;
+    use crate::rank::read_rank;
     use crate::recipe::{Pattern, Recipe};
     use crate::source::write_sources;
 

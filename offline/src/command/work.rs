@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::CommandError;
+use super::{CommandError, plan};
+use crate::plan::Plan;
 use crate::recipe::Recipe;
+use crate::sample::{SampleError, SampleSource};
 use crate::source::{Original, read_sources};
 
 /// Argument `--work`, and the files below it.
@@ -100,6 +102,41 @@ impl WorkFolder {
     pub fn originals(&self) -> Result<Vec<Original>, CommandError> {
         needs(&self.sources(), "select")?;
         read_sources(&self.sources()).map_err(CommandError::data)
+    }
+
+    /// The samples that a plan names; without one the uniform variants of `rank`.
+    ///
+    /// # Errors
+    /// There is no such plan, or there are no originals or ranks yet.
+    pub fn samples(&self, plan: Option<&Path>) -> Result<SampleSource, CommandError> {
+        if let Some(path) = plan {
+            return Ok(SampleSource::Planned(Box::new(plan::open(path)?)));
+        }
+        let originals = self.originals()?;
+        needs(&self.rank(), "rank")?;
+        SampleSource::of_ranks(self.recipe(None)?, originals, &self.rank()).map_err(samples_failure)
+    }
+
+    /// The plan of labels that are to be read, or the sources table that takes its place.
+    ///
+    /// # Errors
+    /// There is no such plan, or without one no sources table.
+    pub fn labelled_plan(&self, plan: Option<&Path>) -> Result<Option<Plan>, CommandError> {
+        needs(&self.labels(), "mmos")?;
+        needs(&self.split(), "split")?;
+        match plan {
+            Some(path) => plan::open(path).map(Some),
+            None => needs(&self.sources(), "select").map(|()| None),
+        }
+    }
+}
+
+/// The exit code that fits the error.
+pub(super) fn samples_failure(error: SampleError) -> CommandError {
+    match error {
+        SampleError::OtherPlan { .. } => CommandError::plan(error),
+        SampleError::NoCrop(_) => CommandError::usage(error),
+        other => CommandError::data(other),
     }
 }
 

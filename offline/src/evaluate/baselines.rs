@@ -73,18 +73,23 @@ pub(super) fn baselines(
     Ok((methods, missing))
 }
 
-/// Mean label of the same distortion and level over the originals seen in training: all that can be known without
+/// Mean label of the same distortion and levels over the originals seen in training: all that can be known without
 /// looking at the picture.
 fn cell_mean(samples: &Samples) -> Method {
-    let mut cells: BTreeMap<(&str, u8), [(f64, f64); 3]> = BTreeMap::new();
+    /// Distortion, level and level of the background.
+    type Cell<'a> = (&'a str, u8, Option<u8>);
+    fn of(row: &LabelRow) -> Cell<'_> {
+        (&row.distortion, row.level, row.background_level)
+    }
+    let mut cells: BTreeMap<Cell, [(f64, f64); 3]> = BTreeMap::new();
     for row in &samples.seen {
-        let cell = cells.entry((&row.distortion, row.level)).or_default();
+        let cell = cells.entry(of(row)).or_default();
         for ((sum, count), label) in cell.iter_mut().zip(labels_of(row)) {
             *sum += label.unwrap_or(0.0);
             *count += f64::from(label.is_some());
         }
     }
-    let mean = |row: &LabelRow, head: usize| match cells.get(&(row.distortion.as_str(), row.level)) {
+    let mean = |row: &LabelRow, head: usize| match cells.get(&of(row)) {
         Some(cell) if cell[head].1 > 0.0 => cell[head].0 / cell[head].1,
         _ => 0.5,
     };
@@ -185,7 +190,7 @@ mod tests {
     fn cell_means_know_the_distortion_and_the_level_of_seen_originals_only() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 9);
-        let samples = Samples::read(folder.path()).unwrap();
+        let samples = Samples::read(folder.path(), None).unwrap();
         let method = cell_mean(&samples);
         for (row, &score) in samples.test.iter().zip(method.scores(1)) {
             let cell: Vec<f64> = samples
@@ -202,7 +207,7 @@ mod tests {
     fn what_is_missing_is_said() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 6);
-        let samples = Samples::read(folder.path()).unwrap();
+        let samples = Samples::read(folder.path(), None).unwrap();
         let measured: Vec<Measurement> =
             samples.test.iter().map(|_| Measurement { ssim: 0.5, heads: [0.5; 3], distortions: vec![] }).collect();
         let (methods, missing) = baselines(folder.path(), &samples, &measured).unwrap();

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{average_precision, roc_auc};
 use crate::label::LabelRow;
-use crate::render::CLEAN;
+use crate::sample::CLEAN;
 
 /// A distortion is named when its probability is at least this.
 pub(super) const NAMED: f64 = 0.5;
@@ -49,7 +49,9 @@ pub fn diagnose(names: &[String], samples: &[LabelRow], probabilities: &[Vec<f64
         let positive: Vec<bool> = samples.iter().map(|sample| sample.distortion == *name).collect();
         let mut levels: BTreeMap<u8, Vec<bool>> = BTreeMap::new();
         for ((sample, &score), _) in samples.iter().zip(&score).zip(&positive).filter(|(_, positive)| **positive) {
-            levels.entry(sample.level).or_default().push(score >= NAMED);
+            if let Some(level) = sample.uniform_level() {
+                levels.entry(level).or_default().push(score >= NAMED);
+            }
         }
         DistortionRow {
             distortion: name.clone(),
@@ -61,7 +63,8 @@ pub fn diagnose(names: &[String], samples: &[LabelRow], probabilities: &[Vec<f64
     let rows = rows.collect();
     let mut confusion = vec![vec![0_u32; names.len()]; names.len()];
     let mut right = Vec::new();
-    for (sample, row) in samples.iter().zip(probabilities).filter(|(sample, _)| PLAIN.contains(&sample.level)) {
+    let plain = |sample: &LabelRow| sample.uniform_level().is_some_and(|level| PLAIN.contains(&level));
+    for (sample, row) in samples.iter().zip(probabilities).filter(|(sample, _)| plain(sample)) {
         let most = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(column, _)| column);
         let truth = names.iter().position(|name| *name == sample.distortion);
         if let (Some(truth), Some(most)) = (truth, most) {
@@ -89,7 +92,9 @@ mod tests {
             original: "a".into(),
             distortion: distortion.into(),
             level,
+            background_level: None,
             row: 0,
+            background_row: None,
             psnr: 30.0,
             class: 0,
             consistency: 1.0,

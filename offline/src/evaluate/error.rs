@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{render::RenderError, source::SourceError, table::TableError, train::TrainError};
+use crate::{sample::SampleError, table::TableError, train::TrainError};
 
 /// Why an evaluation could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -10,12 +10,9 @@ pub enum EvaluateError {
     /// A table can't be read.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// An original can't be loaded.
+    /// The test samples are not known or can't be made again.
     #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A variant can't be made again.
-    #[error(transparent)]
-    Render(#[from] RenderError),
+    Sample(#[from] SampleError),
     /// The prepared features can't be read.
     #[error(transparent)]
     Prepared(#[from] TrainError),
@@ -26,14 +23,6 @@ pub enum EvaluateError {
         sample: String,
         /// Why.
         source: super::SsimError,
-    },
-    /// A variant can't become a model input.
-    #[error("sample {sample}: {source}")]
-    Preprocess {
-        /// Id of the sample.
-        sample: String,
-        /// Why.
-        source: miqa::preprocess::PreprocessError,
     },
     /// The card can't be read.
     #[error(transparent)]

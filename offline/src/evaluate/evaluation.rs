@@ -149,7 +149,11 @@ fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Valu
     for &row in &distorted {
         let sample = &samples.test[row];
         parts.entry(sample.distortion.clone()).or_default().push(row);
-        parts.entry(format!("level {}", sample.level)).or_default().push(row);
+        let part = match sample.uniform_level() {
+            Some(level) => format!("level {level}"),
+            None => sample.pattern().name().to_owned(),
+        };
+        parts.entry(part).or_default().push(row);
     }
     let mut out = Vec::new();
     for (index, set) in samples.label_sets.iter().enumerate() {
@@ -183,16 +187,17 @@ fn head_thresholds(samples: &Samples, model: &Method, head: usize, name: &str) -
     let labelled: Vec<(usize, f64)> = labels.iter().enumerate().filter_map(|(row, l)| Some((row, l[head]?))).collect();
     let score: Vec<f64> = labelled.iter().map(|&(row, _)| model.scores(head)[row]).collect();
     let label: Vec<f64> = labelled.iter().map(|&(_, label)| label).collect();
-    let level: Vec<u8> = labelled.iter().map(|&(row, _)| samples.test[row].level).collect();
+    let level: Vec<Option<u8>> = labelled.iter().map(|&(row, _)| samples.test[row].uniform_level()).collect();
     thresholds(name, &score, &label, &level)
 }
 
 fn cells(samples: &Samples, model: &Method) -> Vec<Cell> {
     let mut sums: BTreeMap<(usize, &str, u8), (f64, f64, f64)> = BTreeMap::new();
     for (row, sample) in samples.test.iter().enumerate() {
+        let Some(level) = sample.uniform_level() else { continue };
         for (head, label) in super::samples::labels_of(sample).into_iter().enumerate() {
             if let Some(label) = label {
-                let sum = sums.entry((head, &sample.distortion, sample.level)).or_default();
+                let sum = sums.entry((head, &sample.distortion, level)).or_default();
                 *sum = (sum.0 + label, sum.1 + model.scores(head)[row], sum.2 + 1.0);
             }
         }

@@ -5,13 +5,11 @@ use std::thread;
 
 use indicatif::ProgressBar;
 use miqa::engine::{Card, Model, Runtime};
-use miqa::preprocess::{View, from_rgb};
 
 use super::{EvaluateError, HEADS, Luma, Samples, ssim};
 use crate::label::LabelRow;
-use crate::recipe::Recipe;
-use crate::render;
-use crate::source::Original;
+use crate::label::labelled::{Originals, model_input};
+use crate::sample::SampleError;
 
 /// What is measured on one sample.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,10 +56,8 @@ impl Measuring<'_> {
                 if self.stop.load(Ordering::Relaxed) {
                     return Err(EvaluateError::Stopped);
                 }
-                done.push((
-                    index,
-                    self.original(&mut model, columns, &samples.recipe, original, &samples.test[range.clone()])?,
-                ));
+                let rows = &samples.test[range.clone()];
+                done.push((index, self.original(&mut model, columns, &samples.pictures, &original.id, rows)?));
                 bar.inc(1);
             }
         };
@@ -90,19 +86,18 @@ impl Measuring<'_> {
         &self,
         model: &mut Model,
         columns: [usize; 3],
-        recipe: &Recipe,
-        original: &Original,
+        pictures: &Originals,
+        original: &str,
         rows: &[LabelRow],
     ) -> Result<Vec<Measurement>, EvaluateError> {
-        let pixels = original.load()?;
-        let luma = Luma::of(&pixels);
+        let mut rendering = pictures.rendering(original, rows)?;
+        let luma = Luma::of(rendering.original());
         rows.iter()
             .map(|row| {
-                let picture = render::sample(recipe, original, &pixels, &row.distortion, row.row)?;
+                let picture = row.picture().picture(&mut rendering).map_err(SampleError::from)?;
                 let ssim = ssim(&luma, &Luma::of(&picture))
                     .map_err(|source| EvaluateError::Ssim { sample: row.sample.clone(), source })?;
-                let view = from_rgb(&picture, View::Centre)
-                    .map_err(|source| EvaluateError::Preprocess { sample: row.sample.clone(), source })?;
+                let view = model_input(&row.sample, &picture)?;
                 let scores = model.score(&[view])?.remove(0);
                 if scores.heads.iter().chain(&scores.distortions).any(|v| v.is_nan()) {
                     let (model, sample) = (self.card.name.clone(), row.sample.clone());
@@ -132,7 +127,7 @@ mod tests {
     fn every_test_sample_is_made_again_and_scored_in_order() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 9);
-        let samples = Samples::read(folder.path()).unwrap();
+        let samples = Samples::read(folder.path(), None).unwrap();
         let runtime = Runtime::open(Device::Cpu).unwrap();
         // Its heads are the mean brightness.
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny");
@@ -162,7 +157,7 @@ mod tests {
     fn an_original_that_has_changed_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 3);
-        let samples = Samples::read(folder.path()).unwrap();
+        let samples = Samples::read(folder.path(), None).unwrap();
         image::RgbImage::new(70, 50).save(&samples.originals[0].0.path).unwrap();
         let runtime = Runtime::open(Device::Cpu).unwrap();
         let card = Card::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny")).unwrap();

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::EvaluateError;
+use crate::label::labelled::{Labelled, Originals};
 use crate::label::{LabelRow, read_labels};
-use crate::recipe::Recipe;
-use crate::render::RenderError;
-use crate::source::{Original, TEST, read_sources, read_split};
+use crate::plan::Plan;
+use crate::sample::check_plan;
+use crate::source::{Original, TEST};
 
 /// The heads with labels, in the order of reports; the first one is the headline.
 pub const HEADS: [&str; 3] = ["cls_composite", "cls_consistency", "cls_accuracy"];
@@ -36,42 +37,36 @@ pub struct Samples {
     pub originals: Vec<(Original, Range<usize>)>,
     /// Samples of all other folds.
     pub seen: Vec<LabelRow>,
-    /// What they are rendered by.
-    pub recipe: Recipe,
+    /// Where their pictures come from.
+    pub pictures: Originals,
     /// Labels for the test samples; the first are those of all models.
     pub label_sets: Vec<LabelSet>,
 }
 
 impl Samples {
-    /// Reads `labels.parquet`, every `labels-without-*.parquet`, `split.parquet` and `sources.parquet`.
+    /// Reads `labels.parquet`, every `labels-without-*.parquet` and `split.parquet`; originals are those of the plan that
+    /// the labels were made with, else of `sources.parquet`.
     ///
     /// # Errors
     /// A table is missing, tables do not fit each other, or there is no test original.
-    pub fn read(work: &Path) -> Result<Self, EvaluateError> {
-        let path = work.join("labels.parquet");
-        let folds = read_split(&work.join("split.parquet"))?;
-        let folds: HashMap<String, String> = folds.into_iter().map(|row| (row.original, row.fold)).collect();
+    pub fn read(work: &Path, plan: Option<&Plan>) -> Result<Self, EvaluateError> {
+        let Labelled { rows, folds, originals: pictures } = Labelled::read(work, plan)?;
         let (mut test, mut seen) = (Vec::new(), Vec::new());
-        for row in read_labels(&path)? {
-            match folds.get(&row.original).map(String::as_str) {
-                Some(TEST) => test.push(row),
-                Some(_) => seen.push(row),
-                None => {
-                    return Err(mismatch(&work.join("split.parquet"), format!("original {} is missing", row.original)));
-                }
-            }
+        for (row, fold) in rows.into_iter().zip(folds) {
+            if fold == TEST { test.push(row) } else { seen.push(row) }
         }
         if test.is_empty() {
             return Err(EvaluateError::NoTestFold);
         }
-        test.sort_by(|a, b| (&a.original, &a.distortion, a.level).cmp(&(&b.original, &b.distortion, b.level)));
-        let originals = by_original(work, &test)?;
+        test.sort_by(LabelRow::by_original);
+        let originals = pictures.of_rows(&test)?;
         let mut label_sets = vec![LabelSet {
             name: ALL_MODELS.into(),
             table: "labels".into(),
             labels: test.iter().map(labels_of).collect(),
         }];
         for (family, path) in without_family(work)? {
+            check_plan(&path, plan.map(Plan::id))?;
             let rows = read_labels(&path)?;
             let by_sample: HashMap<&str, &LabelRow> = rows.iter().map(|row| (row.sample.as_str(), row)).collect();
             let found = test.iter().map(|row| {
@@ -86,29 +81,13 @@ impl Samples {
                 labels: found.collect::<Result<_, _>>()?,
             });
         }
-        let recipe = Recipe::of_work(work).map_err(RenderError::from)?;
-        Ok(Self { test, originals, seen, recipe, label_sets })
+        Ok(Self { test, originals, seen, pictures, label_sets })
     }
 }
 
 /// The labels of a row, in the order of [`HEADS`].
 pub(super) fn labels_of(row: &LabelRow) -> [Option<f64>; 3] {
     [row.composite.map(f64::from), Some(f64::from(row.consistency)), row.accuracy.map(f64::from)]
-}
-
-fn by_original(work: &Path, test: &[LabelRow]) -> Result<Vec<(Original, Range<usize>)>, EvaluateError> {
-    let path = work.join("sources.parquet");
-    let mut sources: HashMap<String, Original> = read_sources(&path)?.into_iter().map(|o| (o.id.clone(), o)).collect();
-    let mut at = 0;
-    test.chunk_by(|a, b| a.original == b.original)
-        .map(|rows| {
-            let range = at..at + rows.len();
-            at = range.end;
-            let id = &rows[0].original;
-            let original = sources.remove(id).ok_or_else(|| mismatch(&path, format!("original {id} is missing")))?;
-            Ok((original, range))
-        })
-        .collect()
 }
 
 /// Label tables with a family left out, by the family's name.
@@ -133,7 +112,8 @@ fn mismatch(table: &Path, reason: String) -> EvaluateError {
 pub(super) mod fixture {
     #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
     use super::*;
-    use crate::render::{CLEAN, CLEAN_ROW, sample_id};
+    use crate::recipe::Pair;
+    use crate::sample::{CLEAN, CLEAN_ROW};
     use crate::source::{PixelHash, SplitRow};
     use crate::table;
 
@@ -166,10 +146,15 @@ pub(super) mod fixture {
                 let consistency = (1.0 - f32::from(level) * (0.12 + hardness / 4.0)).max(0.0);
                 let accuracy = (consistency - hardness).max(0.0);
                 labels.push(LabelRow {
-                    sample: sample_id(&id, distortion, level),
+                    sample: match level {
+                        0 => id.clone(),
+                        _ => Pair { roi: level, background: level }.stem(&id, distortion),
+                    },
                     original: id.clone(),
                     distortion: distortion.into(),
                     level,
+                    background_level: None,
+                    background_row: None,
                     row: if level == 0 { CLEAN_ROW } else { i16::from(level) * 2 + 1 },
                     psnr: if level == 0 { f64::INFINITY } else { 34.0 - 4.0 * f64::from(level) + index as f64 * 0.1 },
                     class: index as i32,
@@ -197,7 +182,7 @@ mod tests {
     fn the_test_fold_comes_with_its_originals_and_every_label_set() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 7);
-        let samples = Samples::read(folder.path()).unwrap();
+        let samples = Samples::read(folder.path(), None).unwrap();
         assert_eq!((samples.test.len(), samples.seen.len(), samples.originals.len()), (22, 55, 2));
         for (original, range) in &samples.originals {
             assert!(samples.test[range.clone()].iter().all(|row| row.original == original.id));
@@ -213,12 +198,12 @@ mod tests {
         fixture::work(folder.path(), 7);
         let rows = read_labels(&path("labels.parquet")).unwrap();
         table::write(&path("labels-without-nets.parquet"), &rows[..3]).unwrap();
-        let error = Samples::read(folder.path()).unwrap_err().to_string();
+        let error = Samples::read(folder.path(), None).unwrap_err().to_string();
         assert!(error.contains("labels-without-nets.parquet") && error.contains("picture02"), "{error}");
 
         let folds = vec![SplitRow { original: "picture00".into(), fold: TEST.into() }];
         table::write(&path("split.parquet"), &folds).unwrap();
-        let error = Samples::read(folder.path()).unwrap_err().to_string();
+        let error = Samples::read(folder.path(), None).unwrap_err().to_string();
         assert!(error.contains("split.parquet") && error.contains("picture01"), "{error}");
     }
 }

@@ -34,16 +34,18 @@ pub struct Thresholds {
     pub open_mean: Option<f64>,
 }
 
-/// Thresholds for scores with their labels and levels; `None` where the scores say nothing about the labels (the mean
+/// Thresholds for scores with their labels and levels (none for samples of two levels); `None` where the scores say nothing about the labels (the mean
 /// never crosses the stated shares) or nothing is clean.
-pub fn thresholds(head: &str, score: &[f64], label: &[f64], level: &[u8]) -> Option<Thresholds> {
-    let clean: Vec<f64> = label.iter().zip(level).filter(|(_, level)| **level == 0).map(|(label, _)| *label).collect();
+pub fn thresholds(head: &str, score: &[f64], label: &[f64], level: &[Option<u8>]) -> Option<Thresholds> {
+    let clean: Vec<f64> =
+        label.iter().zip(level).filter(|(_, level)| **level == Some(0)).map(|(label, _)| *label).collect();
     let clean_mean = mean(&clean)?;
     let curve = Isotonic::fit(score, label)?;
     let close_below = curve.crossing(CLOSE_SHARE * clean_mean)?;
     let open_above = curve.crossing(OPEN_SHARE * clean_mean)?;
     let mut levels: BTreeMap<u8, Vec<f64>> = BTreeMap::new();
-    for (&score, &level) in score.iter().zip(level) {
+    for (&score, level) in score.iter().zip(level) {
+        let Some(level) = *level else { continue };
         levels.entry(level).or_default().push(f64::from(score < close_below));
     }
     let side = |closed: bool| {
@@ -75,7 +77,7 @@ mod tests {
         // Label equals score squared; clean samples score 1.
         let score: Vec<f64> = (0..=100).map(|i| f64::from(i) / 100.0).collect();
         let label: Vec<f64> = score.iter().map(|s| s * s).collect();
-        let level: Vec<u8> = score.iter().map(|&s| ((1.0 - s) * 5.0).ceil() as u8).collect();
+        let level: Vec<Option<u8>> = score.iter().map(|&s| Some(((1.0 - s) * 5.0).ceil() as u8)).collect();
         let found = thresholds("h", &score, &label, &level).unwrap();
         assert!((found.clean_mean - 1.0).abs() < 1e-12);
         assert!((found.close_below - 0.5_f64.sqrt()).abs() < 1e-3, "{}", found.close_below);
@@ -87,7 +89,8 @@ mod tests {
 
     #[test]
     fn scores_that_say_nothing_have_no_thresholds() {
-        assert_eq!(thresholds("h", &[0.5; 4], &[1.0, 0.0, 1.0, 0.0], &[0, 5, 0, 5]), None);
-        assert_eq!(thresholds("h", &[0.1, 0.9], &[0.0, 1.0], &[3, 2]), None, "nothing is clean");
+        let levels = |levels: &[u8]| levels.iter().map(|&level| Some(level)).collect::<Vec<_>>();
+        assert_eq!(thresholds("h", &[0.5; 4], &[1.0, 0.0, 1.0, 0.0], &levels(&[0, 5, 0, 5])), None);
+        assert_eq!(thresholds("h", &[0.1, 0.9], &[0.0, 1.0], &levels(&[3, 2])), None, "nothing is clean");
     }
 }

@@ -64,6 +64,11 @@ pub fn card(facts: &Facts<'_>) -> Card {
     let pictures: Vec<String> = licences.iter().map(|(licence, n)| format!("{n} pictures: {licence}")).collect();
     let originals: usize = folds.values().map(BTreeMap::len).sum();
     let t = &recipe.train;
+    let fused = facts.samples.iter().any(|row| row.background_level.is_some());
+    let (kinds, known) = match fused {
+        false => ("clean and uniformly degraded", "Knows only uniform degradations of the kinds it names"),
+        true => ("clean, uniformly degraded and degraded by region", "Knows only degradations of the kinds it names"),
+    };
     let kept = if t.folds.iter().any(|f| f == VALIDATION) {
         "trained on the validation fold too, last weights kept"
     } else {
@@ -97,7 +102,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
         },
         thresholds: facts.evaluation.thresholds.clone(),
         training: Training {
-            data: format!("{} samples of {originals} originals, clean and uniformly degraded", facts.samples.len()),
+            data: format!("{} samples of {originals} originals, {kinds}", facts.samples.len()),
             labels: format!("agreement and accuracy (MMOS) of: {}", facts.labellers.join(", ")),
             recipe: format!(
                 "{}: up to {} epochs, batch {}, AdamW rate {} decay {}, seed {}; {}; \
@@ -113,7 +118,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
             parts: std::iter::once(format!("{}: {}", recipe.region.encoder, recipe.region.licence)).chain(pictures).collect(),
         },
         limits: vec![
-            "Knows only uniform degradations of the kinds it names; others lower the score less surely.".to_owned(),
+            format!("{known}; others lower the score less surely."),
             "cls_accuracy and cls_composite ask about ImageNet's classes; for other scenes use cls_consistency and a clean level of the camera's own.".to_owned(),
             "Scenes unlike its training pictures can score low though clean, and a large object passing shifts the score: give a camera thresholds of its own.".to_owned(),
             "Seldom names mild distortions and sometimes names one on a clean picture; the metrics row distortion says how often.".to_owned(),

@@ -28,7 +28,7 @@ pub enum ExportError {
         why: String,
     },
     /// A model without a graph.
-    #[error("the ONNX model holds no graph")]
+    #[error("the ONNX model holds no graph; fetch or export it again")]
     NoGraph,
     /// A tensor that is not what its user needs.
     #[error("tensor {name} {why}")]

@@ -13,6 +13,8 @@ mod parity;
 pub mod region;
 pub mod session;
 pub mod spec;
+#[cfg(test)]
+pub(crate) mod tiny;
 mod transformer;
 pub mod weights;
 

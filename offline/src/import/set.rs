@@ -15,7 +15,7 @@ use super::name::{PUBLISHED_DISTORTIONS, PUBLISHED_LEVELS, VariantName};
 use crate::label::LabelRow;
 use crate::rank::psnr;
 use crate::recipe::{Levels, Pair, Pattern, Recipe};
-use crate::render::{CLEAN, CLEAN_ROW};
+use crate::sample::{CLEAN, CLEAN_ROW};
 use crate::source::{Original, decode};
 
 /// Missing variants of an original that are named one by one in the report.
@@ -254,7 +254,9 @@ fn label_rows(original: Option<&Original>, rows: &[ImportedRow]) -> (Vec<LabelRo
                 original: row.original.clone(),
                 distortion: row.distortion.clone(),
                 level: row.roi_level,
+                background_level: None,
                 row: nominal_row(row.roi_level),
+                background_row: None,
                 psnr,
                 class: original.class,
                 consistency: row.consistency.unwrap_or_default() as f32,

@@ -72,7 +72,7 @@ fn halves(weights: &[f64], split: usize) -> Option<[Vec<f64>; 2]> {
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
-    use crate::label::predictions::Sample;
+    use crate::sample::Sample;
 
     /// Samples of difficulty 0..1 on which model i is right when a number drawn for (sample, model) is over it.
     fn verdicts(noise: f64) -> Vec<Verdicts> {
@@ -83,8 +83,14 @@ mod tests {
                 let own = field.uniform(i * 8 + m)[0];
                 (1.0 - noise) * (m as f64 + 0.5) / 8.0 + noise * own > difficulty
             });
-            let sample = Sample { distortion: "fog".into(), level: 1, row: 0, psnr: 30.0 };
-            Verdicts { original: i.to_string(), class: -1, sample, consistent: consistent.collect(), accurate: None }
+            Verdicts {
+                original: i.to_string(),
+                class: -1,
+                sample: Sample::Clean,
+                psnr: 30.0,
+                consistent: consistent.collect(),
+                accurate: None,
+            }
         };
         (0..600).map(verdict).collect()
     }

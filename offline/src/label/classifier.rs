@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use image::RgbImage;
 use miqa::engine::{EngineError, Runtime};
-use ort::session::Session;
-use ort::value::TensorRef;
 
-use super::fit::{FitError, Geometry, normalise, reorder};
-use super::zoo::{Element, Layout, Output, Zoo, ZooError, ZooModel};
+use super::fit::{FitError, Geometry};
+use super::picture_session::PictureSession;
+use super::zoo::{Output, Zoo, ZooError, ZooModel};
 
 /// Number of ImageNet-1k classes.
 pub const CLASSES: usize = 1000;
@@ -85,41 +84,19 @@ impl Classifiers {
 
 struct Classifier {
     entry: ZooModel,
-    session: Session,
-    floats: Vec<f32>,
-    bytes: Vec<u8>,
+    session: PictureSession,
 }
 
 impl Classifier {
     fn open(runtime: &Runtime, entry: &ZooModel, folders: &[PathBuf]) -> Result<Self, ClassifierError> {
         let (path, bytes) = entry.load(folders)?;
-        let session = runtime.session_from_bytes(&path.display().to_string(), &bytes, 1)?;
-        Ok(Self { entry: entry.clone(), session, floats: Vec::new(), bytes: Vec::new() })
+        let session = PictureSession::open(runtime, &path.display().to_string(), &bytes)?;
+        Ok(Self { entry: entry.clone(), session })
     }
 
     fn classify(&mut self, fitted: &RgbImage) -> Result<TopFive, ClassifierError> {
-        let input = &self.entry.input;
-        let side = input.size as usize;
-        let shape = match input.layout {
-            Layout::Nchw => [1, 3, side, side],
-            Layout::Nhwc => [1, side, side, 3],
-        };
-        let name = input.name.as_str();
-        let outputs = match input.element {
-            Element::F32 => {
-                normalise(input, fitted, &mut self.floats);
-                TensorRef::from_array_view((shape, self.floats.as_slice()))
-                    .and_then(|tensor| self.session.run(ort::inputs![name => tensor]))
-            }
-            Element::U8 => {
-                reorder(input, fitted, &mut self.bytes);
-                TensorRef::from_array_view((shape, self.bytes.as_slice()))
-                    .and_then(|tensor| self.session.run(ort::inputs![name => tensor]))
-            }
-        };
         let failed = |reason: String| ClassifierError::Run { model: self.entry.name.clone(), reason };
-        let outputs = outputs.map_err(|e| failed(e.to_string()))?;
-        let (_, values) = outputs[0].try_extract_tensor::<f32>().map_err(|e| failed(e.to_string()))?;
+        let values = self.session.run(&self.entry.input, fitted).map_err(failed)?;
         top_five(values.get(self.entry.class_offset..).unwrap_or_default(), self.entry.output).map_err(failed)
     }
 }

@@ -10,16 +10,28 @@ use sha2::{Digest, Sha256};
 /// The list that comes with the program.
 const BUILT_IN: &str = include_str!("../../zoo/cls.toml");
 
+/// Version of what [`super::fit`] and [`super::classifier`] do to a picture before a model sees it, and to the model's
+/// output after. Predictions of another version are made again: raise it with every change that can change a score.
+const PREPROCESSING: u32 = 1;
+
 /// Why the zoo can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ZooError {
     /// The list can't be read or understood.
-    #[error("model list {name}: {reason}")]
+    #[error("model list {name}: {reason}; correct the list")]
     List {
         /// The list's file, or `built in`.
         name: String,
         /// What is wrong.
         reason: String,
+    },
+    /// A model's file can't be read.
+    #[error("model file {path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// A model's file is in none of the folders.
     #[error("model `{model}`: no file {file} in {folders}; name its folder with --zoo-dir")]
@@ -208,10 +220,12 @@ impl Zoo {
         if self.models.is_empty() { Err("lists no model".to_owned()) } else { Ok(()) }
     }
 
-    /// A short fingerprint of everything in the list that predictions depend on.
+    /// A short fingerprint of everything that predictions depend on besides the picture: the list, and how pictures are
+    /// brought to a model's size.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
+        hash.update(format!("preprocessing {PREPROCESSING}\n"));
         for model in &self.models {
             let (name, file, sha256) = (&model.name, &model.file, &model.sha256);
             let part = (name, file, sha256, model.class_offset, model.output, &model.input);
@@ -273,8 +287,7 @@ pub fn load_file(
         file: file.to_owned(),
         folders: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
     })?;
-    let bytes =
-        fs::read(&path).map_err(|e| ZooError::List { name: path.display().to_string(), reason: e.to_string() })?;
+    let bytes = fs::read(&path).map_err(|source| ZooError::Read { path: path.clone(), source })?;
     if let Some(expected) = sha256 {
         let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         if !found.eq_ignore_ascii_case(expected) {
@@ -288,6 +301,7 @@ pub fn load_file(
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
+    use crate::label::fit::{Geometry, normalise, reorder};
 
     #[test]
     fn the_built_in_list_is_sound() {
@@ -300,6 +314,28 @@ mod tests {
         assert_ne!(zoo.fingerprint(), rest.fingerprint());
         let refused = zoo.without_family("vgg").unwrap_err().to_string();
         assert!(refused.contains("`vgg`") && refused.contains("squeezenet"), "{refused}");
+    }
+
+    /// Predictions of an earlier run are kept by the fingerprint. Should this hash change, raise `PREPROCESSING`.
+    #[test]
+    fn a_version_of_preprocessing_is_one_tensor_for_one_picture() {
+        let scene = crate::distort::golden::scene();
+        let mut hash = Sha256::new();
+        for model in Zoo::read(None).unwrap().models {
+            let fitted = Geometry::of(&model.input).fit(&scene).unwrap();
+            let (mut floats, mut bytes) = (Vec::new(), Vec::new());
+            match model.input.element {
+                Element::F32 => normalise(&model.input, &fitted, &mut floats),
+                Element::U8 => reorder(&model.input, &fitted, &mut bytes),
+            }
+            hash.update(&bytes);
+            floats.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        }
+        let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            (PREPROCESSING, found.as_str()),
+            (1, "c47c1ef446fd1a1150fbe33ca5f0a7080feaf702697174ce0c9dbfa0f2c6edbd")
+        );
     }
 
     #[test]

@@ -18,6 +18,14 @@ pub struct Group<'a> {
     pub key: PixelHash,
 }
 
+impl Group<'_> {
+    /// The lowest id of its originals.
+    #[must_use]
+    pub fn first_id(&self) -> Option<&str> {
+        self.originals.iter().map(|original| original.id.as_str()).min()
+    }
+}
+
 impl Piece for Group<'_> {
     fn name(&self) -> &str {
         &self.name

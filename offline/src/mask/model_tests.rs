@@ -10,23 +10,13 @@ use super::co_segmentation::CoSegmenter;
 use super::models::{MaskModels, VoteKind};
 use super::saliency::SaliencyMasks;
 use super::{Mask, OriginalMasks};
-use crate::export::onnx::{Attribute, Element, Extent, Graph, Model, Node, Opset, Tensor, ValueInfo};
+use crate::export::onnx::{Attribute, Element, Extent, Graph, Tensor, ValueInfo};
+use crate::export::tiny::{model, node};
 use crate::source::{Original, PixelHash};
 
 const SIDE: usize = 64;
 const PATCH: usize = 4;
 const GRID: usize = SIDE / PATCH;
-
-fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) -> Node {
-    Node {
-        op: op.to_owned(),
-        name: output.to_owned(),
-        inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
-        outputs: vec![output.to_owned()],
-        attributes,
-        ..Node::default()
-    }
-}
 
 /// Writes `tiny.onnx`: output `redness` [1, 1, 64, 64]; inside the graph `patches` [1, 257, 3] with a first token of noughts.
 pub(crate) fn write_tiny_model(folder: &Path) {
@@ -56,14 +46,7 @@ pub(crate) fn write_tiny_model(folder: &Path) {
         inputs: vec![ValueInfo::tensor("image", Element::F32, &fixed(&[1, 3, SIDE, SIDE]))],
         outputs: vec![ValueInfo::tensor("redness", Element::F32, &fixed(&[1, 1, SIDE, SIDE]))],
     };
-    let model = Model {
-        ir_version: 8,
-        producer_name: "test".to_owned(),
-        graph: Some(graph),
-        opset_import: vec![Opset { domain: String::new(), version: 14 }],
-        metadata: Vec::new(),
-    };
-    std::fs::write(folder.join("tiny.onnx"), model.to_bytes()).unwrap();
+    std::fs::write(folder.join("tiny.onnx"), model(graph).to_bytes()).unwrap();
 }
 
 const INPUT: &str = "name = \"image\"\nsize = 64\nlayout = \"nchw\"\ncolour = \"rgb\"\nelement = \"f32\"\nmean = [127.0, 127.0, 127.0]\nstd = [64.0, 64.0, 64.0]\ninterpolation = \"bilinear\"\n";

@@ -76,7 +76,7 @@ pub enum PlanError {
         first: String,
     },
     /// The plan has no such original or variant.
-    #[error("the plan has no {what} `{name}`")]
+    #[error("the plan has no {what} `{name}`; its columns `original` and `name` hold what it has")]
     Unknown {
         /// `original` or `variant`.
         what: &'static str,

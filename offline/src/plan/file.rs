@@ -236,6 +236,12 @@ impl Plan {
         &self.id
     }
 
+    /// Its file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The recipe that it was made with.
     #[must_use]
     pub fn recipe(&self) -> &Recipe {

@@ -43,11 +43,16 @@ pub(crate) fn masks(originals: &[Original]) -> Vec<MaskRow> {
 
 /// Pictures of 40×24 in `folder`, ranked and planned with all region patterns.
 pub(crate) fn planned(folder: &Path, count: u32) -> Vec<PlannedOriginal> {
+    planned_at(folder, count, (40, 24))
+}
+
+/// As [`planned`], at another size.
+pub(crate) fn planned_at(folder: &Path, count: u32, (width, height): (u32, u32)) -> Vec<PlannedOriginal> {
     let recipe = Recipe::miqd();
     let (mut originals, mut ranks): (Vec<Original>, Vec<RankRow>) = (Vec::new(), Vec::new());
     for i in 0..count {
         let file = folder.join(format!("picture.{i:02}.png"));
-        let rgb = RgbImage::from_fn(40, 24, |x, y| {
+        let rgb = RgbImage::from_fn(width, height, |x, y| {
             image::Rgb([(x * 6 + i) as u8, (y * 10 + 3 * i) as u8, ((x * y + i) % 251) as u8])
         });
         rgb.save(&file).unwrap();
@@ -57,7 +62,8 @@ pub(crate) fn planned(folder: &Path, count: u32) -> Vec<PlannedOriginal> {
         }
         originals.push(original);
     }
-    let record = |original| MaskRow::record(folder, original, "folder-0", Some(&left_half())).unwrap();
+    let mask = Mask::from_fn(width, height, |x, _| x < width / 2);
+    let record = |original| MaskRow::record(folder, original, "folder-0", Some(&mask)).unwrap();
     let masks: Vec<MaskRow> = originals.iter().map(record).collect();
     join(&Inputs { recipe, originals: &originals, masks: &masks, ranks: &ranks, work: folder }).unwrap().originals
 }

@@ -128,8 +128,7 @@ fn variants(
                     return Ok(Err(format!("level {level} of `{distortion}` is not ranked; run `miqa-offline rank`")));
                 }
             };
-            let name = pair.stem(&original.id, distortion) + ".png";
-            variants.push(PlannedVariant { distortion: distortion.to_owned(), pair, roi, background, name });
+            variants.push(PlannedVariant::new(&original.id, distortion, pair, roi, background));
         }
     }
     variants.sort_by(PlannedVariant::canonical_order);

@@ -10,7 +10,7 @@ use crate::distort::{self, DistortError, UnknownDistortion};
 use crate::mask::{Mask, MaskError};
 use crate::recipe::{Pattern, Recipe};
 use crate::render::{FusionWeight, RadiusError, SizeError, candidate, fuse};
-use crate::source::SourceError;
+use crate::source::{PixelHash, SourceError};
 
 /// Why a planned picture could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +60,9 @@ pub enum PixelsError {
 /// Asked for the variants in the plan's order, it makes each candidate once.
 pub struct Rendering<'a> {
     recipe: &'a Recipe,
-    planned: &'a PlannedOriginal,
-    rgb: RgbImage,
+    original: String,
+    pixels: PixelHash,
+    rgb: Arc<RgbImage>,
     weight: Option<FusionWeight>,
     distortion: String,
     candidates: Vec<(i16, Arc<RgbImage>)>,
@@ -72,16 +73,31 @@ impl<'a> Rendering<'a> {
     ///
     /// # Errors
     /// The original or its mask is not there, broken, or not the plan's.
-    pub fn open(recipe: &'a Recipe, planned: &'a PlannedOriginal) -> Result<Self, PixelsError> {
-        let rgb = planned.original.load()?;
-        let fused = planned.variants.iter().any(|variant| variant.pair.pattern() != Pattern::Uniform);
-        let weight = if fused { Some(weight(recipe, planned)?) } else { None };
-        Ok(Self { recipe, planned, rgb, weight, distortion: String::new(), candidates: Vec::new() })
+    pub fn open(recipe: &'a Recipe, planned: &PlannedOriginal) -> Result<Self, PixelsError> {
+        Self::of(recipe, planned, Arc::new(planned.original.load()?))
     }
 
-    /// The undistorted pixels.
+    /// The same with the original's pixels, which are there already; its mask is loaded if a variant needs it.
+    ///
+    /// # Errors
+    /// The mask is not there, broken, or not the plan's.
+    pub fn of(recipe: &'a Recipe, planned: &PlannedOriginal, rgb: Arc<RgbImage>) -> Result<Self, PixelsError> {
+        let fused = planned.variants.iter().any(|variant| variant.pair.pattern() != Pattern::Uniform);
+        let weight = if fused { Some(weight(recipe, planned)?) } else { None };
+        Ok(Self {
+            recipe,
+            original: planned.original.id.clone(),
+            pixels: planned.original.pixel_sha256,
+            rgb,
+            weight,
+            distortion: String::new(),
+            candidates: Vec::new(),
+        })
+    }
+
+    /// The undistorted picture.
     #[must_use]
-    pub fn original(&self) -> &RgbImage {
+    pub fn original(&self) -> &Arc<RgbImage> {
         &self.rgb
     }
 
@@ -99,8 +115,8 @@ impl<'a> Rendering<'a> {
             return Ok(roi);
         }
         let background = self.candidate(variant.background.row)?;
-        let weight = self.weight.as_ref().ok_or_else(|| PixelsError::NoMask(self.planned.original.id.clone()))?;
-        let size = |source| PixelsError::Size { original: self.planned.original.id.clone(), source };
+        let weight = self.weight.as_ref().ok_or_else(|| PixelsError::NoMask(self.original.clone()))?;
+        let size = |source| PixelsError::Size { original: self.original.clone(), source };
         fuse(weight, &roi, &background).map(Arc::new).map_err(size)
     }
 
@@ -111,11 +127,8 @@ impl<'a> Rendering<'a> {
         let distortion = distort::find(&self.distortion)?;
         let made = usize::try_from(row)
             .map_err(|_| self.recipe.no_row(distortion, i64::from(row)))
-            .and_then(|row| candidate(self.recipe, &self.rgb, &self.planned.original.pixel_sha256, distortion, row))
-            .map_err(|source| PixelsError::Distort {
-                original: self.planned.original.id.clone(),
-                source: Box::new(source),
-            })?;
+            .and_then(|row| candidate(self.recipe, &self.rgb, &self.pixels, distortion, row))
+            .map_err(|source| PixelsError::Distort { original: self.original.clone(), source: Box::new(source) })?;
         let made = Arc::new(made);
         self.candidates.push((row, made.clone()));
         Ok(made)

@@ -52,6 +52,13 @@ pub struct Choice {
 }
 
 impl PlannedVariant {
+    /// A variant of the original of this id, with its published name.
+    #[must_use]
+    pub fn new(original: &str, distortion: &str, pair: Pair, roi: Choice, background: Choice) -> Self {
+        let name = pair.stem(original, distortion) + ".png";
+        Self { distortion: distortion.to_owned(), pair, roi, background, name }
+    }
+
     /// The order of variants in a plan: by name of the distortion, then pattern, then milder and stronger level. So the
     /// variants of one distortion are together, in the order of the paper's tables.
     #[must_use]

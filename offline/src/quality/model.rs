@@ -20,7 +20,9 @@ pub enum QualityModelError {
         reason: String,
     },
     /// The ONNX file is not the one meant.
-    #[error("quality model `{model}`: {path} has SHA-256 {found}, its description says {expected}")]
+    #[error(
+        "quality model `{model}`: {path} has SHA-256 {found}, its description says {expected}; fetch it again or correct the description"
+    )]
     Hash {
         /// Name of the model.
         model: String,

@@ -3,13 +3,11 @@
 use image::RgbImage;
 use miqa::engine::{EngineError, Runtime};
 use miqa::preprocess::{Filter, resize_rgb};
-use ort::session::Session;
-use ort::value::TensorRef;
 
 use super::QualityRow;
 use super::model::{Crops, OpenedModel, QualityModel};
-use crate::label::fit::{normalise, reorder};
-use crate::label::zoo::{Element, Interpolation, Layout};
+use crate::label::picture_session::PictureSession;
+use crate::label::zoo::Interpolation;
 use crate::render::RandomField;
 use crate::source::{Original, PixelHash, SourceError};
 
@@ -35,9 +33,7 @@ pub enum ScoreError {
 /// A model with a session and buffers of one worker.
 pub struct Scorer<'a> {
     opened: &'a OpenedModel,
-    session: Session,
-    floats: Vec<f32>,
-    bytes: Vec<u8>,
+    session: PictureSession,
 }
 
 impl<'a> Scorer<'a> {
@@ -46,8 +42,8 @@ impl<'a> Scorer<'a> {
     /// # Errors
     /// ONNX Runtime refuses the file.
     pub fn open(runtime: &Runtime, opened: &'a OpenedModel) -> Result<Self, ScoreError> {
-        let session = runtime.session_from_bytes(&opened.path.display().to_string(), &opened.bytes, 1)?;
-        Ok(Self { opened, session, floats: Vec::new(), bytes: Vec::new() })
+        let session = PictureSession::open(runtime, &opened.path.display().to_string(), &opened.bytes)?;
+        Ok(Self { opened, session })
     }
 
     /// The row of an original.
@@ -79,28 +75,8 @@ impl<'a> Scorer<'a> {
     }
 
     fn run(&mut self, crop: &RgbImage) -> Result<f64, String> {
-        let input = &self.opened.model.input;
-        let side = input.size as usize;
-        let shape = match input.layout {
-            Layout::Nchw => [1, 3, side, side],
-            Layout::Nhwc => [1, side, side, 3],
-        };
-        let name = input.name.as_str();
-        let outputs = match input.element {
-            Element::F32 => {
-                normalise(input, crop, &mut self.floats);
-                TensorRef::from_array_view((shape, self.floats.as_slice()))
-                    .and_then(|tensor| self.session.run(ort::inputs![name => tensor]))
-            }
-            Element::U8 => {
-                reorder(input, crop, &mut self.bytes);
-                TensorRef::from_array_view((shape, self.bytes.as_slice()))
-                    .and_then(|tensor| self.session.run(ort::inputs![name => tensor]))
-            }
-        };
-        let outputs = outputs.map_err(|e| e.to_string())?;
-        let (_, values) = outputs[0].try_extract_tensor::<f32>().map_err(|e| e.to_string())?;
-        let value = match (self.opened.model.output_index, values) {
+        let values = self.session.run(&self.opened.model.input, crop)?;
+        let value = match (self.opened.model.output_index, values.as_slice()) {
             (Some(index), values) => values.get(index).copied(),
             (None, [value]) => Some(*value),
             (None, _) => None,

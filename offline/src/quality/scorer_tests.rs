@@ -6,21 +6,11 @@ use std::path::{Path, PathBuf};
 use miqa::engine::Device;
 
 use super::*;
-use crate::export::onnx::{Attribute, Element as Type, Extent, Graph, Model, Node, Opset, Tensor, ValueInfo};
+use crate::export::onnx::{Attribute, Element as Type, Extent, Graph, Tensor, ValueInfo};
+use crate::export::tiny::{model, node};
 use crate::quality::model::Aggregate;
 
 const SIDE: usize = 16;
-
-fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) -> Node {
-    Node {
-        op: op.to_owned(),
-        name: output.to_owned(),
-        inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
-        outputs: vec![output.to_owned()],
-        attributes,
-        ..Node::default()
-    }
-}
 
 /// Writes `red.onnx` and its description `red.toml` (`rules` follow the crops' count); returns the description's path.
 pub(crate) fn write_red_model(folder: &Path, name: &str, count: u32, rules: &str) -> PathBuf {
@@ -36,14 +26,7 @@ pub(crate) fn write_red_model(folder: &Path, name: &str, count: u32, rules: &str
         inputs: vec![ValueInfo::tensor("image", Type::F32, &fixed(&[1, 3, SIDE, SIDE]))],
         outputs: vec![ValueInfo::tensor("score", Type::F32, &fixed(&[1, 1]))],
     };
-    let model = Model {
-        ir_version: 8,
-        producer_name: "test".to_owned(),
-        graph: Some(graph),
-        opset_import: vec![Opset { domain: String::new(), version: 14 }],
-        metadata: Vec::new(),
-    };
-    std::fs::write(folder.join("red.onnx"), model.to_bytes()).unwrap();
+    std::fs::write(folder.join("red.onnx"), model(graph).to_bytes()).unwrap();
     let path = folder.join(format!("{name}.toml"));
     let text = format!(
         "name = \"{name}\"\nfile = \"red.onnx\"\n{rules}\n[crops]\ncount = {count}\n[input]\nname = \"image\"\nsize = {SIDE}\n\

@@ -143,6 +143,6 @@ mod tests {
             assert_eq!(Pair { roi, background }.stem("000000000139", "fog"), name);
         }
         // The labels table names uniform variants so, too.
-        assert_eq!(Pair { roi: 4, background: 4 }.stem("a", "fog"), crate::render::sample_id("a", "fog", 4));
+        assert_eq!(Pair { roi: 4, background: 4 }.stem("a", "fog"), "a_fog_4");
     }
 }

@@ -76,6 +76,7 @@ mod tests {
     use super::*;
 
     fn variant(picture: RgbImage) -> Result<Variant, VariantError> {
+        let picture = std::sync::Arc::new(picture);
         Ok(Variant { distortion: "fog".into(), pair: Pair { roi: 2, background: 1 }, picture })
     }
 

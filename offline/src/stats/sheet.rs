@@ -205,7 +205,7 @@ mod tests {
                 let variant = Variant {
                     distortion: distortion.into(),
                     pair,
-                    picture: RgbImage::from_pixel(size.0, size.1, mark),
+                    picture: RgbImage::from_pixel(size.0, size.1, mark).into(),
                 };
                 tiles.push(Tile::of(&original, &variant, 32).unwrap());
             }

@@ -1,11 +1,10 @@
 //! Tables 1 and 2 of the paper for a data set at hand.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::variants::Variants;
-use crate::rank::RankRow;
+use super::variants::{LevelRows, Variants};
 use crate::recipe::{Pair, Pattern, Recipe};
 use crate::source::Original;
 
@@ -109,7 +108,7 @@ pub struct DistortionRow {
     pub distortion: String,
     /// Variants of it.
     pub variants: usize,
-    /// What each level is, mildest first; empty without a rank table.
+    /// What each level is, mildest first; empty without ranks or a plan.
     pub levels: Vec<LevelRow>,
 }
 
@@ -124,12 +123,12 @@ pub struct LevelRow {
     pub share: f64,
 }
 
-/// The distortion half of Table 2; parameters where the recipe and its ranks are given.
+/// The distortion half of Table 2; parameters where the recipe and the rows behind its levels are given.
 #[must_use]
 pub fn distortions(
     originals: &[Original],
     variants: &Variants,
-    ranks: Option<(&Recipe, &HashMap<String, Vec<RankRow>>)>,
+    chosen: Option<(&Recipe, &LevelRows)>,
 ) -> Vec<DistortionRow> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for original in originals {
@@ -141,7 +140,7 @@ pub fn distortions(
         .into_iter()
         .map(|(distortion, variants)| DistortionRow {
             category: category(&distortion),
-            levels: ranks.map(|(recipe, ranks)| levels(originals, recipe, ranks, &distortion)).unwrap_or_default(),
+            levels: chosen.map(|(recipe, chosen)| levels(recipe, chosen, &distortion)).unwrap_or_default(),
             distortion,
             variants,
         })
@@ -150,27 +149,18 @@ pub fn distortions(
     rows
 }
 
-fn levels(
-    originals: &[Original],
-    recipe: &Recipe,
-    ranks: &HashMap<String, Vec<RankRow>>,
-    distortion: &str,
-) -> Vec<LevelRow> {
-    let Ok(kind) = crate::distort::find(distortion) else { return Vec::new() };
-    let mut chosen: BTreeMap<u8, BTreeMap<i16, usize>> = BTreeMap::new();
-    for row in originals.iter().filter_map(|original| ranks.get(&original.id)).flatten() {
-        if let Some(level) = row.level.filter(|_| row.distortion == distortion) {
-            *chosen.entry(level).or_default().entry(row.row).or_default() += 1;
-        }
-    }
-    let level = |(level, rows): (u8, BTreeMap<i16, usize>)| {
+fn levels(recipe: &Recipe, chosen: &LevelRows, distortion: &str) -> Vec<LevelRow> {
+    let (Ok(kind), Some(chosen)) = (crate::distort::find(distortion), chosen.get(distortion)) else {
+        return Vec::new();
+    };
+    let level = |(&level, rows): (&u8, &BTreeMap<i16, usize>)| {
         let all: usize = rows.values().sum();
         // The milder row where two are equally frequent.
-        let (row, count) = rows.into_iter().max_by_key(|&(row, count)| (count, std::cmp::Reverse(row)))?;
+        let (&row, &count) = rows.iter().max_by_key(|&(row, count)| (count, std::cmp::Reverse(row)))?;
         let parameters = recipe.parameters(kind, usize::try_from(row).ok()?).ok()?;
         Some(LevelRow { level, parameters: kind.describe(parameters), share: count as f64 / all as f64 })
     };
-    chosen.into_iter().filter_map(level).collect()
+    chosen.iter().filter_map(level).collect()
 }
 
 /// Categories of Table 2 with their distortions.
@@ -195,8 +185,11 @@ pub fn in_paper_order(distortion: &str) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
+    use crate::rank::RankRow;
+    use crate::sample::SampleSource;
     use crate::source::PixelHash;
 
     fn original(id: &str, class: i32, width: u32, height: u32) -> Original {
@@ -219,15 +212,18 @@ mod tests {
     #[test]
     fn tables_of_two_kinds_of_originals() {
         let originals = [original("a", 3, 40, 30), original("b", 9, 50, 20), original("c", -1, 10, 10)];
-        let mut ranks = HashMap::new();
-        ranks.insert(
-            "a".to_owned(),
-            [ranked("a", "fog", [0, 4, 7, 9, 11]), ranked("a", "darkness", [0, 4, 7, 9, 11])].concat(),
-        );
-        ranks.insert("b".to_owned(), ranked("b", "fog", [1, 4, 7, 9, 11]));
-        ranks.insert("c".to_owned(), ranked("c", "fog", [1, 4, 7, 9, 11]));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rank.parquet");
+        let ranks = [
+            ranked("a", "fog", [0, 4, 7, 9, 11]),
+            ranked("a", "darkness", [0, 4, 7, 9, 11]),
+            ranked("b", "fog", [1, 4, 7, 9, 11]),
+            ranked("c", "fog", [1, 4, 7, 9, 11]),
+        ];
+        crate::table::write(&path, &ranks.concat()).unwrap();
         let recipe = Recipe::miqd();
-        let variants = Variants::Ranked { recipe: Box::new(recipe.clone()), ranks: ranks.clone() };
+        let source = SampleSource::of_ranks(recipe.clone(), originals.to_vec(), &path).unwrap();
+        let (variants, chosen) = Variants::rendered(source).unwrap();
         let table = collection(&originals, &variants);
         assert_eq!(
             table.iter().map(|row| (row.name, row.variants)).collect::<Vec<_>>(),
@@ -240,7 +236,7 @@ mod tests {
         let pairs = patterns(&originals, &variants);
         assert_eq!((pairs.len(), pairs[0].pattern, pairs[0].pairs[4]), (1, "uniform", (5, 5, 4)));
 
-        let rows = distortions(&originals, &variants, Some((recipe, &ranks)));
+        let rows = distortions(&originals, &variants, Some((recipe, &chosen)));
         let names: Vec<_> = rows.iter().map(|row| (row.category, row.distortion.as_str(), row.variants)).collect();
         assert_eq!(names, [("environmental conditions", "fog", 15), ("environmental conditions", "darkness", 5)]);
         let first = &rows[0].levels[0];

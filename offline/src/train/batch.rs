@@ -3,6 +3,7 @@
 use miqa::preprocess::SIDE;
 use rayon::prelude::*;
 
+use super::TrainError;
 use super::dataset::{Dataset, label_of};
 use super::draws::Augmentation;
 use crate::export::spec::ModelSpec;
@@ -30,16 +31,25 @@ impl Batch {
     /// The region features come from the whole 288 crop: from its mirror image if the sample is flipped
     /// horizontally, unflipped if vertically (only two views are cached; the encoder's map is pooled, so place
     /// does not matter, but it never saw scenes upside down).
-    #[must_use]
-    pub fn collect(data: &Dataset, spec: &ModelSpec, samples: &[(usize, Option<Augmentation>)]) -> Self {
+    ///
+    /// # Errors
+    /// A crop is not stored and can't be made.
+    pub fn collect(
+        data: &Dataset,
+        spec: &ModelSpec,
+        samples: &[(usize, Option<Augmentation>)],
+    ) -> Result<Self, TrainError> {
         let side = spec.crop as usize;
         let centre = (SIDE as usize - side) / 2;
         let still = Augmentation { top: centre, left: centre, flip_horizontal: false, flip_vertical: false };
         let mut batch = Self { count: samples.len(), ..Self::default() };
         batch.images = vec![0; samples.len() * side * side * 3];
-        batch.images.par_chunks_exact_mut(side * side * 3).zip(samples).for_each(|(out, &(i, augmentation))| {
-            cut(data.crop(i), side, augmentation.unwrap_or(still), out);
-        });
+        batch.images.par_chunks_exact_mut(side * side * 3).zip(samples).try_for_each(
+            |(out, &(i, augmentation))| -> Result<(), TrainError> {
+                cut(&data.crop(i)?, side, augmentation.unwrap_or(still), out);
+                Ok(())
+            },
+        )?;
         for &(i, augmentation) in samples {
             let row = &data.rows[i];
             let flipped = augmentation.is_some_and(|a| a.flip_horizontal);
@@ -51,7 +61,7 @@ impl Batch {
             }
             batch.distortions.extend(spec.distortions.iter().map(|d| f32::from(u8::from(*d == row.distortion))));
         }
-        batch
+        Ok(batch)
     }
 }
 

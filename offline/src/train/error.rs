@@ -1,8 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::export::ExportError;
-use crate::render::RenderError;
-use crate::source::SourceError;
+use crate::sample::SampleError;
 use crate::table::TableError;
 
 /// Why training data could not be prepared or a model not be trained.
@@ -33,23 +32,12 @@ pub enum TrainError {
     /// A table.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// An original.
+    /// The samples are not known or can't be made.
     #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A variant.
-    #[error(transparent)]
-    Render(#[from] RenderError),
+    Sample(#[from] SampleError),
     /// A graph.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// A picture that can't become a model input.
-    #[error("{sample}: {source}")]
-    Preprocess {
-        /// The sample.
-        sample: String,
-        /// Why.
-        source: miqa::preprocess::PreprocessError,
-    },
     /// The loss is no number any more.
     #[error("step {step}: the loss is {loss}; lower train.rate in the recipe, or train with precision = \"fp32\"")]
     Diverged {

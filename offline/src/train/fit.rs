@@ -88,7 +88,7 @@ pub fn fit(recipe: &Recipe, data: &Dataset, folder: &Path, stop: &dyn Fn(u64) ->
                 (samples[order.1[place]], t.augment.then(|| draws.augmentation(epoch, place, slack)))
             })
             .collect();
-        let tensors = Tensors::of(&Batch::collect(data, &spec, &chosen), &spec);
+        let tensors = Tensors::of(&Batch::collect(data, &spec, &chosen)?, &spec);
         tch::manual_seed(draws.torch_seed(step));
         let output = run.network.forward(&tensors.images, &tensors.features, Some(t));
         let loss = tensors.loss(&output, t);
@@ -105,7 +105,7 @@ pub fn fit(recipe: &Recipe, data: &Dataset, folder: &Path, stop: &dyn Fn(u64) ->
         let parts = |done: u64| done * u64::from(t.validations) / per_epoch;
         if !held.is_empty() && parts(within as u64 + 1) > parts(within as u64) {
             let network = Network::new(&spec, &to_vec(&run.average), t.precision.is_bf16())?;
-            let validation = validate(&network, data, &spec, t, &held);
+            let validation = validate(&network, data, &spec, t, &held)?;
             let best = run.judge(validation.heads.first().and_then(|h| h.srcc));
             report.validation(&Line {
                 step: step + 1,

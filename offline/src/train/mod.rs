@@ -1,18 +1,19 @@
 //! RA-MIQA's training: samples in, weights out.
 //!
 //! [`prepare`] renders every labelled sample to a 288×288 crop and runs the frozen region graph on it; [`dataset`]
-//! maps the result; [`batch`] cuts and flips crops; [`recipe`] holds all choices. With the feature `train`:
+//! maps the result, and makes the crops of a plan's samples when they are wanted; [`batch`] cuts and flips crops; [`recipe`] holds all choices. With the feature `train`:
 //! `network` (equations 9 to 13), `optimiser`, `validation` and `fit`, the loop. All randomness is keyed by seed and step
 //! ([`draws`]), so a run continued from a [`checkpoint`] ends in the same weights as one that was never stopped.
 
 pub mod batch;
+mod blocks;
 pub mod checkpoint;
 pub mod dataset;
 pub mod draws;
 mod error;
-mod journal;
 pub mod prepare;
 pub mod recipe;
+mod samples;
 pub mod schedule;
 
 #[cfg(feature = "train")]

@@ -1,40 +1,42 @@
 //! Labelled samples → a folder that training maps into memory.
 //!
-//! Three stages, each resumable by original: render every sample and cut its 288×288 crop as serving does; run the
-//! region graph on each crop and its mirror image; standardise the features on the folds that train. Only what a changed
-//! recipe or table touches is done again.
+//! Three stages, the first two resumable by original: render every sample and cut its 288×288 crop as serving does; run
+//! the region graph on each crop and its mirror image; standardise the features on the folds that train. Only what a
+//! changed recipe, table or original touches is done again. Samples of a plan are too many to keep their crops: they
+//! are rendered for the region graph here, and again whenever training wants them.
 
-use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use memmap2::Mmap;
 use miqa::engine::Runtime;
-use miqa::preprocess::{BYTES, SIDE, View, from_rgb};
+use miqa::preprocess::{BYTES, Rgb288, SIDE};
 use sha2::{Digest, Sha256};
 
 use super::TrainError;
+use super::blocks::Blocks;
 use super::checkpoint::replace;
-use super::dataset::{FEATURE_VIEWS, Layout, Prepared, SampleRow, map};
-use super::journal::Journal;
+use super::dataset::{FEATURE_VIEWS, Layout, Prepared, map};
 use super::recipe::Recipe;
+use super::samples::{Samples, digest, hex};
 use crate::export::onnx::Model;
 use crate::export::region::{Standard, build, groups};
 use crate::export::session::ImageSession;
-use crate::label::{LabelRow, read_labels};
-use crate::source::{Original, read_sources, read_split};
+use crate::label::LabelRow;
+use crate::label::labelled::model_input;
+use crate::plan::{Plan, Rendering};
+use crate::sample::SampleError;
 use crate::table;
-use crate::{recipe, render};
 
 /// What to prepare, and with what.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The work folder, with `sources.parquet`, `labels.parquet` and `split.parquet`.
+    /// The work folder, with `labels.parquet`, `split.parquet` and, without a plan, `sources.parquet`.
     pub work: &'a Path,
+    /// The plan that the labels were made with; none for the uniform variants of `rank`.
+    pub plan: Option<&'a Plan>,
     /// The recipe; its region part decides the features.
     pub recipe: &'a Recipe,
     /// Folders in which the region encoder is searched.
@@ -52,31 +54,44 @@ pub struct Request<'a> {
 pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepared>, TrainError> {
     let layout = Layout::of(request.work);
     std::fs::create_dir_all(layout.folder()).map_err(TrainError::file(layout.folder()))?;
-    let samples = Samples::read(request.work)?;
+    let samples = Samples::read(request.work, request.plan)?;
     let encoder = find_encoder(request)?;
     let region = &request.recipe.region;
     let storage = request.recipe.export.storage;
-    let samples_key = samples.pictures_key();
-    let raw_key = digest([samples_key.as_str(), &format!("{region:?}"), &format!("{storage:?}")]);
+    let pictures: Vec<String> = (0..samples.originals.len()).map(|original| samples.pictures_key(original)).collect();
+    let graph_key = format!("{region:?} {storage:?}");
     let folds = &request.recipe.train.folds;
-    let features_key = digest([raw_key.as_str(), &samples.labels_key(), &folds.join(" ")]);
-    if let Some(done) = finished(&layout, &features_key) {
+    let samples_key = digest(pictures.iter().map(String::as_str));
+    let features_key = digest([samples_key.as_str(), &graph_key, &samples.labels_key(), &folds.join(" ")]);
+    if let Some(done) = finished(&layout, &features_key, request.plan) {
         return Ok(Some(done));
     }
 
-    if !samples.render(request, &layout, &samples_key)? {
-        return Ok(None);
-    }
+    let job = Job { samples: &samples, request, layout: &layout };
+    let crops = match request.plan {
+        Some(_) => None,
+        None => match job.cut(&pictures)? {
+            None => return Ok(None),
+            cut => cut,
+        },
+    };
     let groups = groups(region, encoder.graph()?)?;
     let width = groups.iter().map(|g| g.width).sum();
     let raw_graph = build(region, &encoder, None, storage)?;
-    if !samples.run_region(request, runtime, &layout, &raw_graph, width, &raw_key)? {
-        return Ok(None);
-    }
+    let raw_keys: Vec<String> = pictures.iter().map(|key| digest([key.as_str(), &graph_key])).collect();
+    let Some(raw) = job.run_region(runtime, &raw_graph, width, &raw_keys, crops.as_ref())? else { return Ok(None) };
 
-    let raw = map(&layout.file(RAW), samples.labels.len() * raw_floats(width) * size_of::<f32>())?;
-    let raw: &[f32] = bytemuck::cast_slice(&raw);
-    let rows: Vec<&[f32]> = raw.chunks_exact(raw_floats(width)).collect();
+    // Where every sample's raw features lie, and its crop.
+    let places = samples.originals.iter().enumerate().flat_map(|(original, (_, range))| {
+        let raw = raw.first(original);
+        let crop = crops.as_ref().map(|crops| crops.first(original));
+        (0..range.len()).map(move |row| (raw + row, crop.map(|crop| (crop + row) as u32)))
+    });
+    let places: Vec<(usize, Option<u32>)> = places.collect();
+    let values = map(&layout.file(RAW), raw.rows() * raw_floats(width) * size_of::<f32>())?;
+    let values: &[f32] = bytemuck::cast_slice(&values);
+    let rows: Vec<&[f32]> =
+        places.iter().map(|&(place, _)| &values[place * raw_floats(width)..][..raw_floats(width)]).collect();
     let training =
         rows.iter().zip(&samples.folds).filter(|(_, fold)| folds.contains(fold)).map(|(row, _)| &row[..width]);
     let standard = Standard::fit(training, &groups)?;
@@ -91,9 +106,11 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     replace(&layout.features(), bytemuck::cast_slice(&features))?;
     let graph = build(region, &encoder, Some(&standard), storage)?;
     replace(&layout.region(), &graph.to_bytes())?;
-    let confidence = rows.iter().map(|row| row[FEATURE_VIEWS * width]);
-    table::write(&layout.samples(), &samples.rows(confidence))?;
-    let prepared = Prepared { samples: rows.len(), region: width, groups, samples_key, features_key };
+    let computed = rows.iter().zip(&places).map(|(row, &(_, crop))| (row[FEATURE_VIEWS * width], crop));
+    table::write(&layout.samples(), &samples.rows(computed))?;
+    let plan = request.plan.map(|plan| plan.id().clone());
+    let crops = crops.as_ref().map_or(0, Blocks::rows);
+    let prepared = Prepared { samples: rows.len(), region: width, groups, samples_key, features_key, plan, crops };
     let json =
         serde_json::to_vec_pretty(&prepared).map_err(|e| TrainError::content(&layout.prepared(), e.to_string()))?;
     replace(&layout.prepared(), &json)?;
@@ -108,11 +125,12 @@ fn raw_floats(width: usize) -> usize {
 }
 
 /// What a finished folder says, if it is the one that is wanted.
-fn finished(layout: &Layout, key: &str) -> Option<Prepared> {
+fn finished(layout: &Layout, key: &str, plan: Option<&Plan>) -> Option<Prepared> {
     let text = std::fs::read_to_string(layout.prepared()).ok()?;
     let prepared: Prepared = serde_json::from_str(&text).ok()?;
-    let whole = [layout.samples(), layout.crops(), layout.features(), layout.region()].iter().all(|p| p.is_file());
-    (prepared.features_key == key && whole).then_some(prepared)
+    let whole = [layout.samples(), layout.features(), layout.region()].iter().all(|path| path.is_file());
+    let crops = plan.is_some() || layout.crops().is_file();
+    (prepared.features_key == key && prepared.plan.as_ref() == plan.map(Plan::id) && whole && crops).then_some(prepared)
 }
 
 /// Finds the recipe's encoder and checks its hash.
@@ -133,212 +151,147 @@ fn find_encoder(request: &Request<'_>) -> Result<Model, TrainError> {
     Ok(Model::read(&path)?)
 }
 
-/// The labelled samples in their order, by original.
-struct Samples {
-    labels: Vec<LabelRow>,
-    folds: Vec<String>,
-    /// What the samples are rendered by.
-    generation: recipe::Recipe,
-    originals: Vec<(Original, Range<usize>)>,
+/// Samples on their way into a folder.
+struct Job<'a> {
+    samples: &'a Samples,
+    request: &'a Request<'a>,
+    layout: &'a Layout,
 }
 
-impl Samples {
-    fn read(work: &Path) -> Result<Self, TrainError> {
-        let path = work.join("labels.parquet");
-        let mut labels = read_labels(&path)?;
-        labels.sort_by(|a, b| (&a.original, &a.distortion, a.level).cmp(&(&b.original, &b.distortion, b.level)));
-        let split = read_split(&work.join("split.parquet"))?;
-        let split: HashMap<String, String> = split.into_iter().map(|r| (r.original, r.fold)).collect();
-        let sources = read_sources(&work.join("sources.parquet"))?;
-        let mut sources: HashMap<String, Original> = sources.into_iter().map(|o| (o.id.clone(), o)).collect();
-        let unknown = |id: &str, table: &str| {
-            TrainError::content(&path, format!("original {id} is not in {table}; make that table again"))
-        };
-        let mut folds = Vec::with_capacity(labels.len());
-        let mut originals: Vec<(Original, Range<usize>)> = Vec::new();
-        for (i, label) in labels.iter().enumerate() {
-            folds.push(split.get(&label.original).ok_or_else(|| unknown(&label.original, "split.parquet"))?.clone());
-            match originals.last_mut().filter(|(o, _)| o.id == label.original) {
-                Some((_, range)) => range.end = i + 1,
-                None => {
-                    let source = sources.remove(&label.original);
-                    let source = source.ok_or_else(|| unknown(&label.original, "sources.parquet"))?;
-                    originals.push((source, i..i + 1));
-                }
-            }
-        }
-        let generation = recipe::Recipe::of_work(work).map_err(render::RenderError::from)?;
-        Ok(Self { labels, folds, generation, originals })
+impl Job<'_> {
+    /// The blocks of a file, one an original.
+    fn blocks(&self, path: &Path, row_bytes: usize, keys: &[String]) -> Result<Blocks, TrainError> {
+        let counts = self.samples.originals.iter().map(|(_, range)| range.len());
+        let wanted: Vec<(String, usize)> = keys.iter().cloned().zip(counts).collect();
+        Blocks::open(path, row_bytes, &wanted)
     }
 
-    /// Key of everything that decides the crops.
-    fn pictures_key(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(SIDE.to_le_bytes());
-        hash.update(self.generation.content_hash());
-        for (original, range) in &self.originals {
-            hash.update(original.pixel_sha256.0);
-            for label in &self.labels[range.clone()] {
-                hash.update(format!("{} {} {}\n", label.sample, label.distortion, label.row));
-            }
-        }
-        hex(&hash.finalize())
-    }
-
-    /// Key of labels and folds.
-    fn labels_key(&self) -> String {
-        let mut hash = Sha256::new();
-        for (label, fold) in self.labels.iter().zip(&self.folds) {
-            hash.update(format!("{fold} {} {:?} {:?}\n", label.consistency, label.accuracy, label.composite));
-        }
-        hex(&hash.finalize())
-    }
-
-    fn rows(&self, confidence: impl Iterator<Item = f32>) -> Vec<SampleRow> {
-        let labelled = self.labels.iter().zip(&self.folds).zip(confidence);
-        labelled
-            .map(|((label, fold), confidence)| SampleRow {
-                sample: label.sample.clone(),
-                original: label.original.clone(),
-                distortion: label.distortion.clone(),
-                level: label.level,
-                fold: fold.clone(),
-                consistency: label.consistency,
-                accuracy: label.accuracy,
-                composite: label.composite,
-                confidence,
+    /// Stage one: renders every sample and writes its crop. `None` if it was stopped.
+    fn cut(&self, keys: &[String]) -> Result<Option<Blocks>, TrainError> {
+        let blocks = self.blocks(&self.layout.crops(), BYTES, keys)?;
+        let worker = || {
+            Ok(|original: usize| {
+                let mut crops = self.crops(original)?;
+                (0..self.samples.of(original).len())
+                    .try_for_each(|row| blocks.write(original, row, crops.cut(row)?.as_bytes()))
             })
-            .collect()
-    }
-
-    /// Stage one: renders every sample and writes its crop. Returns whether all are done.
-    fn render(&self, request: &Request<'_>, layout: &Layout, key: &str) -> Result<bool, TrainError> {
-        let path = layout.crops();
-        let file = sized(&path, self.labels.len() * BYTES)?;
-        let journal = Mutex::new(Journal::open(&layout.file("crops.journal"), key)?);
-        let work = |original: &Original, range: Range<usize>| -> Result<(), TrainError> {
-            let picture = original.load()?;
-            for i in range {
-                let label = &self.labels[i];
-                let variant = render::sample(&self.generation, original, &picture, &label.distortion, label.row)?;
-                let crop = from_rgb(&variant, View::Centre)
-                    .map_err(|source| TrainError::Preprocess { sample: label.sample.clone(), source })?;
-                file.write_all_at(crop.as_bytes(), (i * BYTES) as u64).map_err(TrainError::file(&path))?;
-            }
-            Ok(())
         };
-        self.each_original(request, "crops", &journal, || Ok(work))
+        let done = self.each_original("crops", &blocks, worker)?;
+        Ok(done.then_some(blocks))
     }
 
-    /// Stage two: runs the region graph without standardisation on every crop and its mirror image.
+    /// An original's crops, straight from it.
+    fn crops(&self, original: usize) -> Result<Crops<'_>, TrainError> {
+        let rows = self.samples.of(original);
+        Ok(Crops { rows, rendering: self.samples.pictures.rendering(&rows[0].original, rows)? })
+    }
+
+    /// Stage two: runs the region graph without standardisation on every crop and its mirror image. `None` if it was
+    /// stopped.
     fn run_region(
         &self,
-        request: &Request<'_>,
         runtime: &Runtime,
-        layout: &Layout,
         graph: &Model,
         width: usize,
-        key: &str,
-    ) -> Result<bool, TrainError> {
-        let crops = map(&layout.crops(), self.labels.len() * BYTES)?;
-        let path = layout.file(RAW);
+        keys: &[String],
+        stored: Option<&Blocks>,
+    ) -> Result<Option<Blocks>, TrainError> {
+        let path = self.layout.file(RAW);
         let row_bytes = raw_floats(width) * size_of::<f32>();
-        let file = sized(&path, self.labels.len() * row_bytes)?;
-        let journal = Mutex::new(Journal::open(&layout.file("features.journal"), key)?);
+        let blocks = self.blocks(&path, row_bytes, keys)?;
+        let stored: Option<(&Blocks, Mmap)> = match stored {
+            Some(crops) => Some((crops, map(&self.layout.crops(), crops.rows() * BYTES)?)),
+            None => None,
+        };
         let worker = || {
             let mut session = ImageSession::open(runtime, "the region graph", graph, 1)?;
-            let (crops, file, path) = (&crops, &file, &path);
-            Ok(move |_: &Original, range: Range<usize>| -> Result<(), TrainError> {
-                for i in range {
-                    let crop = &crops[i * BYTES..(i + 1) * BYTES];
-                    let images: Vec<u8> = crop.iter().copied().chain(mirrored(crop)).collect();
+            let (stored, blocks, path) = (&stored, &blocks, &path);
+            Ok(move |original: usize| {
+                let mut made = if stored.is_none() { Some(self.crops(original)?) } else { None };
+                for row in 0..self.samples.of(original).len() {
+                    let crop: Cow<[u8]> = match (stored, &mut made) {
+                        (Some((crops, map)), _) => {
+                            Cow::Borrowed(&map[(crops.first(original) + row) * BYTES..][..BYTES])
+                        }
+                        (None, Some(made)) => Cow::Owned(made.cut(row)?.as_bytes().to_vec()),
+                        (None, None) => unreachable!("crops that are not stored are made"),
+                    };
+                    let images: Vec<u8> = crop.iter().copied().chain(mirrored(&crop)).collect();
                     let mut outputs = session.run(&images)?;
-                    let mut row = outputs.remove("features").unwrap_or_default();
-                    row.extend(outputs.get("confidence").and_then(|c| c.first()));
-                    if row.len() * size_of::<f32>() != row_bytes || row.iter().any(|v| !v.is_finite()) {
-                        let why = format!("the region graph gave {} usable values for sample {i}", row.len());
+                    let mut values = outputs.remove("features").unwrap_or_default();
+                    values.extend(outputs.get("confidence").and_then(|c| c.first()));
+                    if values.len() * size_of::<f32>() != row_bytes || values.iter().any(|v| !v.is_finite()) {
+                        let sample = &self.samples.of(original)[row].sample;
+                        let why = format!("the region graph gave {} usable values for sample {sample}", values.len());
                         return Err(TrainError::content(path, why));
                     }
-                    let at = (i * row_bytes) as u64;
-                    file.write_all_at(bytemuck::cast_slice(&row), at).map_err(TrainError::file(path))?;
+                    blocks.write(original, row, bytemuck::cast_slice(&values))?;
                 }
                 Ok(())
             })
         };
-        self.each_original(request, "features", &journal, worker)
+        let done = self.each_original("features", &blocks, worker)?;
+        Ok(done.then_some(blocks))
     }
 
-    /// Hands every original that the journal does not know to one of the workers. Returns whether all are done.
+    /// Hands every original whose block is not done to one of the workers. Returns whether all are done.
     fn each_original<W>(
         &self,
-        request: &Request<'_>,
         what: &'static str,
-        journal: &Mutex<Journal>,
+        blocks: &Blocks,
         worker: impl Fn() -> Result<W, TrainError> + Sync,
     ) -> Result<bool, TrainError>
     where
-        W: FnMut(&Original, Range<usize>) -> Result<(), TrainError>,
+        W: FnMut(usize) -> Result<(), TrainError>,
     {
-        let lock = || journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let open: Vec<_> = self.originals.iter().filter(|(o, _)| !lock().has(&o.id)).collect();
+        let open: Vec<usize> = (0..self.samples.originals.len()).filter(|&block| !blocks.was_done(block)).collect();
         if open.is_empty() {
             return Ok(true);
         }
         let bar = ProgressBar::new(open.len() as u64);
         let style = format!("{what} {{bar:30}} {{pos}}/{{len}} originals, {{per_sec}}, eta {{eta}}");
         bar.set_style(ProgressStyle::with_template(&style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (next, entered, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
         let run = || -> Result<(), TrainError> {
             let mut work = worker()?;
-            while !failed.load(Ordering::Relaxed) && !request.stop.load(Ordering::Relaxed) {
-                let Some((original, range)) = open.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                work(original, range.clone())?;
-                lock().enter(&original.id)?;
+            while !failed.load(Ordering::Relaxed) && !self.request.stop.load(Ordering::Relaxed) {
+                let Some(&original) = open.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                work(original)?;
+                blocks.enter(original)?;
+                entered.fetch_add(1, Ordering::Relaxed);
                 bar.inc(1);
             }
             Ok(())
         };
         let results: Vec<Result<(), TrainError>> = std::thread::scope(|scope| {
             let guarded = || run().inspect_err(|_| failed.store(true, Ordering::Relaxed));
-            let threads: Vec<_> = (0..request.workers.max(1)).map(|_| scope.spawn(guarded)).collect();
+            let threads: Vec<_> = (0..self.request.workers.max(1)).map(|_| scope.spawn(guarded)).collect();
             let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
             joined.map(|r| r.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
         bar.finish_and_clear();
         results.into_iter().collect::<Result<(), _>>()?;
-        Ok(open.iter().all(|(o, _)| lock().has(&o.id)))
+        Ok(entered.into_inner() == open.len())
     }
 }
 
-/// Opens a file for writing at any place and gives it its length; what it holds stays.
-fn sized(path: &Path, bytes: usize) -> Result<File, TrainError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(TrainError::file(path))?;
-    file.set_len(bytes as u64).map_err(TrainError::file(path))?;
-    Ok(file)
+/// The crops of an original in hand.
+struct Crops<'a> {
+    rows: &'a [LabelRow],
+    rendering: Rendering<'a>,
+}
+
+impl Crops<'_> {
+    fn cut(&mut self, row: usize) -> Result<Rgb288, TrainError> {
+        let row = &self.rows[row];
+        let picture = row.picture().picture(&mut self.rendering).map_err(SampleError::from)?;
+        Ok(model_input(&row.sample, &picture)?)
+    }
 }
 
 /// The bytes of a 288×288 picture with left and right exchanged.
 fn mirrored(crop: &[u8]) -> impl Iterator<Item = u8> {
     crop.chunks_exact(SIDE as usize * 3).flat_map(|row| row.chunks_exact(3).rev().flatten().copied())
-}
-
-fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

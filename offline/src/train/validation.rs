@@ -1,5 +1,6 @@
 use tch::{Kind, Reduction, Tensor, no_grad};
 
+use super::TrainError;
 use super::batch::Batch;
 use super::dataset::{Dataset, label_of};
 use super::network::{Network, Output, to_vec};
@@ -69,12 +70,12 @@ pub(super) fn validate(
     spec: &ModelSpec,
     train: &TrainSpec,
     samples: &[usize],
-) -> Validation {
+) -> Result<Validation, TrainError> {
     let (mut loss, mut distortion, mut scores) = (0.0, 0.0, vec![Vec::new(); spec.outputs.len()]);
-    no_grad(|| {
+    no_grad(|| -> Result<(), TrainError> {
         for chunk in samples.chunks(train.batch) {
             let still: Vec<_> = chunk.iter().map(|&i| (i, None)).collect();
-            let batch = Tensors::of(&Batch::collect(data, spec, &still), spec);
+            let batch = Tensors::of(&Batch::collect(data, spec, &still)?, spec);
             let output = network.forward(&batch.images, &batch.features, None);
             let share = chunk.len() as f64 / samples.len() as f64;
             loss += batch.loss(&output, train).double_value(&[]) * share;
@@ -86,9 +87,10 @@ pub(super) fn validate(
                 }
             }
         }
-    });
+        Ok(())
+    })?;
     let heads = spec.outputs.iter().zip(&scores).map(|(head, scores)| correlate(data, samples, head, scores)).collect();
-    Validation { loss, heads, distortion }
+    Ok(Validation { loss, heads, distortion })
 }
 
 fn correlate(data: &Dataset, samples: &[usize], head: &str, scores: &[f64]) -> Correlation {

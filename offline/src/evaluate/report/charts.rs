@@ -2,7 +2,7 @@
 
 use super::svg::{Anchor, Scale, Svg};
 use crate::evaluate::{Comparison, Evaluation, MODEL, Method, Samples};
-use crate::render::CLEAN;
+use crate::sample::CLEAN;
 
 /// SRCC of every method with its interval, best first; the label ceiling as a dashed line.
 pub(super) fn bars(comparison: &Comparison) -> String {

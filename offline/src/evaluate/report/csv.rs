@@ -27,7 +27,7 @@ pub(super) fn tables(evaluation: &Evaluation) -> String {
 
 /// One line a test sample: labels of all models, then every method's scores.
 pub(super) fn samples(samples: &Samples, methods: &[Method]) -> String {
-    let mut out = String::from("sample,original,distortion,level,composite,consistency,accuracy");
+    let mut out = String::from("sample,original,distortion,level,background_level,composite,consistency,accuracy");
     for method in methods {
         for head in HEADS {
             let _ = write!(out, ",{}_{head}", method.name);
@@ -36,7 +36,9 @@ pub(super) fn samples(samples: &Samples, methods: &[Method]) -> String {
     out.push('\n');
     let labels = samples.label_sets.first().map(|set| set.labels.as_slice()).unwrap_or_default();
     for (index, (row, labels)) in samples.test.iter().zip(labels).enumerate() {
-        let _ = write!(out, "{},{},{},{}", quoted(&row.sample), quoted(&row.original), row.distortion, row.level);
+        let background = row.background_level.unwrap_or(row.level);
+        let (sample, original) = (quoted(&row.sample), quoted(&row.original));
+        let _ = write!(out, "{sample},{original},{},{},{background}", row.distortion, row.level);
         for label in labels {
             out.push(',');
             out.push_str(&number(*label));

@@ -88,7 +88,7 @@ mod tests {
         let path = work.join("card.toml");
         std::fs::write(&path, CARD).unwrap();
         let card = miqa::engine::Card::read(&path).unwrap();
-        let samples = Samples::read(work).unwrap();
+        let samples = Samples::read(work, None).unwrap();
         let measure = |(index, row): (usize, &crate::label::LabelRow)| {
             let wobble = 0.05 * (index as f64 * 1.7).sin();
             let named = |name: &str| if row.distortion == name { 0.15 + 0.2 * f64::from(row.level) } else { 0.2 };

@@ -40,18 +40,27 @@ fn work(samples: usize) -> tempfile::TempDir {
             original: format!("o{i}"),
             distortion: if quality < 0.3 { "fog" } else { "none" }.to_owned(),
             level: 1,
+            background_level: None,
             fold: if i % 4 == 3 { VALIDATION } else { TRAIN }.to_owned(),
             consistency: quality,
             accuracy: (i % 3 > 0).then_some(quality / 2.0),
             composite: (i % 3 > 0).then_some(quality * 0.75),
             confidence: 0.5,
+            crop: Some(i as u32),
         });
     }
     std::fs::write(layout.crops(), crops).unwrap();
     std::fs::write(layout.features(), features).unwrap();
     table::write(&layout.samples(), &rows).unwrap();
-    let prepared =
-        Prepared { samples, region: REGION, groups: vec![], samples_key: "s".to_owned(), features_key: "f".to_owned() };
+    let prepared = Prepared {
+        samples,
+        region: REGION,
+        groups: vec![],
+        samples_key: "s".to_owned(),
+        features_key: "f".to_owned(),
+        plan: None,
+        crops: samples,
+    };
     std::fs::write(layout.prepared(), serde_json::to_vec(&prepared).unwrap()).unwrap();
     folder
 }

@@ -1,11 +1,18 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+
 use miqa::engine::Device;
+use miqa::preprocess::{View, from_rgb};
 
 use super::*;
 use crate::export::region::tests::{pictures, tiny_encoder};
 use crate::export::session::IMAGE_BYTES;
-use crate::source::{SplitRow, TEST, TRAIN, write_sources};
+use crate::label::read_labels;
+use crate::plan::fixture;
+use crate::recipe::Recipe as GenerationRecipe;
+use crate::source::{Original, SplitRow, TEST, TRAIN, read_sources, write_sources};
 use crate::train::dataset::Dataset;
 
 /// A work folder with three originals, clean and in two variants each.
@@ -19,11 +26,13 @@ fn work() -> (tempfile::TempDir, Recipe) {
         let original = Original::describe(&path, if i == 2 { -1 } else { 7 }, "CC0").unwrap();
         for (distortion, level, row) in [("none", 0, -1), ("darkness", 2, 4), ("jpeg_compression", 5, 11)] {
             labels.push(LabelRow {
-                sample: render::sample_id(&original.id, distortion, level),
+                sample: if level == 0 { original.id.clone() } else { format!("{}_{distortion}_{level}", original.id) },
                 original: original.id.clone(),
                 distortion: distortion.to_owned(),
                 level,
+                background_level: None,
                 row,
+                background_row: None,
                 psnr: 30.0,
                 class: original.class,
                 consistency: 1.0 - f32::from(level) / 5.0,
@@ -50,7 +59,7 @@ fn crops_and_features_are_what_serving_sees() {
     let (folder, recipe) = work();
     let runtime = Runtime::open(Device::Cpu).unwrap();
     let (stop, zoo) = (AtomicBool::new(true), [folder.path().to_owned()]);
-    let request = Request { work: folder.path(), recipe: &recipe, zoo: &zoo, workers: 2, stop: &stop };
+    let request = Request { work: folder.path(), plan: None, recipe: &recipe, zoo: &zoo, workers: 2, stop: &stop };
     assert_eq!(prepare(&request, &runtime).unwrap(), None, "asked to stop before it began");
     stop.store(false, Ordering::Relaxed);
     let prepared = prepare(&request, &runtime).unwrap().unwrap();
@@ -65,16 +74,17 @@ fn crops_and_features_are_what_serving_sees() {
         let original = originals.iter().find(|o| o.id == row.original).unwrap();
         let parameters = [("none", -1), ("darkness", 4), ("jpeg_compression", 11)];
         let (_, parameter) = parameters.iter().find(|(name, _)| *name == row.distortion).unwrap();
-        let variant = render::sample(
-            crate::recipe::Recipe::miqd(),
-            original,
-            &original.load().unwrap(),
-            &row.distortion,
-            *parameter,
-        )
-        .unwrap();
+        let pixels = original.load().unwrap();
+        let variant = match usize::try_from(*parameter) {
+            Err(_) => pixels,
+            Ok(parameter) => {
+                let distortion = crate::distort::find(&row.distortion).unwrap();
+                let recipe = GenerationRecipe::miqd();
+                crate::render::candidate(recipe, &pixels, &original.pixel_sha256, distortion, parameter).unwrap()
+            }
+        };
         let crop = from_rgb(&variant, View::Centre).unwrap();
-        assert!(data.crop(i) == crop.as_bytes(), "crop of {}", row.sample);
+        assert!(*data.crop(i).unwrap() == *crop.as_bytes(), "crop of {}", row.sample);
         let mirror =
             image::imageops::flip_horizontal(&image::RgbImage::from_raw(SIDE, SIDE, crop.as_bytes().to_vec()).unwrap());
         for (flipped, bytes) in [(false, crop.as_bytes()), (true, mirror.as_raw())] {
@@ -101,7 +111,7 @@ fn only_what_changed_is_done_again() {
     let runtime = Runtime::open(Device::Cpu).unwrap();
     let (stop, zoo) = (AtomicBool::new(false), [folder.path().to_owned()]);
     let run = |recipe: &Recipe| {
-        let request = Request { work: folder.path(), recipe, zoo: &zoo, workers: 1, stop: &stop };
+        let request = Request { work: folder.path(), plan: None, recipe, zoo: &zoo, workers: 1, stop: &stop };
         prepare(&request, &runtime).map(Option::unwrap)
     };
     let first = run(&recipe).unwrap();
@@ -114,6 +124,26 @@ fn only_what_changed_is_done_again() {
     assert_eq!(run(&recipe).unwrap(), first);
     assert!(marked(&layout.features()));
 
+    // An original less and one more: the others' crops and raw features stay where they are.
+    let labels = folder.path().join("labels.parquet");
+    let all = read_labels(&labels).unwrap();
+    let less: Vec<LabelRow> = all.iter().filter(|row| row.original != "p0").cloned().collect();
+    table::write(&labels, &less).unwrap();
+    assert_eq!(run(&recipe).unwrap().samples, 6);
+    mark(&layout.crops());
+    std::fs::remove_file(folder.path().join("p1.png")).unwrap();
+    table::write(&labels, &all).unwrap();
+    assert_eq!(run(&recipe).unwrap().features_key, first.features_key);
+    let data = Dataset::open(folder.path()).unwrap();
+    let mut places: Vec<u32> = data.rows.iter().filter_map(|row| row.crop).collect();
+    places.sort_unstable();
+    assert_eq!(places, (0..9).collect::<Vec<u32>>());
+    for (i, row) in data.rows.iter().enumerate() {
+        let kept = row.original != "p0";
+        assert!(kept || !data.crop(i).unwrap().starts_with(b"mark"), "{} was made again", row.sample);
+    }
+    mark(&layout.crops());
+
     let mut other = recipe.clone();
     other.region.views[0].taps.pop();
     let second = run(&other).unwrap();
@@ -123,4 +153,65 @@ fn only_what_changed_is_done_again() {
     std::fs::remove_file(folder.path().join(&recipe.region.encoder)).unwrap();
     let message = run(&recipe).unwrap_err().to_string();
     assert!(message.contains("--zoo-dir"), "{message}");
+}
+
+/// Labels for all 251 pictures of each original of a plan; the numbers mean nothing.
+fn label_plan(work: &Path, plan: &Plan) {
+    let source = crate::sample::SampleSource::Planned(Box::new(Plan::open(plan.path()).unwrap()));
+    let (mut rows, mut split) = (Vec::new(), Vec::new());
+    for (i, planned) in plan.iter().enumerate() {
+        let planned = planned.unwrap();
+        let original = planned.original.clone();
+        let judged = crate::label::mmos::judge(&original, crate::sample::Sample::of(planned), &[], |_| Some(20.0));
+        rows.extend(judged.unwrap().iter().map(|verdict| verdict.label(&[])));
+        let fold = if i == 0 { TEST } else { TRAIN };
+        split.push(SplitRow { original: original.id, fold: fold.to_owned() });
+    }
+    table::write_noted(&work.join("labels.parquet"), &rows, &source.notes()).unwrap();
+    table::write(&work.join("split.parquet"), &split).unwrap();
+}
+
+#[test]
+fn a_plan_is_prepared_without_storing_a_picture() {
+    let (folder, recipe) = work();
+    let path = folder.path().join("plan.parquet");
+    // Three of the 25 pairs of two distortions each, to be quick.
+    let mut planned = fixture::planned_at(folder.path(), 2, (48, 36));
+    for original in &mut planned {
+        original.variants.retain(|variant| {
+            ["fog", "contrast"].contains(&variant.distortion.as_str())
+                && variant.pair.roi.max(variant.pair.background) == 2
+        });
+    }
+    fixture::write(&path, GenerationRecipe::miqd(), &planned, 1).unwrap();
+    let plan = Plan::open(&path).unwrap();
+    label_plan(folder.path(), &plan);
+    let runtime = Runtime::open(Device::Cpu).unwrap();
+    let (stop, zoo) = (AtomicBool::new(false), [folder.path().to_owned()]);
+    let request =
+        Request { work: folder.path(), plan: Some(&plan), recipe: &recipe, zoo: &zoo, workers: 2, stop: &stop };
+    let prepared = prepare(&request, &runtime).unwrap().unwrap();
+    assert_eq!((prepared.samples, prepared.plan.as_ref()), (2 * 7, Some(plan.id())));
+    assert_eq!(prepare(&request, &runtime).unwrap(), Some(prepared));
+    assert!(!Layout::of(folder.path()).crops().exists());
+
+    let data = Dataset::open(folder.path()).unwrap();
+    assert!(data.crop(0).unwrap_err().to_string().contains("--plan"));
+    let data = data.with_plan(folder.path(), &plan).unwrap();
+    let mut fused = 0;
+    for (i, row) in data.rows.iter().enumerate() {
+        let original = planned.iter().find(|planned| planned.original.id == row.original).unwrap();
+        let mut rendering = Rendering::open(GenerationRecipe::miqd(), original).unwrap();
+        let picture = match original.variants.iter().find(|variant| variant.name == format!("{}.png", row.sample)) {
+            None => rendering.original().clone(),
+            Some(variant) => rendering.variant(variant).unwrap(),
+        };
+        assert!(*data.crop(i).unwrap() == *from_rgb(&picture, View::Centre).unwrap().as_bytes(), "{}", row.sample);
+        fused += usize::from(row.background_level.is_some());
+    }
+    assert_eq!(fused, 2 * 2 * 2);
+
+    let without = Request { plan: None, ..request };
+    let text = prepare(&without, &runtime).unwrap_err().to_string();
+    assert!(text.contains(plan.id().short()) && text.contains("--plan"), "{text}");
 }
