@@ -127,7 +127,7 @@ fn load(folder: &Path, model: &Path, url: &str) {
 fn memory(folder: &Path, model: &Path, url: &str) {
     let minutes: u64 = std::env::var("MINUTES").ok().and_then(|m| m.parse().ok()).unwrap_or(3);
     let resident = |cameras| {
-        let mut daemon = Daemon::start(folder, model, url, cameras, "1s");
+        let daemon = Daemon::start(folder, model, url, cameras, "1s");
         std::thread::sleep(WARM * 2);
         (daemon.megabytes(), daemon)
     };

@@ -169,7 +169,7 @@ impl Daemon {
     pub(crate) fn stop(&mut self) -> Summary {
         let pid = self.running.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
-        for line in self.lines.by_ref().lines() {
+        for line in std::io::Read::by_ref(&mut self.lines).lines() {
             if let Ok(Event::Summary(summary)) = serde_json::from_str(&line.expect("a line")) {
                 return summary;
             }

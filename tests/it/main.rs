@@ -4,20 +4,20 @@
 
 mod bad_input;
 mod clip;
+mod facts;
 mod gate_command;
 mod gate_slot;
 mod gate_socket;
 mod gate_state;
-mod facts;
 mod golden;
 mod operation;
 mod program;
 mod receiver;
 mod regions;
 mod rtsp;
+mod rtsp_camera;
 mod sink_jsonl;
 mod sink_webhook;
-mod rtsp_camera;
 mod stream_decode;
 mod stream_faults;
 mod stream_http;

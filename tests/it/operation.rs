@@ -344,11 +344,19 @@ fn a_jump_of_the_clock_moves_no_gate() {
     for jump in ["+1d", "-30d", "+0"] {
         std::fs::write(&offset, jump).expect("written");
         std::thread::sleep(Duration::from_millis(1500));
-        assert!(std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status().expect("kill").success());
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-HUP", &child.id().to_string()])
+                .status()
+                .expect("kill")
+                .success()
+        );
         times.push(next("reloaded")["time"].as_f64().expect("a time"));
     }
     assert!(times[0] - times[2] > 80_000.0 && times[2] - times[1] > 2_000_000.0, "the clock did not jump: {times:?}");
-    assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill").success());
+    assert!(
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill").success()
+    );
     // The next move is the one of the end.
     assert_eq!(next("gate")["reason"], "ended");
     assert!(child.wait().expect("ends").success());
