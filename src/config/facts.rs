@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 use super::Period;
-use crate::facts::Fact;
+use crate::event::Sight;
 
 /// A hold time, or `"off"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,14 +95,14 @@ impl Default for Facts {
 
 impl Facts {
     /// How long a fact must be seen; none if it is not looked for.
-    pub fn after(&self, fact: Fact) -> Option<Duration> {
-        let after = match fact {
-            Fact::Slate => self.slate_after,
-            Fact::Black => self.black_after,
-            Fact::OneColour => self.one_colour_after,
-            Fact::Frozen => self.frozen_after,
-            Fact::Corrupt => self.corrupt_after,
-            Fact::Smear => self.smear_after,
+    pub fn after(&self, sight: Sight) -> Option<Duration> {
+        let after = match sight {
+            Sight::Slate => self.slate_after,
+            Sight::Black => self.black_after,
+            Sight::OneColour => self.one_colour_after,
+            Sight::Frozen => self.frozen_after,
+            Sight::Corrupt => self.corrupt_after,
+            Sight::Smear => self.smear_after,
         };
         match after {
             After::Off => None,
@@ -161,10 +161,10 @@ mod tests {
         let general = keys("frozen_after = \"20s\"\nblack_after = \"off\"\nsmear_after = \"2s\"\n").expect("valid");
         let special = keys("black_after = \"500ms\"\nsmear_after = \"off\"\nlight_after = \"0s\"\n").expect("valid");
         let facts = general.with(&special);
-        assert_eq!(facts.after(Fact::Frozen), Some(Duration::from_secs(20)));
-        assert_eq!(facts.after(Fact::Black), Some(Duration::from_millis(500)));
-        assert_eq!(facts.after(Fact::Smear), None);
-        assert_eq!(facts.after(Fact::Slate), Some(Duration::from_secs(3)));
+        assert_eq!(facts.after(Sight::Frozen), Some(Duration::from_secs(20)));
+        assert_eq!(facts.after(Sight::Black), Some(Duration::from_millis(500)));
+        assert_eq!(facts.after(Sight::Smear), None);
+        assert_eq!(facts.after(Sight::Slate), Some(Duration::from_secs(3)));
         assert_eq!((facts.light_after, facts.clear_after), (Period::from_millis(0), Period::from_millis(1000)));
     }
 

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     config::{Gate, Stream},
-    event::{AlertEvent, AlertState, Event, GateState, GateStatus, Seconds, Sight, StreamSummary},
-    facts::{self, Inspector},
+    event::{AlertEvent, AlertState, Event, GateState, GateStatus, Seconds, StreamSummary},
+    facts::Inspector,
     frame::Frame,
     monitor::{Fact, Input, Monitor, Seen, Settings},
     snapshot::{Album, Kept},
@@ -60,17 +60,6 @@ pub(super) struct Watched {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn sight(fact: facts::Fact) -> Sight {
-    match fact {
-        facts::Fact::Slate => Sight::Slate,
-        facts::Fact::Black => Sight::Black,
-        facts::Fact::OneColour => Sight::OneColour,
-        facts::Fact::Frozen => Sight::Frozen,
-        facts::Fact::Corrupt => Sight::Corrupt,
-        facts::Fact::Smear => Sight::Smear,
-    }
 }
 
 impl Watched {
@@ -124,7 +113,7 @@ impl Watched {
         let (changed, seen, light) = {
             let mut inspector = lock(&self.inspector);
             let changed = !inspector.look(frame, at).is_empty();
-            let seen: Vec<_> = inspector.standing().map(|(fact, since)| Seen { sight: sight(fact), since }).collect();
+            let seen: Vec<_> = inspector.standing().map(|(sight, since)| Seen { sight, since }).collect();
             (changed, seen, inspector.light())
         };
         if due && let Some(thresholds) = lock(&self.timetable).turn(at, light) {

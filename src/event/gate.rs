@@ -42,27 +42,27 @@ impl fmt::Display for GateState {
     }
 }
 
-/// Something seen in the pictures themselves that no model has to guess.
+/// Something seen in the pictures themselves that no model has to guess; docs/facts.md says how each is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
-    /// The same picture again and again while frames flow.
-    Frozen,
-    /// All black.
-    Black,
-    /// All of one colour.
-    OneColour,
-    /// A placeholder: a card, bars or text on flat ground instead of a camera's picture.
+    /// A drawn placeholder: writing, bars or a sign on flat ground, and it repeats.
     Slate,
-    /// The decoder marked pictures as damaged.
+    /// Nothing but black.
+    Black,
+    /// Nothing but one colour.
+    OneColour,
+    /// The picture repeats while frames flow.
+    Frozen,
+    /// The decoder marks its pictures as damaged.
     Corrupt,
-    /// Smeared or grey areas, as decoders leave them after loss.
+    /// The decoder has covered up lost data and says nothing.
     Smear,
 }
 
 impl Sight {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Frozen, Self::Black, Self::OneColour, Self::Slate, Self::Corrupt, Self::Smear];
+    /// All of them, the most telling first: a slate is also frozen, black often as well. The first that is seen decides.
+    pub const ALL: [Self; 6] = [Self::Slate, Self::Black, Self::OneColour, Self::Frozen, Self::Corrupt, Self::Smear];
 
     /// The word used in configuration and events.
     pub const fn name(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! Cheap facts of every frame: what can be told of a picture without a model.
 //!
-//! An [`Inspector`] a stream is fed with every decoded frame and says when a [`Fact`] begins and ends, what light the
+//! An [`Inspector`] a stream is fed with every decoded frame and says when a [`Sight`] begins and ends, what light the
 //! camera sees by ([`LightMode`]), and a few [`Scalars`]. It reads luma on a coarse grid only; the cost of a frame is in
 //! `docs/facts.md`, with how each fact is defined and how often it errs. Pure: times are arguments.
 
@@ -11,62 +11,21 @@ mod sample;
 mod smear;
 mod still;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{config::Facts, frame::Frame};
+use crate::{config::Facts, event::Sight, frame::Frame};
 
 pub use light::LightMode;
 
 use hold::{Hold, Times, Turn};
 
-/// Something that is wrong with a picture whatever a model would say of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fact {
-    /// A drawn placeholder: writing, bars or a sign on flat ground, and it repeats.
-    Slate,
-    /// Nothing but black.
-    Black,
-    /// Nothing but one colour.
-    OneColour,
-    /// The picture repeats while frames flow.
-    Frozen,
-    /// The decoder marks its pictures as damaged.
-    Corrupt,
-    /// The decoder has covered up lost data and says nothing.
-    Smear,
-}
-
-impl Fact {
-    /// All of them, the most telling first: a slate is also frozen, black often as well.
-    pub const ALL: [Self; 6] = [Self::Slate, Self::Black, Self::OneColour, Self::Frozen, Self::Corrupt, Self::Smear];
-
-    /// The word used in configuration and events.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Slate => "slate",
-            Self::Black => "black",
-            Self::OneColour => "one_colour",
-            Self::Frozen => "frozen",
-            Self::Corrupt => "corrupt",
-            Self::Smear => "smear",
-        }
-    }
-}
-
-impl fmt::Display for Fact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 /// A fact that begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Which one.
-    pub fact: Fact,
+    pub sight: Sight,
     /// It holds from now on, or no longer.
     pub holds: bool,
     /// Stream time at which it was first seen, before its hold time.
@@ -143,7 +102,7 @@ pub struct Inspector {
     smear: smear::Smear,
     light: light::Light,
     /// The facts that are looked for.
-    holds: Vec<(Fact, Hold)>,
+    holds: Vec<(Sight, Hold)>,
     scalars: Option<Scalars>,
     size: (u32, u32),
     newest: Duration,
@@ -152,24 +111,24 @@ pub struct Inspector {
 impl Inspector {
     /// An inspector that has seen nothing.
     pub fn new(facts: &Facts) -> Self {
-        let hold = |&fact: &Fact| {
-            let after = facts.after(fact)?;
+        let hold = |&sight: &Sight| {
+            let after = facts.after(sight)?;
             let clear = facts.clear_after.get();
-            let (bridge, clear) = match fact {
+            let (bridge, clear) = match sight {
                 // A picture that moved lives; and the run is as long as the anchor is old, so it has no gaps.
-                Fact::Frozen => (Duration::ZERO, Duration::ZERO),
-                Fact::Slate | Fact::Black | Fact::OneColour => (Duration::ZERO, clear),
-                Fact::Corrupt => (CORRUPT_GAP, clear.max(CORRUPT_GAP)),
-                Fact::Smear => (SMEAR_GAP, clear.max(SMEAR_GAP)),
+                Sight::Frozen => (Duration::ZERO, Duration::ZERO),
+                Sight::Slate | Sight::Black | Sight::OneColour => (Duration::ZERO, clear),
+                Sight::Corrupt => (CORRUPT_GAP, clear.max(CORRUPT_GAP)),
+                Sight::Smear => (SMEAR_GAP, clear.max(SMEAR_GAP)),
             };
-            Some((fact, Hold::new(Times { after, bridge, clear })))
+            Some((sight, Hold::new(Times { after, bridge, clear })))
         };
         Self {
             samples: sample::Samples::new(),
             still: still::Still::new(),
             smear: smear::Smear::default(),
             light: light::Light::new(facts.light_after.get()),
-            holds: Fact::ALL.iter().filter_map(hold).collect(),
+            holds: Sight::ALL.iter().filter_map(hold).collect(),
             scalars: None,
             size: (0, 0),
             newest: Duration::ZERO,
@@ -187,7 +146,7 @@ impl Inspector {
             self.still = still::Still::new();
             self.smear = smear::Smear::default();
         }
-        let mut seen = [false; Fact::ALL.len()];
+        let mut seen = [false; Sight::ALL.len()];
         if whole {
             let plain = plain::look(&self.samples);
             let still = self.still.step(now, &self.samples);
@@ -197,20 +156,20 @@ impl Inspector {
             let slate = plain.drawn && self.still.repeats();
             seen = [slate, plain.black, plain.one_colour, still, false, smear];
         }
-        seen[Fact::Corrupt as usize] = frame.corrupt;
-        let step = |(fact, hold): &mut (Fact, Hold)| {
-            let (holds, since) = match hold.step(now, seen[*fact as usize])? {
+        seen[Sight::Corrupt as usize] = frame.corrupt;
+        let step = |(sight, hold): &mut (Sight, Hold)| {
+            let (holds, since) = match hold.step(now, seen[*sight as usize])? {
                 Turn::Begins(since) => (true, since),
                 Turn::Ends(since) => (false, since),
             };
-            Some(Change { fact: *fact, holds, since })
+            Some(Change { sight: *sight, holds, since })
         };
         self.holds.iter_mut().filter_map(step).collect()
     }
 
     /// The facts that hold, the most telling first, each with the stream time since when.
-    pub fn standing(&self) -> impl Iterator<Item = (Fact, Duration)> + '_ {
-        self.holds.iter().filter_map(|(fact, hold)| Some((*fact, hold.since()?)))
+    pub fn standing(&self) -> impl Iterator<Item = (Sight, Duration)> + '_ {
+        self.holds.iter().filter_map(|(sight, hold)| Some((*sight, hold.since()?)))
     }
 
     /// What light the camera sees by; none before the first frame.

@@ -90,13 +90,13 @@ fn a_repeating_picture_with_a_running_clock_is_frozen_until_it_moves() {
     });
     assert_eq!(frozen.len(), 1, "{frozen:?}");
     let (at, change) = frozen[0];
-    assert!(change.fact == Fact::Frozen && change.holds);
+    assert!(change.sight == Sight::Frozen && change.holds);
     // The share of equal blocks needs a second to follow.
     assert!((30_000..31_500).contains(&at) && change.since <= Duration::from_millis(at - 10_000), "{at} {change:?}");
-    assert_eq!(inspector.standing().map(|(fact, _)| fact).collect::<Vec<_>>(), [Fact::Frozen]);
+    assert_eq!(inspector.standing().map(|(fact, _)| fact).collect::<Vec<_>>(), [Sight::Frozen]);
     let freed = feed(&mut inspector, 40, 5, &mut live);
     assert_eq!(freed.len(), 1, "{freed:?}");
-    assert!(freed[0].1.fact == Fact::Frozen && !freed[0].1.holds && freed[0].0 <= 41_500, "{freed:?}");
+    assert!(freed[0].1.sight == Sight::Frozen && !freed[0].1.holds && freed[0].0 <= 41_500, "{freed:?}");
     assert_eq!(inspector.standing().count(), 0);
 }
 
@@ -129,7 +129,7 @@ fn scattered_recoding_noise_below_the_tolerance_stays_frozen() {
         frame(coded.clone(), 140)
     });
     assert_eq!(changes.len(), 1, "{changes:?}");
-    assert!(changes[0].1.fact == Fact::Frozen && changes[0].0 < 13_000);
+    assert!(changes[0].1.sight == Sight::Frozen && changes[0].0 < 13_000);
 }
 
 #[test]
@@ -140,8 +140,8 @@ fn damaged_pictures_in_a_row_are_corrupt_and_single_ones_are_not() {
     };
     assert_eq!(damaged(0, 10, |i| i == 100), []);
     let changes = damaged(10, 10, |i| i < 100 && i % 25 == 0);
-    let told: Vec<_> = changes.iter().map(|(at, c)| (*at, c.fact, c.holds, c.since.as_millis())).collect();
-    assert_eq!(told, [(11_000, Fact::Corrupt, true, 10_000), (14_520, Fact::Corrupt, false, 10_000)]);
+    let told: Vec<_> = changes.iter().map(|(at, c)| (*at, c.sight, c.holds, c.since.as_millis())).collect();
+    assert_eq!(told, [(11_000, Sight::Corrupt, true, 10_000), (14_520, Sight::Corrupt, false, 10_000)]);
 }
 
 #[test]
@@ -156,15 +156,15 @@ fn a_slate_is_one_after_its_time_and_ends_with_the_scene() {
         }
         frame(luma, 170)
     };
-    let told = |changes: &[(u64, Change)]| changes.iter().map(|(_, c)| (c.fact, c.holds)).collect::<Vec<_>>();
+    let told = |changes: &[(u64, Change)]| changes.iter().map(|(_, c)| (c.sight, c.holds)).collect::<Vec<_>>();
     let changes = feed(&mut inspector, 0, 5, |_| slate());
-    assert_eq!(told(&changes), [(Fact::Slate, true)]);
+    assert_eq!(told(&changes), [(Sight::Slate, true)]);
     assert!((3000..3100).contains(&changes[0].0), "{changes:?}");
     let mut noise = Noise(3);
     let live = feed(&mut inspector, 5, 3, |_| {
         frame(scene().iter().map(|&v| (f32::from(v) + noise.gaussian(2.0)) as u8).collect(), 140)
     });
-    assert_eq!(told(&live), [(Fact::Slate, false)]);
+    assert_eq!(told(&live), [(Sight::Slate, false)]);
     assert!((5900..6100).contains(&live[0].0), "{live:?}");
 }
 
@@ -173,11 +173,11 @@ fn black_and_one_colour_come_and_go_and_exclude_each_other() {
     let off = crate::config::After::Off;
     let mut inspector = Inspector::new(&Facts { frozen_after: off, ..Facts::default() });
     let told =
-        |changes: Vec<(u64, Change)>| -> Vec<_> { changes.into_iter().map(|(at, c)| (at, c.fact, c.holds)).collect() };
-    assert_eq!(told(feed(&mut inspector, 0, 2, |_| frame(vec![16; W * H], 128))), [(1000, Fact::Black, true)]);
+        |changes: Vec<(u64, Change)>| -> Vec<_> { changes.into_iter().map(|(at, c)| (at, c.sight, c.holds)).collect() };
+    assert_eq!(told(feed(&mut inspector, 0, 2, |_| frame(vec![16; W * H], 128))), [(1000, Sight::Black, true)]);
     // The last black frame came at 1960 ms.
     let blue = feed(&mut inspector, 2, 5, |_| frame(vec![90; W * H], 200));
-    assert_eq!(told(blue), [(2960, Fact::Black, false), (5000, Fact::OneColour, true)]);
+    assert_eq!(told(blue), [(2960, Sight::Black, false), (5000, Sight::OneColour, true)]);
     let facts = Facts { black_after: off, frozen_after: off, ..Facts::default() };
     assert_eq!(feed(&mut Inspector::new(&facts), 0, 5, |_| frame(vec![16; W * H], 128)), []);
 }

@@ -29,9 +29,6 @@ use smooth::Smooth;
 /// Probability from which a distortion is named as a likely cause.
 const LIKELY: f32 = 0.5;
 
-/// Which of several sights in one picture decides: what says most about the picture first.
-const WEIGHT: [Sight; 6] = [Sight::Black, Sight::OneColour, Sight::Slate, Sight::Frozen, Sight::Smear, Sight::Corrupt];
-
 /// Something that is known of a stream without a score.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -295,7 +292,7 @@ impl Monitor {
     fn sights(&mut self, now: Duration, sights: &[Seen], events: &mut Vec<Event>) {
         self.lost = false;
         self.sights = sights.to_vec();
-        let Some(seen) = WEIGHT.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else {
+        let Some(seen) = Sight::ALL.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else {
             return;
         };
         self.forget();
@@ -387,7 +384,7 @@ impl Monitor {
     /// What is seen, then what the model takes for likely.
     fn causes(&self) -> Vec<Cause> {
         let lost = self.lost.then(|| Cause::new("lost", 1.0));
-        let seen = WEIGHT.iter().filter(|sight| self.sights.iter().any(|seen| seen.sight == **sight));
+        let seen = Sight::ALL.iter().filter(|sight| self.sights.iter().any(|seen| seen.sight == **sight));
         let named = self.settings.distortions.iter().zip(&self.distortions);
         let mut likely: Vec<_> = named
             .filter_map(|(name, (smooth, _))| smooth.value().map(|probability| (name, probability)))
@@ -401,7 +398,7 @@ impl Monitor {
     /// What can't be judged now, and why.
     fn unjudged(&self) -> Vec<Unjudged> {
         let scored = self.heads.iter().any(|(smooth, _)| smooth.value().is_some());
-        let why = match WEIGHT.iter().find(|sight| self.sights.iter().any(|seen| seen.sight == **sight)) {
+        let why = match Sight::ALL.iter().find(|sight| self.sights.iter().any(|seen| seen.sight == **sight)) {
             _ if self.lost => "no frames arrive".to_owned(),
             Some(sight) => GateReason::from(*sight).to_string(),
             None if self.faulty => "the model's answer is no number".into(),

@@ -9,7 +9,8 @@ use gstreamer_video as video;
 use gstreamer_video::VideoFrameExt as _;
 use miqa::{
     config::{After, Facts},
-    facts::{Change, Fact, Glance, Inspector, LightMode, glance},
+    event::Sight,
+    facts::{Change, Glance, Inspector, LightMode, glance},
     frame::{Colour, Frame, Matrix, Pixels, Plane},
 };
 
@@ -146,14 +147,14 @@ const MJPEG: &str = "jpegenc quality=60 ! jpegdec";
 const KEYFRAMES: &str = "x264enc tune=zerolatency speed-preset=superfast bitrate=1500 key-int-max=25 \
                          ! identity drop-buffer-flags=delta-unit ! avdec_h264 max-threads=1";
 
-fn told(changes: &[Change]) -> Vec<(Fact, bool)> {
-    changes.iter().map(|c| (c.fact, c.holds)).collect()
+fn told(changes: &[Change]) -> Vec<(Sight, bool)> {
+    changes.iter().map(|c| (c.sight, c.holds)).collect()
 }
 
 #[test]
 fn a_stuck_camera_is_frozen_through_an_encoder_and_a_live_one_is_not() {
     let (changes, light, n) = inspect(&camera(false, 0.0, STEADY, 14), &Facts::default());
-    assert_eq!((told(&changes), light, n), (vec![(Fact::Frozen, true)], Some(LightMode::Colour), 350), "stuck");
+    assert_eq!((told(&changes), light, n), (vec![(Sight::Frozen, true)], Some(LightMode::Colour), 350), "stuck");
     for encoder in [STEADY, COARSE] {
         let (changes, ..) = inspect(&camera(true, 1.0, encoder, 14), &Facts::default());
         assert_eq!(changes, [], "live at night, {encoder}");
@@ -176,9 +177,9 @@ fn frozen_against_live_over_encoders_and_noise() {
             let mut line = String::new();
             for noise in [0.0, 0.5, 1.0, 2.0] {
                 let (changes, ..) = inspect(&camera(night, noise, encoder, 16), &Facts::default());
-                let frozen = changes.iter().any(|c| c.fact == Fact::Frozen);
+                let frozen = changes.iter().any(|c| c.sight == Sight::Frozen);
                 line += &format!("  {noise}: {}", if frozen { "frozen" } else { "live" });
-                if changes.iter().any(|c| c.fact != Fact::Frozen) || (frozen && noise >= 1.0) {
+                if changes.iter().any(|c| c.sight != Sight::Frozen) || (frozen && noise >= 1.0) {
                     wrong.push(format!("{name} night {night} noise {noise}: {changes:?}"));
                 }
             }
@@ -237,13 +238,13 @@ fn real_slates_are_slates_after_an_encoder() {
     };
     let pattern = |name: &str| format!("videotestsrc num-buffers=50 pattern={name}");
     for (name, source, want) in [
-        ("colour bars", pattern("smpte75"), Some(Fact::Slate)),
-        ("full bars", pattern("smpte100"), Some(Fact::Slate)),
-        ("blue screen", text("blue", [0, 0, 190]), Some(Fact::Slate)),
-        ("white on black", text("black", [0; 3]), Some(Fact::Slate)),
-        ("white on grey", text("grey", [70; 3]), Some(Fact::Slate)),
-        ("black", pattern("black"), Some(Fact::Black)),
-        ("blue", pattern("blue"), Some(Fact::OneColour)),
+        ("colour bars", pattern("smpte75"), Some(Sight::Slate)),
+        ("full bars", pattern("smpte100"), Some(Sight::Slate)),
+        ("blue screen", text("blue", [0, 0, 190]), Some(Sight::Slate)),
+        ("white on black", text("black", [0; 3]), Some(Sight::Slate)),
+        ("white on grey", text("grey", [70; 3]), Some(Sight::Slate)),
+        ("black", pattern("black"), Some(Sight::Black)),
+        ("blue", pattern("blue"), Some(Sight::OneColour)),
         ("noise", pattern("snow"), None),
     ] {
         let text = format!("{source} ! videoconvert ! {encode}");
@@ -320,7 +321,7 @@ fn losses_are_seen_as_smear() {
     assert!(whole.0 >= 20 && whole.1 * 50 <= whole.0, "{whole:?}");
     let facts = Facts { frozen_after: After::Off, ..Facts::default() };
     let (changes, ..) = inspect(&sent(&demo(), 1, 15), &facts);
-    assert!(told(&changes).contains(&(Fact::Smear, true)), "{changes:?}");
+    assert!(told(&changes).contains(&(Sight::Smear, true)), "{changes:?}");
 }
 
 #[test]
