@@ -17,8 +17,9 @@ use miqa_offline::source::PixelHash;
 
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
-/// Runs of a row; their median counts, after one run to warm up.
-const RUNS: u32 = 31;
+const BATCHES: usize = 7;
+/// A batch's length: the system counts a thread's time in ticks of some milliseconds.
+const BATCH_MILLISECONDS: f64 = 60.0;
 
 /// Slopes, edges and texture, as reference.py draws it.
 fn picture() -> RgbImage {
@@ -40,15 +41,24 @@ fn milliseconds(start: Instant) -> f64 {
     told.map_or_else(|| start.elapsed().as_secs_f64() * 1e3, |nanoseconds| nanoseconds / 1e6)
 }
 
-/// Median milliseconds of `work`.
+/// Median milliseconds of `work` over batches.
 fn time<T>(mut work: impl FnMut() -> T) -> f64 {
-    black_box(work());
-    let mut times: Vec<f64> = (0..RUNS)
+    let start = Instant::now();
+    // The fastest of some, so that a run that was interrupted does not make the batches short.
+    let probe = |_| {
+        let start = Instant::now();
+        black_box(work());
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    let once = (0..4).map(probe).fold(f64::INFINITY, f64::min);
+    let runs = (BATCH_MILLISECONDS / once).ceil().max(1.0);
+    let mut times: Vec<f64> = (0..BATCHES)
         .map(|_| {
-            let start = Instant::now();
             let before = milliseconds(start);
-            black_box(work());
-            milliseconds(start) - before
+            (0..runs as u32).for_each(|_| {
+                black_box(work());
+            });
+            (milliseconds(start) - before) / runs
         })
         .collect();
     times.sort_by(f64::total_cmp);
