@@ -88,7 +88,8 @@ pub struct StreamKeys {
     /// A video file or `images:FOLDER` (relative to the configuration file), an `rtsp://` or `http://` address, a device
     /// `/dev/videoN`, `test:PATTERN` or `gst:FRAGMENT`. Required.
     pub location: Location,
-    /// What of the picture is scored: `"centre"` or `"tiles:N"`, the worst tile counts. Default `"tiles:2"`.
+    /// What of the picture is scored: `"centre"`, `"tiles:N"` (the worst tile counts) or `"tiles:N:mean"`.
+    /// Default `"tiles:2"`.
     #[serde(default = "two_tiles")]
     pub views: ViewSet,
     /// Time from one scored frame to the next, `"0s"` for every frame. Default `"200ms"`.
