@@ -14,10 +14,10 @@ use super::{Period, Stream};
 const LONGEST_SOCKET: usize = 107 - ".new".len();
 
 /// Most slots a mapped file may have.
-const MOST_SLOTS: u32 = 65_536;
+pub(crate) const MOST_SLOTS: u32 = 65_536;
 
 /// Longest name of a stream in the mapped file, in bytes.
-const LONGEST_NAME: usize = 64;
+pub(crate) const LONGEST_NAME: usize = 64;
 
 /// A file's permission bits, written as text in octal, such as `"0660"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,10 +116,8 @@ impl GateReaders {
             socket.path = folder.join(&socket.path);
             let length = socket.path.as_os_str().len();
             if length > LONGEST_SOCKET {
-                let reason = format!(
-                    "{} has {length} bytes; a socket's path may have {LONGEST_SOCKET}",
-                    socket.path.display()
-                );
+                let reason =
+                    format!("{} has {length} bytes; a socket's path may have {LONGEST_SOCKET}", socket.path.display());
                 return fault("socket.path", reason);
             }
             if !(1..=10_000).contains(&socket.readers) {
@@ -197,7 +195,10 @@ mod tests {
             ("[socket]\npth = \"x\"\n", "socket.pth: unknown key; did you mean \"path\"?"),
             (&format!("[socket]\npath = \"{long}\"\n"), "socket.path: /etc/miqa/xxx"),
             ("[slot]\ncapacity = 0\n", "slot.capacity: 0 must be 1 to 65536"),
-            ("[[stream]]\nname = \"b\"\nlocation = \"b\"\n[slot]\ncapacity = 1\n", "slot.capacity: 1 is less than the 2"),
+            (
+                "[[stream]]\nname = \"b\"\nlocation = \"b\"\n[slot]\ncapacity = 1\n",
+                "slot.capacity: 1 is less than the 2",
+            ),
             (&format!("[[stream]]\nname = \"{long}\"\nlocation = \"b\"\n[slot]\n"), "stream[1].name: has more than 64"),
         ] {
             let error = readers(text).expect_err(text);

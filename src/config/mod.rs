@@ -18,6 +18,8 @@ pub use daemon::StateKeys;
 pub use error::ConfigError;
 pub use gate::{Gate, GateKeys, GateMode};
 pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
+#[cfg(feature = "daemon")]
+pub(crate) use gate_readers::{LONGEST_NAME, MOST_SLOTS};
 pub use location::{Location, Login, Rtsp};
 pub use period::Period;
 pub use rule::{Bound, Rule, RuleKeys, Severity, SightKey, Subject};

@@ -49,7 +49,13 @@ mod tests {
     fn an_expired_lease_is_unknown_whatever_the_status_says() {
         let lease = UNKNOWN_LEASE.as_nanos() as u64;
         let entry = |decided, enforced, when_unknown| Entry {
-            status: GateStatus { decided, enforced, when_unknown, reason: GateReason::ScoreGood, ..GateStatus::default() },
+            status: GateStatus {
+                decided,
+                enforced,
+                when_unknown,
+                reason: GateReason::ScoreGood,
+                ..GateStatus::default()
+            },
             valid_until: 100,
             ..Entry::default()
         };
@@ -64,7 +70,10 @@ mod tests {
             (entry(unknown, Some(closed), open), 200, unknown, Some(closed), 200 + lease),
         ] {
             let standing = entry.standing(now);
-            assert_eq!((standing.status.decided, standing.status.enforced, standing.valid_until), (decided, enforced, until));
+            assert_eq!(
+                (standing.status.decided, standing.status.enforced, standing.valid_until),
+                (decided, enforced, until)
+            );
             assert_eq!(standing.status.reason == GateReason::Stale, decided != entry.status.decided);
         }
     }

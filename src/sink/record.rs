@@ -168,9 +168,13 @@ mod tests {
         assert!(is_written(folder.path()));
         for number in 0..50 {
             record.write(&gate(number)).expect("written");
-            record.write(&said(number, Event::Error { stream: None, error: "x".into(), at: None })).expect("passed over");
+            record
+                .write(&said(number, Event::Error { stream: None, error: "x".into(), at: None }))
+                .expect("passed over");
         }
-        record.write(&said(50, Event::Summary(Summary { streams: vec![], took: Seconds::default() }))).expect("written");
+        record
+            .write(&said(50, Event::Summary(Summary { streams: vec![], took: Seconds::default() })))
+            .expect("written");
         // Also after the file was changed for a new one.
         assert!(is_written(folder.path()));
         drop(record);

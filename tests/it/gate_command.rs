@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -18,7 +18,8 @@ use miqa::{
 
 use crate::support::{command, config, miqa, stderr, stdout};
 
-const STREAMS: &str = "[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[[stream]]\nname = \"gate\"\nlocation = \"a.mp4\"\n";
+const STREAMS: &str =
+    "[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[[stream]]\nname = \"gate\"\nlocation = \"a.mp4\"\n";
 
 fn put(board: &Board, stream: &str, decided: GateState, enforced: Option<GateState>) {
     let status = GateStatus {
@@ -111,10 +112,7 @@ fn watch_prints_changes_until_the_daemon_ends() {
     let mut line = || lines.next().expect("a line").expect("readable");
     assert_eq!(line(), "yard  OPEN: score good, score 0.250 (smoothed 0.500)");
     put(&board, "yard", GateState::Closed, None);
-    assert_eq!(
-        line(),
-        "yard  CLOSED (shadow, not enforced): score low, score 0.250 (smoothed 0.500), likely fog 75 %"
-    );
+    assert_eq!(line(), "yard  CLOSED (shadow, not enforced): score low, score 0.250 (smoothed 0.500), likely fog 75 %");
     board.remove("yard");
     assert_eq!(line(), "yard  removed");
     drop(running);
@@ -170,7 +168,7 @@ fn moved(ago: u64, number: u32, state: GateState, enforced: Option<GateState>, r
     Said { time, id: format!("run-{number}"), event: Event::Gate(event) }
 }
 
-fn report(file: &PathBuf, rest: &[&str]) -> String {
+fn report(file: &Path, rest: &[&str]) -> String {
     let output = miqa(["gate", "report", "--config", &file.display().to_string()].iter().chain(rest));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     stdout(&output)

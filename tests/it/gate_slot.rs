@@ -41,7 +41,12 @@ fn example(name: &str) -> PathBuf {
 fn readers(folder: &Path) -> Vec<Vec<PathBuf>> {
     let mut readers = Vec::new();
     let binary = folder.join("reader");
-    match Command::new("cc").args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&binary).arg(example("reader.c")).status() {
+    match Command::new("cc")
+        .args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+        .arg(&binary)
+        .arg(example("reader.c"))
+        .status()
+    {
         Ok(status) => {
             assert!(status.success(), "examples/gate/reader.c does not compile");
             readers.push(vec![binary]);

@@ -271,5 +271,7 @@ fn a_hundred_readers_hear_of_a_change_and_the_end_is_quick() {
     let began = Instant::now();
     drop(desk.readers.take());
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
-    assert!(clients.iter_mut().all(|client| std::iter::from_fn(|| client.line()).all(|line| line.kind == Kind::Renewal)));
+    assert!(
+        clients.iter_mut().all(|client| std::iter::from_fn(|| client.line()).all(|line| line.kind == Kind::Renewal))
+    );
 }

@@ -15,7 +15,7 @@ use crate::{
     command::{CommandError, Outcome},
     config::{Config, Period},
     event::GateState,
-    gate::stretch::{self, End, Note, Stretch, StreamReport},
+    gate::stretch::{self, End, Note, StreamReport, Stretch},
     sink::record,
 };
 
@@ -49,8 +49,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
                 .into(),
         ));
     };
-    let lines = record::lines(&keys.folder)
-        .map_err(|e| CommandError::Gate(format!("{}: the record of gates can't be read: {e}", keys.folder.display())))?;
+    let lines = record::lines(&keys.folder).map_err(|e| {
+        CommandError::Gate(format!("{}: the record of gates can't be read: {e}", keys.folder.display()))
+    })?;
     let notes: Vec<Note> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let torn = lines.len() - notes.len();
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
@@ -110,7 +111,13 @@ fn row(out: &mut impl Write, stretch: &Stretch) -> io::Result<()> {
     };
     write!(out, "  {}  {:8}  {length}  {}", day(stretch.from), stretch.state.name(), stretch.reason)?;
     for (i, cause) in stretch.causes.iter().enumerate() {
-        write!(out, "{} {} {:.0} %", if i == 0 { ", likely" } else { "," }, cause.distortion, 100.0 * cause.probability)?;
+        write!(
+            out,
+            "{} {} {:.0} %",
+            if i == 0 { ", likely" } else { "," },
+            cause.distortion,
+            100.0 * cause.probability
+        )?;
     }
     match stretch.enforced {
         None => writeln!(out, "  (shadow)"),

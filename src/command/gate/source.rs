@@ -123,6 +123,8 @@ pub(super) fn told(path: &Path, streams: &[String]) -> Result<Vec<Shown>, Comman
 /// A line of the socket.
 pub(super) fn parse(text: &str) -> Result<Line, CommandError> {
     serde_json::from_str(text).map_err(|e| {
-        CommandError::Gate(format!("the socket says what this program does not understand ({e}); update the older of the two"))
+        CommandError::Gate(format!(
+            "the socket says what this program does not understand ({e}); update the older of the two"
+        ))
     })
 }

@@ -157,9 +157,8 @@ impl Reader {
     fn tenants(&self) -> impl Iterator<Item = (String, Slot)> {
         (0..self.capacity).filter_map(|i| {
             let (name, at) = (self.names + i * layout::NAME, self.slots + i * layout::SLOT);
-            let (tenancy, words) = self.whole(at, || {
-                std::array::from_fn::<u64, { layout::NAME / 8 }, _>(|word| self.word(name + 8 * word))
-            })?;
+            let (tenancy, words) = self
+                .whole(at, || std::array::from_fn::<u64, { layout::NAME / 8 }, _>(|word| self.word(name + 8 * word)))?;
             let bytes: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).take_while(|byte| *byte != 0).collect();
             (tenancy != 0).then(|| (String::from_utf8_lossy(&bytes).into_owned(), Slot { at, tenancy }))
         })

@@ -211,8 +211,11 @@ pub(super) const fn places(capacity: usize, i: usize) -> (usize, usize) {
 /// Marks the file that has the name now, if there is one, as closed; returns it locked.
 fn orphan(path: &Path) -> Result<Option<File>, SlotError> {
     let io = |source| SlotError::Io { path: path.into(), source };
-    let open =
-        OpenOptions::new().read(true).write(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32).open(path);
+    let open = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+        .open(path);
     let file = match open {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -115,7 +115,8 @@ impl Desk {
             self.feed.take(entries);
             let due = self.feed.due(now).into_iter();
             let lines: Vec<Text> = due.map(|due| (due, self.feed.line(due, now))).collect();
-            self.readers.retain_mut(|reader| reader.give(&lines, now) == Fate::Stays && !stuck(reader, now, self.stuck_after));
+            self.readers
+                .retain_mut(|reader| reader.give(&lines, now) == Fate::Stays && !stuck(reader, now, self.stuck_after));
             if let Err(error) = self.wait(now) {
                 tracing::error!(%error, "the gates' socket is closed: cannot wait for its readers");
                 return;
