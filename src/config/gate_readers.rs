@@ -14,10 +14,10 @@ use super::{Period, Stream};
 const LONGEST_SOCKET: usize = 107 - ".new".len();
 
 /// Most slots a mapped file may have.
-const MOST_SLOTS: u32 = 65_536;
+pub(crate) const MOST_SLOTS: u32 = 65_536;
 
 /// Longest name of a stream in the mapped file, in bytes.
-const LONGEST_NAME: usize = 64;
+pub(crate) const LONGEST_NAME: usize = 64;
 
 /// A file's permission bits, written as text in octal, such as `"0660"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,6 +25,8 @@ pub use error::ConfigError;
 pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys, GateMode};
 pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
+#[cfg(feature = "daemon")]
+pub(crate) use gate_readers::{LONGEST_NAME, MOST_SLOTS};
 pub use location::{Address, Credentials, Location, Login};
 pub use output::{
     Broker, BrokerKeys, Frigate, FrigateKeys, FrigateMode, FrigateUnknown, Http, HttpKeys, Jsonl, JsonlKeys, Mqtt,

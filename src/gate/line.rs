@@ -93,5 +93,9 @@ mod tests {
         let json = r#"{"kind":"change","stream":"yard","decided":"closed","enforced":"closed","when_unknown":"unknown","reason":"score_low","score":0.25,"smoothed":null,"causes":[{"distortion":"darkness","probability":0.75,"onvif":"ImageTooDark"}],"since":0.0,"valid_for":2.5,"valid_until":5500000000}"#;
         assert_eq!(serde_json::to_string(&line).expect("serialises"), json);
         assert_eq!(serde_json::from_str::<Line>(json).expect("reads back"), line);
+        assert!(
+            include_str!("../../docs/gate.md")
+                .contains(r#""decided":"closed","enforced":"closed","when_unknown":"unknown""#)
+        );
     }
 }

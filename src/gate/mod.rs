@@ -16,7 +16,7 @@ pub mod stretch;
 
 pub use board::{Bell, Board, Entry};
 pub use line::{Kind, Line};
-pub use monotonic::monotonic_ns;
+pub use monotonic::{monotonic_coarse_ns, monotonic_ns};
 pub use readers::{Readers, ReadersError};
 pub use socket::SocketError;
 pub use standing::{Standing, UNKNOWN_LEASE};

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -168,7 +168,7 @@ fn moved(ago: u64, number: u32, state: GateState, enforced: Option<GateState>, r
     Said { time, id: format!("run-{number}"), event: Event::Gate(event) }
 }
 
-fn report(file: &PathBuf, rest: &[&str]) -> String {
+fn report(file: &Path, rest: &[&str]) -> String {
     let output = miqa(["gate", "report", "--config", &file.display().to_string()].iter().chain(rest));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     stdout(&output)

@@ -2,7 +2,10 @@
 //!
 //! Magic, version and the closed mark stay where they are in every later version.
 
-use crate::event::GateState;
+use crate::{
+    config::{LONGEST_NAME, MOST_SLOTS},
+    event::GateState,
+};
 
 /// The first eight bytes: `MIQAGATE`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"MIQAGATE");
@@ -14,13 +17,13 @@ pub const VERSION: u32 = 1;
 pub const HEADER: usize = 64;
 
 /// Bytes of a name in the index, filled up with zeros.
-pub const NAME: usize = 64;
+pub const NAME: usize = LONGEST_NAME;
 
 /// Bytes of a slot.
 pub const SLOT: usize = 64;
 
 /// Slots a file may have.
-pub const MOST: u32 = 65_536;
+pub const MOST: u32 = MOST_SLOTS;
 
 /// Offsets in the header.
 pub mod header {

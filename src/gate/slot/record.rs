@@ -166,6 +166,14 @@ mod tests {
         for (offset, value) in [(at::SINCE, 1), (at::AT, 2), (at::CHANGED, 3), (at::VALID_UNTIL, 4), (at::WRITTEN, 5)] {
             assert_eq!(bytes[offset], value);
         }
+        let page = include_str!("../../../docs/gate.md");
+        for (code, reason) in GateReason::ALL.into_iter().enumerate() {
+            assert!(
+                page.contains(&format!("{code} {}", reason.name())),
+                "docs/gate.md lacks code {code}, {}",
+                reason.name()
+            );
+        }
         // A slot of zeros says nothing.
         let nothing = Record::read([0; WORDS]);
         assert_eq!((nothing.decided, nothing.enforced), (GateState::Unknown, Some(GateState::Unknown)));
