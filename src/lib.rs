@@ -17,6 +17,7 @@
 //! * [`event`]: what the monitor says; sinks speak only this.
 //! * [`sink`]: where events go.
 //! * [`gate`]: how detectors read where the gates stand.
+//! * [`http`]: metrics, health and gates over HTTP.
 //! * [`state`]: what must survive the program.
 //! * [`config`]: the TOML file as typed values.
 //! * [`daemon`]: wires the above with threads; decides nothing.
@@ -40,6 +41,8 @@ pub mod command;
 pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod gate;
+#[cfg(feature = "daemon")]
+pub mod http;
 #[cfg(feature = "daemon")]
 pub mod sink;
 #[cfg(feature = "daemon")]

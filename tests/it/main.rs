@@ -3,12 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod broker;
 mod clip;
+mod frigate;
+mod frigate_stand_in;
 mod golden;
+mod http;
 mod program;
 mod receiver;
 mod rtsp;
 mod sink_jsonl;
+mod sink_mqtt;
 mod sink_webhook;
 mod support;
 mod watch;
