@@ -18,6 +18,7 @@
 //! * [`event`]: what the monitor says; sinks speak only this.
 //! * [`sink`]: where events go.
 //! * [`gate`]: how detectors read where the gates stand.
+//! * [`http`]: metrics, health and gates over HTTP.
 //! * [`snapshot`]: pictures of alerts.
 //! * [`state`]: what must survive the program.
 //! * [`config`]: the TOML file as typed values.
@@ -43,6 +44,8 @@ pub mod command;
 pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod gate;
+#[cfg(feature = "daemon")]
+pub mod http;
 #[cfg(feature = "daemon")]
 pub mod sink;
 #[cfg(feature = "daemon")]

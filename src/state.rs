@@ -2,7 +2,7 @@
 //! file in the state folder, written atomically; a lock keeps a second program out.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
@@ -39,6 +39,9 @@ pub struct State {
     /// Gates that somebody set by hand, by stream.
     #[serde(default)]
     pub overrides: BTreeMap<String, Override>,
+    /// Topics with retained messages of ours, to be emptied once what they tell of is gone.
+    #[serde(default)]
+    pub announced: BTreeSet<String>,
 }
 
 impl Default for State {
@@ -49,6 +52,7 @@ impl Default for State {
             frigate: BTreeMap::new(),
             alerts: BTreeMap::new(),
             overrides: BTreeMap::new(),
+            announced: BTreeSet::new(),
         }
     }
 }
@@ -83,6 +87,11 @@ pub struct Override {
     pub state: GateState,
     /// Until when, in seconds since 1970; `None` until it is taken back.
     pub until: Option<u64>,
+}
+
+/// What somebody set by hand and what still holds at `now`, in seconds since 1970.
+pub fn in_force(set: Option<&Override>, now: u64) -> Option<GateState> {
+    set.filter(|set| set.until.is_none_or(|until| now < until)).map(|set| set.state)
 }
 
 /// Why the state can't be kept.
@@ -236,5 +245,14 @@ mod tests {
             assert!(error.contains(expected), "{error}");
             assert_eq!(std::fs::read_to_string(&path).expect("there"), text);
         }
+    }
+
+    #[test]
+    fn what_was_set_by_hand_ends() {
+        let set = |until| Override { state: GateState::Open, until };
+        assert_eq!(in_force(Some(&set(Some(10))), 9), Some(GateState::Open));
+        assert_eq!(in_force(Some(&set(Some(10))), 10), None);
+        assert_eq!(in_force(Some(&set(None)), 10), Some(GateState::Open));
+        assert_eq!(in_force(None, 10), None);
     }
 }

@@ -46,6 +46,11 @@ impl Change {
             ("state", old.state != new.state),
             ("socket", old.readers.socket != new.readers.socket),
             ("slot", old.readers.slot != new.readers.slot),
+            ("jsonl", old.outputs.jsonl != new.outputs.jsonl),
+            ("webhook", old.outputs.webhooks != new.outputs.webhooks),
+            ("mqtt", old.outputs.mqtt != new.outputs.mqtt),
+            ("frigate", old.outputs.frigate != new.outputs.frigate),
+            ("http", old.outputs.http != new.outputs.http),
         ];
         change.fixed = sections.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
         change

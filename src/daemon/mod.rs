@@ -23,13 +23,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crossbeam_channel::{Receiver, bounded};
+
 use crate::{
     config::Config,
     engine::{Card, EngineError, Runtime},
     event::{Event, GateState, Seconds, Summary},
-    gate::{Board, Readers, ReadersError},
+    gate::{Board, Command, Readers, ReadersError},
+    http::{self, About, HttpError, Metrics},
     monitor::{Fact, SettingsError},
-    sink::{self, Queue, Record, Sink, SinkError},
+    sink::{self, Queue, Record, Setting, Sink, SinkError},
     snapshot::Album,
     source::Notice,
     state::{StateError, Store},
@@ -47,8 +50,14 @@ use worker::Shared;
 /// How often time passes for streams without frames.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How long the sinks may take to write out what they still have.
-const DRAIN: Duration = Duration::from_secs(1);
+/// How often metrics are brought up to date.
+const MEASURE: Duration = Duration::from_secs(1);
+
+/// Wishes of people that may wait; more are refused.
+const COMMANDS: usize = 64;
+
+/// How long the sinks may take to write out what they still have, and bridges to put back what they changed.
+const DRAIN: Duration = Duration::from_secs(3);
 
 /// A worker that hasn't looked for work for so long hangs.
 const HUNG: Duration = Duration::from_secs(10);
@@ -68,6 +77,9 @@ pub enum DaemonError {
     /// The readers of gates can't be served.
     #[error(transparent)]
     Readers(#[from] ReadersError),
+    /// The HTTP server can't be started.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// An output can't be started.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -118,7 +130,7 @@ pub fn run(
     let clock = Clock::start();
     let card = Card::read(&config.engine.model)?;
     let store = config.state.as_ref().map(|keys| Store::open(&keys.folder)).transpose()?.map(Arc::new);
-    let album = config.snapshots.as_ref().map(Album::start).transpose().map_err(DaemonError::Snapshots)?.map(Arc::new);
+    let album = config.snapshots.as_ref().map(Album::start).transpose().map_err(DaemonError::Snapshots)?;
     let runtime = Runtime::open(config.engine.device)?;
     if let Some(store) = &store {
         sinks.push(Box::new(Survive(Arc::clone(store))));
@@ -126,53 +138,100 @@ pub fn run(
     }
     let queues = sinks.into_iter().map(|sink| Queue::start(sink, Arc::clone(stop))).collect::<Result<Vec<_>, _>>();
     let mut queues = queues?;
-    queues.extend(sink::start(&config.outputs, stop)?);
     let board: Arc<Board> = Arc::default();
+    let (ask, asked) = bounded(COMMANDS);
+    let setting = Setting {
+        board: Arc::clone(&board),
+        store: store.clone(),
+        commands: Some(ask),
+        streams: config.streams.iter().map(|s| s.name.clone()).collect(),
+        distortions: card.output.distortions.clone(),
+    };
+    queues.extend(sink::start(&config.outputs, &setting, stop)?);
+    drop(setting);
+    let about = About {
+        model: card.name.clone(),
+        model_version: card.version.clone(),
+        model_sha256: card.file.sha256.clone(),
+        provider: runtime.provider().to_string(),
+        distortions: card.output.distortions.clone(),
+    };
+    let (metrics, health) = (Arc::new(Metrics::new(&about, Arc::clone(&board))), Arc::<http::Health>::default());
+    for queue in &queues {
+        let tally = queue.tally();
+        metrics.sink(queue.label(), move || tally.reading());
+    }
+    let server = config.outputs.http.as_ref();
+    let server = server.map(|keys| http::Server::start(keys, Arc::clone(&metrics), Arc::clone(&health))).transpose()?;
     let readers = Readers::start(&config.readers, &board)?;
-    let outlet = Arc::new(Outlet::new(queues, board, clock.clone()));
+    let outlet = Arc::new(Outlet::new(queues, board, metrics, album, clock.clone()));
     let run = if options.repeatable { "" } else { clock.run() };
-    let mut roster = Roster::start(config, card, runtime, outlet, album, run, options.wall)?;
+    let mut roster = Roster::start(config, card, runtime, outlet, run, options.wall)?;
     if let Some(store) = &store {
         roster.take_up(store);
     }
-    look_after(&mut roster, stop, &options);
+    Watch { stop, options, asked, store, health }.look_after(&mut roster);
     Systemd::stopping();
     let streams = roster.close();
     let summary = close(&roster.outlet, &streams);
-    drop(readers);
+    drop((readers, server));
     Ok(summary)
 }
 
-/// Passes on what sources tell and lets time pass, until all streams are over or `stop` is set.
-fn look_after(roster: &mut Roster, stop: &AtomicBool, options: &Options) {
-    let (mut systemd, mut load) = (Systemd::new(), Load::default());
-    loop {
-        let streams = roster.shared.streams();
-        if stop.load(Ordering::Acquire) || streams.iter().all(|stream| stream.is_over()) {
-            return;
-        }
-        for (stream, notice) in roster.notices(TICK) {
-            match notice {
-                Notice::Ended => stream.ends(Fact::Ended),
-                Notice::Failed(error) => stream.ends(Fact::Failed(error.to_string())),
-                Notice::Stalled(reason) => stream.tell(roster.now(), Fact::Stalled(reason)),
-                Notice::Resumed => stream.tell(roster.now(), Fact::Resumed),
-                Notice::Trouble(reason) => stream.tell(roster.now(), Fact::Trouble(reason)),
+/// What the caller's thread looks at beside the streams.
+struct Watch<'a> {
+    stop: &'a AtomicBool,
+    options: Options,
+    asked: Receiver<Command>,
+    store: Option<Arc<Store>>,
+    health: Arc<http::Health>,
+}
+
+impl Watch<'_> {
+    /// Passes on what sources tell and lets time pass, until all streams are over or `stop` is set.
+    fn look_after(&self, roster: &mut Roster) {
+        let (mut systemd, mut load, mut stretch, mut measured) = (Systemd::new(), Load::default(), 1.0, Duration::ZERO);
+        loop {
+            let streams = roster.shared.streams();
+            if self.stop.load(Ordering::Acquire) || streams.iter().all(|stream| stream.is_over()) {
+                return;
             }
-        }
-        let now = roster.now();
-        streams.iter().for_each(|stream| stream.pass(now, || roster.shared.is_idle(stream)));
-        let (scored, given_up) = streams.iter().map(|s| s.load()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        if let Some((stretch, true)) = load.measure(now, scored, given_up) {
-            roster.outlet.say(Event::Overload { stretch, at: Seconds(now) });
-        }
-        systemd.tell(now, || health(&roster.shared, &streams));
-        if options.reload.swap(false, Ordering::AcqRel)
-            && let Some(read) = &options.read
-        {
-            Systemd::reloading();
-            roster.reload(read);
-            Systemd::reloaded();
+            for (stream, notice) in roster.notices(TICK) {
+                match notice {
+                    Notice::Ended => stream.ends(Fact::Ended),
+                    Notice::Failed(error) => stream.ends(Fact::Failed(error.to_string())),
+                    Notice::Stalled(reason) => stream.tell(roster.now(), Fact::Stalled(reason)),
+                    Notice::Resumed => stream.tell(roster.now(), Fact::Resumed),
+                    Notice::Trouble(reason) => stream.tell(roster.now(), Fact::Trouble(reason)),
+                }
+            }
+            self.asked.try_iter().for_each(|command| roster.obey(command, self.store.as_deref()));
+            let now = roster.now();
+            streams.iter().for_each(|stream| stream.pass(now, || roster.shared.is_idle(stream)));
+            let (scored, given_up) = streams.iter().map(|s| s.load()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+            if let Some((factor, news)) = load.measure(now, scored, given_up) {
+                stretch = factor;
+                if news {
+                    roster.outlet.say(Event::Overload { stretch, at: Seconds(now) });
+                }
+            }
+            if now.saturating_sub(measured) >= MEASURE {
+                measured = now;
+                streams.iter().for_each(|stream| stream.measure(stretch));
+            }
+            if roster.shared.is_alive(HUNG) {
+                self.health.beat();
+            }
+            if systemd.tell(now, || health(&roster.shared, &streams)) {
+                self.health.set_ready();
+            }
+            if self.options.reload.swap(false, Ordering::AcqRel)
+                && let Some(read) = &self.options.read
+            {
+                Systemd::reloading();
+                roster.reload(read);
+                Systemd::reloaded();
+            }
         }
     }
 }

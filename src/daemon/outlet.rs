@@ -12,19 +12,37 @@ use super::clock::Clock;
 use crate::{
     event::{Event, GateStatus, Said},
     gate::Board,
+    http::Metrics,
     sink::Queue,
+    snapshot::Album,
 };
 
 pub(super) struct Outlet {
     queues: RwLock<Vec<Queue>>,
     board: Arc<Board>,
+    metrics: Arc<Metrics>,
+    album: Option<Album>,
     clock: Clock,
     said: AtomicU64,
 }
 
 impl Outlet {
-    pub(super) fn new(queues: Vec<Queue>, board: Arc<Board>, clock: Clock) -> Self {
-        Self { queues: RwLock::new(queues), board, clock, said: AtomicU64::new(0) }
+    pub(super) fn new(
+        queues: Vec<Queue>,
+        board: Arc<Board>,
+        metrics: Arc<Metrics>,
+        album: Option<Album>,
+        clock: Clock,
+    ) -> Self {
+        Self { queues: RwLock::new(queues), board, metrics, album, clock, said: AtomicU64::new(0) }
+    }
+
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub(super) fn album(&self) -> Option<&Album> {
+        self.album.as_ref()
     }
 
     pub(super) fn clock(&self) -> &Clock {

@@ -3,7 +3,7 @@
 use std::{
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -20,10 +20,10 @@ use crate::{
     config::{Change, Config, Stream},
     engine::{Card, Model, Provider, Runtime},
     event::{Event, Seconds},
+    gate::Command,
     monitor::{Settings, SettingsError},
-    snapshot::Album,
     source::{Notice, Source},
-    state::Store,
+    state::{FiringAlert, Override, State, Store},
 };
 
 /// How long a worker may take to finish its frame.
@@ -31,6 +31,10 @@ const LAST_FRAME: Duration = Duration::from_secs(1);
 
 /// Rings that may wait: more than there are workers to wake are never needed, this many cores nobody has.
 const RINGS: usize = 256;
+
+fn trouble(error: String) -> Event {
+    Event::Error { stream: None, error, at: None }
+}
 
 type Told = (Arc<Watched>, Notice);
 
@@ -41,7 +45,6 @@ pub(super) struct Roster {
     runtime: Runtime,
     run: String,
     wall: Wall,
-    album: Option<Arc<Album>>,
     pub(super) outlet: Arc<Outlet>,
     pub(super) shared: Arc<Shared>,
     sources: Vec<(String, Source)>,
@@ -59,7 +62,6 @@ impl Roster {
         card: Card,
         runtime: Runtime,
         outlet: Arc<Outlet>,
-        album: Option<Arc<Album>>,
         run: &str,
         wall: Wall,
     ) -> Result<Self, DaemonError> {
@@ -70,7 +72,7 @@ impl Roster {
         let (config, run) = (config.clone(), run.to_owned());
         let (sources, workers) = (Vec::new(), Vec::new());
         let mut roster =
-            Self { config, card, runtime, run, wall, album, outlet, shared, sources, workers, ring, bell, tell, told };
+            Self { config, card, runtime, run, wall, outlet, shared, sources, workers, ring, bell, tell, told };
         let settings = roster.settings(&roster.config)?;
         roster.hire(roster.config.streams.len())?;
         tracing::info!(provider = %roster.runtime.provider(), workers = roster.workers.len(), model = %roster.card.name, "ready");
@@ -121,7 +123,7 @@ impl Roster {
             // A full channel has enough rings in it to wake everyone.
             let _full = ring.try_send(());
         };
-        Watched::new(stream.clone(), settings, &self.outlet, self.album.as_ref(), self.wall, bell)
+        Watched::new(stream.clone(), settings, &self.outlet, self.wall, bell)
     }
 
     fn play(&mut self, watched: &Arc<Watched>) -> std::io::Result<()> {
@@ -129,17 +131,44 @@ impl Roster {
         let notify = move |notice| drop(tell.send((Arc::clone(&told), notice)));
         let epoch = self.outlet.clock().epoch();
         let source = Source::start(&watched.stream, Arc::clone(&watched.slot), epoch, notify)?;
+        watched.played_by(source.status_reader());
         self.sources.push((watched.stream.name.clone(), source));
         Ok(())
     }
 
-    /// Takes up what an earlier run left: alerts that fire go on or are resolved, and another model is said.
+    /// Does what somebody asks of a gate, and remembers it.
+    pub(super) fn obey(&self, command: Command, store: Option<&Store>) {
+        let Command::Override { stream: name, state, until } = command;
+        let Some(stream) = self.shared.streams().iter().find(|s| s.stream.name == name).cloned() else {
+            return self.outlet.say(trouble(format!("a gate was to be set, but there is no stream \"{name}\"")));
+        };
+        stream.set(self.now(), state, until);
+        let remember = |kept: &mut State| match state {
+            Some(state) => drop(kept.overrides.insert(name, Override { state, until })),
+            None => drop(kept.overrides.remove(&name)),
+        };
+        if let Some(Err(error)) = store.map(|store| store.change(remember)) {
+            self.outlet.say(trouble(error.to_string()));
+        }
+    }
+
+    /// Takes up what an earlier run left: alerts that fire go on or are resolved, gates that were set stay set, and another
+    /// model is said.
     pub(super) fn take_up(&self, store: &Store) {
         let state = store.get();
+        let wall = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        for stream in self.shared.streams().iter() {
+            match state.overrides.get(&stream.stream.name) {
+                Some(set) if set.until.is_none_or(|until| until > wall) => {
+                    stream.set(self.now(), Some(set.state), set.until);
+                }
+                _ => {}
+            }
+        }
         let mut orphans: Vec<String> = state.alerts.keys().cloned().collect();
         for stream in self.shared.streams().iter() {
             let of = |(id, alert): (&String, &_)| {
-                let crate::state::FiringAlert { stream: name, rule, .. } = alert;
+                let FiringAlert { stream: name, rule, .. } = alert;
                 (*name == stream.stream.name).then(|| (rule.clone(), id.clone()))
             };
             let alerts: Vec<_> = state.alerts.iter().filter_map(of).collect();
@@ -158,10 +187,10 @@ impl Roster {
                 "the model is another one than in the last run ({} {}): thresholds of its card are in force; streams with thresholds of their own, to be tuned again: {tuned}",
                 self.card.name, self.card.version
             );
-            self.outlet.say(Event::Error { stream: None, error, at: None });
+            self.outlet.say(trouble(error));
         }
         if let Err(error) = store.change(|state| state.model = Some(sha256.clone())) {
-            self.outlet.say(Event::Error { stream: None, error: error.to_string(), at: None });
+            self.outlet.say(trouble(error.to_string()));
         }
     }
 
@@ -194,7 +223,10 @@ impl Roster {
         for stream in old.iter().filter(|s| leaves(&s.stream.name)) {
             stream.stop(self.now());
         }
-        change.removed.iter().for_each(|name| self.outlet.board().remove(name));
+        for name in &change.removed {
+            self.outlet.board().remove(name);
+            self.outlet.metrics().remove(name);
+        }
         let (mut streams, mut fresh) = (Vec::new(), Vec::new());
         for (stream, settings) in new.streams.iter().zip(settings) {
             match old.iter().find(|s| s.stream.name == stream.name && !leaves(&stream.name)) {

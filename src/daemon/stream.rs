@@ -2,10 +2,10 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::{
@@ -19,9 +19,10 @@ use crate::{
     event::{AlertEvent, AlertState, Event, GateState, GateStatus, Seconds, StreamSummary},
     facts::Inspector,
     frame::Frame,
+    http::{Frames, StreamMetrics},
     monitor::{Fact, Input, Monitor, Seen, Settings},
     snapshot::{Album, Kept},
-    source::{Look, Slot},
+    source::{Look, Slot, StatusReader},
 };
 
 /// How often the last good picture is taken anew.
@@ -40,13 +41,16 @@ pub(super) struct Watched {
     /// When a worker took its newest frame, in program time.
     pub(super) served: Mutex<Option<Duration>>,
     outlet: Arc<Outlet>,
-    album: Option<Arc<Album>>,
+    metrics: StreamMetrics,
     monitor: Mutex<Monitor>,
     inspector: Mutex<Inspector>,
     timetable: Mutex<Timetable>,
     wall: Wall,
     /// When the newest evidence reached us, in program time.
     evidence: Mutex<Option<Duration>>,
+    source: OnceLock<StatusReader>,
+    /// Connections after the first and pipelines left behind, as metrics know them.
+    connections: Mutex<(u64, u64)>,
     good: Kept,
     good_at: Mutex<Option<Duration>>,
     latencies: Mutex<Latencies>,
@@ -68,7 +72,6 @@ impl Watched {
         stream: Stream,
         settings: Settings,
         outlet: &Arc<Outlet>,
-        album: Option<&Arc<Album>>,
         wall: Wall,
         bell: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -83,13 +86,15 @@ impl Watched {
                 end: Mutex::default(),
                 served: Mutex::default(),
                 outlet: Arc::clone(outlet),
-                album: album.filter(|_| stream.snapshots).map(Arc::clone),
+                metrics: outlet.metrics().stream(&stream.name),
                 framing: Framing::new(&stream),
                 inspector: Mutex::new(Inspector::new(&stream.facts)),
                 timetable: Mutex::new(Timetable::new(stream.gate.schedules.clone(), settings.gate(), wall)),
                 wall,
                 monitor: Mutex::new(Monitor::new(settings)),
                 evidence: Mutex::default(),
+                source: OnceLock::new(),
+                connections: Mutex::default(),
                 good: Kept::default(),
                 good_at: Mutex::default(),
                 latencies: Mutex::default(),
@@ -178,9 +183,13 @@ impl Watched {
         }
     }
 
+    fn album(&self) -> Option<&Album> {
+        self.outlet.album().filter(|_| self.stream.snapshots)
+    }
+
     /// Keeps the last good picture.
     fn remember(&self, now: Duration, frame: Option<&Frame>, status: &GateStatus) {
-        let (Some(album), Some(frame), GateState::Open) = (&self.album, frame, status.decided) else { return };
+        let (Some(album), Some(frame), GateState::Open) = (self.album(), frame, status.decided) else { return };
         let mut good_at = lock(&self.good_at);
         if good_at.is_none_or(|then| now.saturating_sub(then) >= GOOD_EVERY) {
             *good_at = Some(now);
@@ -189,20 +198,19 @@ impl Watched {
     }
 
     fn illustrate(&self, alert: &mut AlertEvent, frame: Option<&Frame>) {
-        if let (AlertState::Firing, Some(album), Some(frame)) = (alert.state, &self.album, frame)
+        if let (AlertState::Firing, Some(album), Some(frame)) = (alert.state, self.album(), frame)
             && let Some(pictures) = album.write(&alert.id, frame, &self.good)
         {
             (alert.snapshot, alert.last_good) = (Some(pictures.snapshot), pictures.last_good);
         }
     }
 
-    /// A fact that comes from outside the frames, at the stream's own time: files have no other clock than their frames.
+    /// A fact that comes from outside the frames, at the stream's own time.
     pub(super) fn tell(&self, monotonic: Duration, fact: Fact) {
         if let Fact::Failed(reason) = &fact {
             *lock(&self.failure) = Some(reason.clone());
         }
-        let now = if self.stream.location.is_live() { monotonic } else { self.slot.newest().unwrap_or_default() };
-        self.step(now, Input::Fact(fact), None);
+        self.step(self.time(monotonic), Input::Fact(fact), None);
     }
 
     /// The source says that this is the end; it is told later.
@@ -243,6 +251,7 @@ impl Watched {
             Ok(()) => {
                 self.scored.fetch_add(1, Ordering::Relaxed);
                 lock(&self.latencies).add(latency);
+                self.metrics.latency(latency);
                 *lock(&self.trouble) = None;
             }
             Err(trouble) => {
@@ -257,6 +266,43 @@ impl Watched {
     /// Frames that a worker was done with, and due frames that gave way to newer ones.
     pub(super) fn load(&self) -> (u64, u64) {
         (self.scored.load(Ordering::Relaxed) + self.unscored.load(Ordering::Relaxed), self.slot.counts().dropped)
+    }
+
+    /// Brings the stream's metrics up to date.
+    pub(super) fn measure(&self, stretch: f32) {
+        let (counts, unscored) = (self.slot.counts(), self.unscored.load(Ordering::Relaxed));
+        self.metrics.frames(Frames {
+            seen: counts.seen,
+            scored: self.scored.load(Ordering::Relaxed),
+            skipped: counts.skipped + counts.settled,
+            dropped: counts.dropped + unscored,
+        });
+        self.metrics.stretch(f64::from(stretch));
+        if let Some(status) = self.source.get().map(StatusReader::read) {
+            let mut last = lock(&self.connections);
+            (last.0..status.restarts).for_each(|_| self.metrics.restarted());
+            (last.1..status.abandoned).for_each(|_| self.metrics.abandoned());
+            *last = (status.restarts, status.abandoned);
+        }
+    }
+
+    /// The source that plays it.
+    pub(super) fn played_by(&self, source: StatusReader) {
+        // Set once: a stream has one source.
+        let _first = self.source.set(source);
+    }
+
+    /// Somebody sets what is enforced, until that time in seconds since 1970, or takes that back.
+    pub(super) fn set(&self, monotonic: Duration, state: Option<GateState>, until: Option<u64>) {
+        let wall = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let now = self.time(monotonic);
+        let until = until.map(|until| now + Duration::from_secs(until).saturating_sub(wall));
+        self.step(now, Input::Override(state.map(|state| (state, until))), None);
+    }
+
+    /// The stream's own time: files have no other clock than their frames.
+    fn time(&self, monotonic: Duration) -> Duration {
+        if self.stream.location.is_live() { monotonic } else { self.slot.newest().unwrap_or_default() }
     }
 
     /// Whether there is a verdict, or never will be one.

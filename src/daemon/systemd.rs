@@ -34,12 +34,13 @@ impl Systemd {
         Self { watchdog: sd_notify::watchdog_enabled(), ..Self::default() }
     }
 
-    /// Tells what is due at program time `now`. The watchdog is fed only while the workers go round.
-    pub(super) fn tell(&mut self, now: Duration, health: impl FnOnce() -> Health) {
+    /// Tells what is due at program time `now`; true once everything is ready. The watchdog is fed only while the workers
+    /// go round.
+    pub(super) fn tell(&mut self, now: Duration, health: impl FnOnce() -> Health) -> bool {
         let feed = self.watchdog.filter(|limit| now.saturating_sub(self.fed) >= *limit / 4);
         let status = self.told.is_none_or(|told| now.saturating_sub(told) >= EVERY);
         if feed.is_none() && !status && self.ready {
-            return;
+            return true;
         }
         let health = health();
         if !self.ready && (health.judged || now >= READY_LIMIT) {
@@ -54,6 +55,7 @@ impl Systemd {
             self.told = Some(now);
             say(&[NotifyState::Status(&health.status)]);
         }
+        self.ready
     }
 
     pub(super) fn stopping() {

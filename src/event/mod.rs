@@ -51,7 +51,8 @@ pub struct Said {
     /// Wall clock, written as seconds since 1970 (UTC) with milliseconds.
     #[serde(serialize_with = "since_1970")]
     pub time: SystemTime,
-    /// The event's name over every retry and sink, `event_id` in JSON: the run's name and its number in the run.
+    /// The event's name over every retry and sink: the run's name and its number in the run. `event_id` in the JSON form:
+    /// an alert has an `id` of its own.
     #[serde(rename = "event_id")]
     pub id: String,
     /// The event.

@@ -24,4 +24,7 @@ pub enum SinkError {
     /// TLS can't be set up.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// The Frigate bridge has nowhere to remember what it changes.
+    #[error("frigate: there is no state folder to remember settings in; add [state] folder")]
+    NoState,
 }

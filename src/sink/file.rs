@@ -192,7 +192,7 @@ mod tests {
     fn ids(path: &Path) -> Vec<String> {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let ids = text.lines().map(|line| match serde_json::from_str::<serde_json::Value>(line) {
-            Ok(line) => line["id"].as_str().unwrap_or("?").to_owned(),
+            Ok(line) => line["event_id"].as_str().unwrap_or("?").to_owned(),
             Err(_) => "torn".into(),
         });
         ids.collect()

@@ -2,10 +2,13 @@
 //!
 //! [`start`] starts those that the configuration asks for. `docs/outputs.md` says what each guarantees.
 
+mod broker;
 mod error;
 mod file;
+pub mod frigate;
 mod jsonl;
 mod log;
+mod mqtt;
 mod queue;
 pub mod record;
 mod start;
@@ -20,11 +23,13 @@ use std::{
 
 pub use error::SinkError;
 pub use file::JsonFile;
+pub use frigate::Frigate;
 pub use jsonl::JsonLines;
 pub use log::Log;
+pub use mqtt::Mqtt;
 pub use queue::Queue;
 pub use record::Record;
-pub use start::start;
+pub use start::{Setting, start};
 pub use tally::Tally;
 pub use webhook::Webhook;
 

@@ -2,20 +2,47 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use super::{JsonFile, Queue, Sink, SinkError, Webhook};
-use crate::config::Outputs;
+use crossbeam_channel::Sender;
+
+use super::{Frigate, JsonFile, Mqtt, Queue, Sink, SinkError, Webhook};
+use crate::{
+    config::Outputs,
+    gate::{Board, Command},
+    state::Store,
+};
+
+/// What outputs hang on beside events.
+#[derive(Clone, Default)]
+pub struct Setting {
+    /// Where gates stand.
+    pub board: Arc<Board>,
+    /// What survives; without it, what was announced or changed elsewhere can't be taken back by a later run.
+    pub store: Option<Arc<Store>>,
+    /// Where wishes of people go. Bounded: what doesn't fit is refused.
+    pub commands: Option<Sender<Command>>,
+    /// The configured streams.
+    pub streams: Vec<String>,
+    /// The distortions that the model's card names.
+    pub distortions: Vec<String>,
+}
 
 /// Starts the outputs that are asked for, each with its thread and queue. `gone` is set when nobody reads any more.
 ///
 /// # Errors
 /// [`SinkError`] for what can't be started; what can't be reached is no error, since it may come back.
-pub fn start(outputs: &Outputs, gone: &Arc<AtomicBool>) -> Result<Vec<Queue>, SinkError> {
+pub fn start(outputs: &Outputs, setting: &Setting, gone: &Arc<AtomicBool>) -> Result<Vec<Queue>, SinkError> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     if let Some(settings) = &outputs.jsonl {
         sinks.push(Box::new(JsonFile::new(settings.clone())));
     }
     for settings in &outputs.webhooks {
         sinks.push(Box::new(Webhook::new(settings.clone())?));
+    }
+    if let Some(settings) = &outputs.mqtt {
+        sinks.push(Box::new(Mqtt::start(settings, setting)?));
+    }
+    if let Some(settings) = &outputs.frigate {
+        sinks.push(Box::new(Frigate::start(settings, setting)?));
     }
     let start = |sink: Box<dyn Sink>| {
         let what = sink.label();

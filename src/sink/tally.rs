@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::http::SinkReading;
+
 /// Counters of one sink, cheap to share.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -30,6 +32,11 @@ impl Tally {
     /// Events that the sink could not write, or that its receiver refused.
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    /// All of them, as metrics show them.
+    pub fn reading(&self) -> SinkReading {
+        SinkReading { waiting: self.waiting(), written: self.written(), dropped: self.lost(), failures: self.failed() }
     }
 
     pub(super) fn comes(&self) {

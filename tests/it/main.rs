@@ -3,13 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod broker;
 mod clip;
 mod facts;
+mod frigate;
+mod frigate_stand_in;
 mod gate_command;
 mod gate_slot;
 mod gate_socket;
 mod gate_state;
 mod golden;
+mod http;
 mod operation;
 mod program;
 mod receiver;
@@ -17,6 +21,7 @@ mod regions;
 mod rtsp;
 mod rtsp_camera;
 mod sink_jsonl;
+mod sink_mqtt;
 mod sink_webhook;
 mod stream_decode;
 mod stream_faults;

@@ -11,7 +11,7 @@ use hmac::{Hmac, Mac};
 use miqa::{
     config::{Config, Outputs},
     event::{Event, GateEvent, GateReason, GateState, Said, Seconds},
-    sink::{self, Queue},
+    sink::{self, Queue, Setting},
 };
 use sha2::Sha256;
 
@@ -25,7 +25,7 @@ fn outputs(folder: &Path, rest: &str) -> Outputs {
 }
 
 fn start(folder: &Path, rest: &str) -> Queue {
-    sink::start(&outputs(folder, rest), &Arc::default()).unwrap().remove(0)
+    sink::start(&outputs(folder, rest), &Setting::default(), &Arc::default()).unwrap().remove(0)
 }
 
 fn gate(number: usize, stream: &str) -> Arc<Said> {

@@ -1,0 +1,90 @@
+//! What a gate's retained topic says. Pure.
+
+use serde::Serialize;
+
+use crate::{
+    event::{GateReason, GateState, Sight},
+    gate::{Kind, Line, Standing},
+};
+
+/// The socket's line, with two words for those who show it.
+#[derive(Debug, Serialize)]
+struct Payload {
+    #[serde(flatten)]
+    line: Line,
+    /// The likeliest cause, or the reason; `none` for an open gate.
+    cause: String,
+    /// Whether somebody set the gate by hand: `auto`, `open` or `closed`.
+    r#override: &'static str,
+}
+
+/// Every word that `cause` may have.
+pub(super) fn causes(distortions: &[String]) -> Vec<String> {
+    let mut words = vec!["none".to_owned()];
+    let sights = Sight::ALL.iter().map(|sight| sight.name().to_owned());
+    let reasons = GateReason::ALL.iter().map(|reason| reason.name().to_owned());
+    for word in distortions.iter().cloned().chain(sights).chain(reasons) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+/// The payload for a gate that stands so at time `now` (`CLOCK_MONOTONIC` in nanoseconds). `known` are the causes that
+/// were announced.
+pub(super) fn payload(
+    standing: Standing,
+    kind: Kind,
+    now: u64,
+    by_hand: Option<GateState>,
+    known: &[String],
+) -> serde_json::Result<Vec<u8>> {
+    let status = &standing.status;
+    let likeliest = status.causes.iter().map(|cause| &cause.distortion).find(|name| known.contains(name));
+    let cause = match (status.decided, likeliest) {
+        (GateState::Open, _) => "none".into(),
+        (GateState::Closed | GateState::Degraded, Some(name)) => name.clone(),
+        _ => status.reason.name().into(),
+    };
+    let by_hand = match by_hand {
+        Some(GateState::Open) => "open",
+        Some(GateState::Closed) => "closed",
+        _ => "auto",
+    };
+    serde_json::to_vec(&Payload { line: Line::new(standing, kind, now), cause, r#override: by_hand })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Cause, GateStatus};
+
+    #[test]
+    fn the_cause_is_always_one_that_was_announced() {
+        let known = causes(&["fog".into(), "frozen".into()]);
+        assert_eq!(known.iter().filter(|word| *word == "frozen").count(), 1);
+        let word = |decided, reason, causes: &[&str]| {
+            let causes = causes.iter().map(|name| Cause::new(*name, 0.5)).collect();
+            let status = GateStatus { stream: "yard".into(), decided, reason, causes, ..GateStatus::default() };
+            let standing = Standing { status, valid_until: 9, gone: false };
+            let text = payload(standing, Kind::State, 5, None, &known).expect("JSON");
+            let json: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+            assert!(json["stream"] == "yard" && json["override"] == "auto");
+            json["cause"].as_str().expect("a word").to_owned()
+        };
+        use GateReason as R;
+        use GateState as S;
+        for (decided, reason, causes, expected) in [
+            (S::Open, R::ScoreGood, &["fog"][..], "none"),
+            (S::Closed, R::ScoreLow, &["fog"], "fog"),
+            (S::Degraded, R::ScorePoor, &["haze", "fog"], "fog"),
+            (S::Closed, R::ScoreLow, &["haze"], "score_low"),
+            (S::Closed, R::Frozen, &["frozen"], "frozen"),
+            (S::Unknown, R::Stalled, &["fog"], "stalled"),
+        ] {
+            assert_eq!(word(decided, reason, causes), expected);
+            assert!(known.contains(&expected.to_owned()));
+        }
+    }
+}

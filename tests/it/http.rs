@@ -1,0 +1,129 @@
+//! The HTTP server as scrapers, supervisors and strangers see it.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use miqa::{
+    config::{Config, Http},
+    event::{GateState, GateStatus},
+    gate::{Board, monotonic_ns},
+    http::{About, Health, Metrics, Server},
+};
+
+struct Rig {
+    board: Arc<Board>,
+    health: Arc<Health>,
+    server: Server,
+}
+
+fn settings(rest: &str) -> Http {
+    let text = format!("[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[http]\n{rest}\n");
+    let folder = std::path::Path::new("miqa.toml");
+    Config::parse(&text, folder).unwrap().outputs.http.unwrap()
+}
+
+fn rig(rest: &str) -> Rig {
+    let board = Arc::new(Board::default());
+    let metrics = Metrics::new(&About::default(), Arc::clone(&board));
+    metrics.stream("yard");
+    let health = Arc::new(Health::default());
+    let settings = settings(&format!("listen = \"127.0.0.1:0\"\n{rest}"));
+    let server = Server::start(&settings, Arc::new(metrics), Arc::clone(&health)).unwrap();
+    Rig { board, health, server }
+}
+
+/// Status and body of a GET with these header lines.
+fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+const LOCAL: &str = "Host: localhost\r\n";
+
+#[test]
+fn gates_health_and_metrics_are_read() {
+    let Rig { board, health, server } = rig("");
+    let get = |path| get(server.address(), path, LOCAL);
+    assert_eq!(get("/healthz"), (200, "alive".into()));
+    assert_eq!(get("/readyz"), (503, "not ready".into()));
+    health.set_ready();
+    assert_eq!(get("/readyz"), (200, "ready".into()));
+    let line = |path| -> serde_json::Value { serde_json::from_str(&get(path).1).unwrap() };
+    assert_eq!(line("/v1/gates/yard")["decided"], "unknown");
+    let status = GateStatus {
+        stream: "yard".into(),
+        decided: GateState::Open,
+        enforced: Some(GateState::Open),
+        score: Some(0.75),
+        ..GateStatus::default()
+    };
+    board.put(status.clone(), monotonic_ns() + 60_000_000_000);
+    let open = line("/v1/gates/yard");
+    assert_eq!((&open["decided"], &open["enforced"], &open["score"]), (&"open".into(), &"open".into(), &0.75.into()));
+    assert!(open["valid_for"].as_f64().unwrap() > 50.0, "{open}");
+    assert_eq!(line("/v1/gates")["gates"][0]["stream"], "yard");
+    board.put(status, monotonic_ns());
+    let stale = line("/v1/gates/yard");
+    assert_eq!((&stale["decided"], &stale["reason"]), (&"unknown".into(), &"stale".into()));
+    let (status, metrics) = get("/metrics");
+    assert!(status == 200 && metrics.ends_with("# EOF\n"), "{metrics}");
+    assert!(metrics.contains("miqa_gate_state{stream=\"yard\",state=\"unknown\"} 1.0"), "{metrics}");
+    assert_eq!(get("/v1/gates/barn").0, 404);
+    assert_eq!(get("/else").0, 404);
+}
+
+#[test]
+fn strangers_are_refused() {
+    // Every process has a PATH.
+    let (Rig { server, .. }, token) =
+        (rig("token_env = \"PATH\"\nhosts = [\"NVR.lan\"]"), std::env::var("PATH").unwrap());
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    for (path, headers, status) in [
+        ("/metrics", format!("{LOCAL}{bearer}"), 200),
+        ("/metrics", format!("Host: nvr.lan:9464\r\n{bearer}"), 200),
+        ("/metrics", LOCAL.into(), 401),
+        ("/v1/gates", format!("{LOCAL}Authorization: Bearer x{token}\r\n"), 401),
+        ("/v1/gates", format!("{LOCAL}Authorization: Basic {token}\r\n"), 401),
+        ("/else", LOCAL.into(), 401),
+        ("/healthz", LOCAL.into(), 200),
+        ("/readyz", LOCAL.into(), 503),
+        ("/metrics", format!("Host: evil.example\r\n{bearer}"), 403),
+        ("/healthz", "Host: evil.example\r\n".into(), 403),
+        ("/metrics", bearer.clone(), 403),
+        ("http://evil.example/metrics", format!("{LOCAL}{bearer}"), 403),
+    ] {
+        let (got, body) = get(server.address(), path, &headers);
+        assert_eq!(got, status, "{path} {}", headers.replace(&token, "***"));
+        assert!(!body.contains(&token));
+    }
+}
+
+#[test]
+fn silent_connections_hold_up_nobody_and_stopping_is_quick() {
+    let Rig { server, .. } = rig("");
+    let silent: Vec<_> = (0..20).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    assert_eq!(get(server.address(), "/healthz", LOCAL).0, 200);
+    let (address, asked) = (server.address(), Instant::now());
+    drop(server);
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(TcpStream::connect(address).is_err());
+    drop(silent);
+}
+
+#[test]
+fn an_address_in_use_is_said() {
+    let Rig { server, .. } = rig("");
+    let settings = settings(&format!("listen = \"{}\"", server.address()));
+    let metrics = Arc::new(Metrics::new(&About::default(), Arc::default()));
+    let error = Server::start(&settings, metrics, Arc::default()).unwrap_err().to_string();
+    assert!(error.contains("cannot listen on 127.0.0.1:") && error.contains("[http] listen"), "{error}");
+}

@@ -1,0 +1,290 @@
+//! Gates and events at a real broker: away, slow, locked; Home Assistant's discovery.
+
+use std::{
+    path::Path,
+    process::{Command as Program, Stdio},
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant, SystemTime},
+};
+
+use miqa::{
+    config::Config,
+    event::{AlertEvent, AlertState, Event, GateState, GateStatus, Said, Seconds},
+    gate::{Board, Command, monotonic_ns},
+    sink::{self, Queue, Setting},
+    state::Store,
+};
+
+use crate::broker::{Broker, Ear, Heard};
+
+const MINUTE_NS: u64 = 60_000_000_000;
+
+fn start(folder: &Path, broker: &str, rest: &str, setting: &Setting) -> Queue {
+    let text = format!(
+        "[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[mqtt]\nrenew_every = \"60s\"\n{rest}\n[mqtt.broker]\nclient_id = \"miqa-test\"\n{broker}\n"
+    );
+    let outputs = Config::parse(&text, &folder.join("miqa.toml")).unwrap().outputs;
+    sink::start(&outputs, setting, &Arc::new(AtomicBool::new(false))).unwrap().remove(0)
+}
+
+fn setting() -> Setting {
+    Setting {
+        board: Arc::new(Board::default()),
+        streams: vec!["yard".into()],
+        distortions: vec!["fog".into()],
+        ..Setting::default()
+    }
+}
+
+fn at(broker: &Broker) -> String {
+    format!("address = \"mqtt://127.0.0.1:{}\"", broker.port)
+}
+
+fn put(board: &Board, stream: &str, decided: GateState) {
+    let status = GateStatus { stream: stream.into(), decided, enforced: Some(decided), ..GateStatus::default() };
+    board.put(status, monotonic_ns() + MINUTE_NS);
+}
+
+fn alert(number: usize) -> Arc<Said> {
+    let event = Event::Alert(AlertEvent {
+        id: "yard/fog/1".into(),
+        stream: "yard".into(),
+        rule: "fog".into(),
+        state: AlertState::Firing,
+        severity: miqa::config::Severity::Info,
+        subject: "fog".into(),
+        score: None,
+        smoothed: None,
+        causes: vec![],
+        unjudged: vec![],
+        flaps: 0,
+        snapshot: None,
+        last_good: None,
+        at: Seconds::default(),
+        since: Seconds::default(),
+    });
+    Arc::new(Said { time: SystemTime::now(), id: format!("r-{number}"), event })
+}
+
+fn gate_is(state: &'static str) -> impl Fn(&Heard) -> bool {
+    move |heard| heard.topic == "miqa/yard/gate" && heard.payload.contains(&format!("\"decided\":\"{state}\""))
+}
+
+/// Ids of the events heard, each once.
+fn ids(ear: &Ear) -> Vec<String> {
+    let mut ids: Vec<String> =
+        ear.of("miqa/yard/event").iter().map(|heard| heard.json()["event_id"].as_str().unwrap().to_owned()).collect();
+    ids.dedup();
+    ids
+}
+
+fn end(queue: Queue) -> Duration {
+    let asked = Instant::now();
+    queue.drain(asked + Duration::from_secs(10));
+    asked.elapsed()
+}
+
+macro_rules! broker_or_skip {
+    ($folder:expr, $rest:expr, $name:expr) => {
+        match Broker::start($folder.path(), $rest) {
+            Some(broker) => broker,
+            None => {
+                println!("skipped: {}: needs mosquitto", $name);
+                return;
+            }
+        }
+    };
+}
+
+#[test]
+fn a_broker_that_goes_away_and_comes_back_empty_gets_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut broker = broker_or_skip!(folder, "", "a_broker_that_goes_away_and_comes_back_empty_gets_everything");
+    let setting = setting();
+    let ear = Ear::at(broker.port);
+    let queue = start(folder.path(), &at(&broker), "", &setting);
+    ear.until(0, "unknown at first", gate_is("unknown"));
+    put(&setting.board, "yard", GateState::Open);
+    ear.until(0, "open", gate_is("open"));
+    queue.send(&alert(0));
+    let heard = ear.until(0, "an event", |heard| heard.topic == "miqa/yard/event" && !heard.retained);
+    broker.down();
+    put(&setting.board, "yard", GateState::Closed);
+    (1..30).for_each(|i| queue.send(&alert(i)));
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(queue.tally().waiting() >= 28);
+    broker.up();
+    ear.until(heard, "closed after the broker is back", gate_is("closed"));
+    ear.until(heard, "the last event", |heard| heard.payload.contains("\"r-29\""));
+    assert_eq!(ids(&ear), (0..30).map(|i| format!("r-{i}")).collect::<Vec<_>>());
+    // Somebody who comes now is told everything that is retained.
+    let late = Ear::at(broker.port);
+    let count = late.until(0, "the gate", gate_is("closed"));
+    late.until(0, "a device", |heard| heard.topic == "homeassistant/device/miqa_yard/config" && heard.retained);
+    late.until(0, "being there", |heard| heard.topic == "miqa/status" && heard.payload == "online" && heard.retained);
+    let tally = queue.tally();
+    assert!(end(queue) < Duration::from_secs(2));
+    late.until(count, "going", |heard| heard.topic == "miqa/status" && heard.payload == "offline");
+    assert_eq!((tally.written(), tally.failed(), tally.lost()), (30, 0, 0));
+}
+
+#[test]
+fn a_broker_that_hangs_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker_or_skip!(folder, "", "a_broker_that_hangs_holds_up_nobody");
+    let setting = setting();
+    let ear = Ear::at(broker.port);
+    let queue = start(folder.path(), &at(&broker), "", &setting);
+    ear.until(0, "unknown", gate_is("unknown"));
+    broker.signal("-STOP");
+    let begun = Instant::now();
+    for i in 0..2000 {
+        queue.send(&alert(i));
+        put(&setting.board, "yard", if i % 2 == 0 { GateState::Open } else { GateState::Closed });
+    }
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    std::thread::sleep(Duration::from_secs(2));
+    let tally = queue.tally();
+    assert!(tally.waiting() == 1024 && tally.lost() >= 900, "{tally:?}");
+    broker.signal("-CONT");
+    ear.until(0, "closed", gate_is("closed"));
+    ear.until(0, "the last event", |heard| heard.payload.contains("\"r-1999\""));
+    // The newest events, in order, and of the gate's moves the last.
+    let numbers: Vec<usize> = ids(&ear).iter().map(|id| id[2..].parse().unwrap()).collect();
+    assert!(numbers.is_sorted() && numbers.len() as u64 == 2000 - tally.lost(), "{} {tally:?}", numbers.len());
+    assert!(ear.of("miqa/yard/gate").len() < 10, "{:?}", ear.of("miqa/yard/gate").len());
+    end(queue);
+}
+
+#[test]
+fn a_wrong_password_is_said_and_the_right_one_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("users");
+    let made = Program::new("mosquitto_passwd").args(["-b", "-c"]).arg(&users).args(["miqa", "mq-right one"]).status();
+    if !made.is_ok_and(|status| status.success()) {
+        println!("skipped: a_wrong_password_is_said_and_the_right_one_opens: needs mosquitto_passwd");
+        return;
+    }
+    let rest = format!("password_file {}\n", users.display());
+    let broker = broker_or_skip!(folder, &rest, "a_wrong_password_is_said_and_the_right_one_opens");
+    for (password, opens) in [("mq-wrong one", false), ("mq-right one", true)] {
+        std::fs::write(folder.path().join("password"), password).unwrap();
+        let login = format!("{}\nuser = \"miqa\"\npassword_file = \"password\"", at(&broker));
+        let queue = start(folder.path(), &login, "", &setting());
+        let tally = queue.tally();
+        queue.send(&alert(0));
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(end(queue) < Duration::from_secs(2));
+        assert_eq!((tally.written(), tally.failed()), if opens { (1, 0) } else { (0, 1) });
+    }
+}
+
+#[test]
+fn tls_trusts_the_given_certificates_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Program::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out", "cert.pem", "-keyout", "key.pem"])
+        .current_dir(folder.path())
+        .stderr(Stdio::null())
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        println!("skipped: tls_trusts_the_given_certificates_only: needs openssl");
+        return;
+    }
+    let here = folder.path().display();
+    let rest = format!("certfile {here}/cert.pem\nkeyfile {here}/key.pem\n");
+    let broker = broker_or_skip!(folder, &rest, "tls_trusts_the_given_certificates_only");
+    for (trust, opens) in [("ca_file = \"cert.pem\"", true), ("", false)] {
+        let address = format!("address = \"mqtts://localhost:{}\"\n{trust}", broker.port);
+        let queue = start(folder.path(), &address, "", &setting());
+        let tally = queue.tally();
+        queue.send(&alert(0));
+        std::thread::sleep(Duration::from_millis(1500));
+        end(queue);
+        assert_eq!((tally.written(), tally.failed()), if opens { (1, 0) } else { (0, 1) });
+    }
+}
+
+#[test]
+fn gates_are_set_by_commands_that_are_not_retained() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker_or_skip!(folder, "", "gates_are_set_by_commands_that_are_not_retained");
+    let ear = Ear::at(broker.port);
+    ear.say("miqa/yard/gate/set", "open", true);
+    ear.until(0, "the retained command", |heard| heard.topic == "miqa/yard/gate/set");
+    let (commands, wishes) = crossbeam_channel::bounded(8);
+    let setting = Setting { commands: Some(commands), ..setting() };
+    let queue = start(folder.path(), &at(&broker), "override_for = \"1h\"", &setting);
+    ear.until(0, "being there", |heard| heard.payload == "online");
+    for (stream, word) in [("yard", "ajar"), ("barn", "open"), ("yard", "closed"), ("yard", "auto")] {
+        ear.say(&format!("miqa/{stream}/gate/set"), word, false);
+    }
+    let limit = Duration::from_secs(5);
+    let in_an_hour = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 3600;
+    let Command::Override { stream, state, until } = wishes.recv_timeout(limit).unwrap();
+    assert_eq!((stream.as_str(), state), ("yard", Some(GateState::Closed)));
+    assert!(until.unwrap().abs_diff(in_an_hour) < 10);
+    let back = Command::Override { stream: "yard".into(), state: None, until: None };
+    assert_eq!(wishes.recv_timeout(limit), Ok(back));
+    assert!(wishes.try_recv().is_err());
+    end(queue);
+}
+
+#[test]
+fn home_assistant_is_told_anew_at_its_birth_and_of_removals() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker_or_skip!(folder, "", "home_assistant_is_told_anew_at_its_birth_and_of_removals");
+    let ear = Ear::at(broker.port);
+    let open = || Some(Arc::new(Store::open(&folder.path().join("state")).unwrap()));
+    let device = |stream: &str| format!("homeassistant/device/miqa_{stream}/config");
+    let both = Setting { streams: vec!["yard".into(), "b.arn".into()], store: open(), ..setting() };
+    let queue = start(folder.path(), &at(&broker), "", &both);
+    ear.until(0, "the second device", |heard| heard.topic == device("b_2earn"));
+    ear.until(0, "a gate", gate_is("unknown"));
+    let told = ear.of(&device("yard"))[0].json();
+    assert_eq!(told["cmps"]["gate"]["command_topic"], "miqa/yard/gate/set");
+    assert_eq!(told["cmps"]["gate"]["retain"], false);
+    assert_eq!((&told["state_topic"], &told["availability_topic"]), (&"miqa/yard/gate".into(), &"miqa/status".into()));
+    assert_eq!(told["cmps"]["score"]["expire_after"], 180);
+    let options = told["cmps"]["cause"]["options"].as_array().unwrap();
+    assert!(options.contains(&"fog".into()) && options.contains(&"stalled".into()));
+    for part in ["score", "problem", "cause", "gate"] {
+        assert!(told["cmps"][part]["unique_id"].as_str().unwrap().starts_with("miqa_yard_"), "{told}");
+    }
+
+    std::thread::sleep(Duration::from_millis(300));
+    let heard = ear.heard().len();
+    ear.say("homeassistant/status", "online", false);
+    ear.until(heard, "the device again", |heard| heard.topic == device("yard"));
+
+    // Removed while running.
+    both.board.remove("b.arn");
+    put(&both.board, "b.arn", GateState::Open);
+    ear.until(0, "the barn again", |heard| heard.topic == "miqa/b.arn/gate" && heard.payload.contains("open"));
+    both.board.remove("b.arn");
+    ear.until(heard, "no barn", |heard| heard.topic == device("b_2earn") && heard.payload.is_empty());
+    ear.until(heard, "no barn's gate", |heard| heard.topic == "miqa/b.arn/gate" && heard.payload.is_empty());
+    end(queue);
+    drop(both);
+    std::thread::sleep(Duration::from_millis(100));
+
+    // Removed while nobody was here: another stream is all there is now.
+    let other = Setting { streams: vec!["hall".into()], store: open(), ..setting() };
+    let heard = ear.heard().len();
+    let queue = start(folder.path(), &at(&broker), "", &other);
+    ear.until(heard, "no yard", |heard| heard.topic == device("yard") && heard.payload.is_empty());
+    ear.until(heard, "no yard's gate", |heard| heard.topic == "miqa/yard/gate" && heard.payload.is_empty());
+    ear.until(heard, "a hall", |heard| heard.topic == device("hall"));
+    end(queue);
+    let left: Vec<_> = other.store.unwrap().get().announced.into_iter().collect();
+    assert_eq!(left, [device("hall"), "miqa/hall/gate".into()]);
+    let retained: Vec<_> = {
+        let late = Ear::at(broker.port);
+        late.until(0, "a hall", |heard| heard.topic == "miqa/hall/gate");
+        std::thread::sleep(Duration::from_millis(200));
+        late.heard().into_iter().filter(|heard| heard.retained).map(|heard| heard.topic).collect()
+    };
+    assert!(!retained.iter().any(|topic| topic.contains("yard") || topic.contains("arn")), "{retained:?}");
+}
