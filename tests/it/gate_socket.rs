@@ -221,6 +221,7 @@ fn a_reader_that_takes_nothing_or_talks_or_is_one_too_many_is_cut_off() {
     talker.0.get_ref().write_all(b"hello\n").expect("sent");
     put(&desk.board, "a", GateState::Closed, 60_000);
     assert_eq!(talker.next().2, GateState::Closed);
+    assert_eq!(half.next().2, GateState::Closed);
     let flood = talker.0.get_ref().write_all(&[b'x'; 1 << 20]);
     assert!(flood.is_err() || std::iter::from_fn(|| talker.line()).count() < 10);
 
