@@ -123,8 +123,14 @@ pub enum StateError {
 pub struct Store {
     folder: PathBuf,
     state: Mutex<State>,
-    /// Its lock ends with it.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Closing the file would not do while a process that was just forked has it open, too.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
 }
 
 impl Store {
@@ -141,7 +147,7 @@ impl Store {
             other => io(other.into()),
         })?;
         let state = read(&folder.join(FILE))?;
-        Ok(Self { folder: folder.into(), state: Mutex::new(state), _lock: lock })
+        Ok(Self { folder: folder.into(), state: Mutex::new(state), lock })
     }
 
     /// The folder.

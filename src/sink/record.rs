@@ -73,6 +73,13 @@ impl Record {
     }
 }
 
+impl Drop for Record {
+    fn drop(&mut self) {
+        // Closing the file would not do while a process that was just forked has it open, too.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 impl Sink for Record {
     fn name(&self) -> &'static str {
         "record"

@@ -196,10 +196,11 @@ fn no_reader_sees_half_a_write() {
             .collect();
         let reader = Reader::open(&path).expect("opens");
         let slot = reader.find("a").expect("there");
-        let (end, mut seen) = (Instant::now() + Duration::from_secs(1), std::collections::HashSet::new());
+        let (end, mut seen) = (Instant::now() + Duration::from_secs(30), std::collections::HashSet::new());
         // A machine with other work may keep a writer from running in the middle of a write: then nothing is known.
-        let mut torn = 0;
-        while Instant::now() < end {
+        let (mut torn, mut reads) = (0, 0);
+        while (reads < 300_000 || seen.len() < 200) && Instant::now() < end {
+            reads += 1;
             let reading = reader.read(slot, monotonic_ns());
             let record = reading.record;
             if reading.doubt == Some(Doubt::Torn) {
@@ -211,7 +212,7 @@ fn no_reader_sees_half_a_write() {
             assert!(record.since == 625 || (record.at, record.smoothed) == (record.since, record.score), "{record:?}");
             seen.insert(record.since);
         }
-        assert!(seen.len() > 100 && torn < 20, "{} different readings, {torn} torn", seen.len());
+        assert!(seen.len() >= 200 && torn < 20, "{reads} readings, {} different, {torn} torn", seen.len());
         for (child, times) in children {
             let lines = lines(child);
             assert_eq!(lines.len(), times as usize);
@@ -270,8 +271,8 @@ fn a_killed_writer_reads_as_unknown_and_the_next_one_is_found() {
     writer.kill().expect("killed");
     writer.wait().expect("gone");
     // The lease is half a second from the last write.
-    let unknown = wait(&mut follower, Duration::from_millis(700), |doubt| doubt == Some(Doubt::Lease));
-    assert!(unknown < Duration::from_millis(600), "{unknown:?}");
+    let unknown = wait(&mut follower, Duration::from_millis(1500), |doubt| doubt == Some(Doubt::Lease));
+    assert!(unknown > Duration::from_millis(200), "{unknown:?}: it was to hold as long as its lease");
     assert_eq!(follower.read(monotonic_ns()).obey(), GateState::Closed, "as the operator wants unknown to be taken");
     wait(&mut follower, Duration::from_secs(3), |doubt| doubt == Some(Doubt::Heartbeat));
 

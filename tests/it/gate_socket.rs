@@ -103,7 +103,7 @@ fn a_reader_is_told_states_changes_renewals_and_ends() {
         if line.stream != "a" {
             continue;
         }
-        assert!(last.elapsed() < Duration::from_millis(400), "{:?} without a renewal", last.elapsed());
+        assert!(last.elapsed() < Duration::from_millis(600), "{:?} without a renewal", last.elapsed());
         last = Instant::now();
         if line.kind == Kind::Change {
             assert_eq!((line.decided, line.reason), (GateState::Unknown, GateReason::Stale));
@@ -114,7 +114,7 @@ fn a_reader_is_told_states_changes_renewals_and_ends() {
         assert!(line.valid_until > monotonic_ns() && line.valid_for.0 < Duration::from_millis(900));
     }
     let expired = told.elapsed();
-    assert!((Duration::from_millis(850)..Duration::from_millis(1000)).contains(&expired), "{expired:?}");
+    assert!((Duration::from_millis(850)..Duration::from_millis(1500)).contains(&expired), "{expired:?}");
 
     desk.board.remove("b");
     let gone = std::iter::from_fn(|| client.line()).find(|line| line.stream == "b" && line.kind == Kind::Change);
@@ -221,13 +221,13 @@ fn a_reader_that_takes_nothing_or_talks_or_is_one_too_many_is_cut_off() {
     talker.0.get_ref().write_all(b"hello\n").expect("sent");
     put(&desk.board, "a", GateState::Closed, 60_000);
     assert_eq!(talker.next().2, GateState::Closed);
+    assert_eq!(half.next().2, GateState::Closed);
     let flood = talker.0.get_ref().write_all(&[b'x'; 1 << 20]);
     assert!(flood.is_err() || std::iter::from_fn(|| talker.line()).count() < 10);
 
     // Fill up what the system holds for the one that reads nothing, until it is cut off.
-    let began = Instant::now();
     let mut text = Vec::new();
-    for round in 0.. {
+    for round in 0..500 {
         put(&desk.board, "a", if round % 2 == 0 { GateState::Open } else { GateState::Closed }, 60_000);
         while half.next().0 == Kind::Renewal {}
         // A newcomer finds a place once a reader was cut off: one talker's is taken at once.
@@ -235,9 +235,6 @@ fn a_reader_that_takes_nothing_or_talks_or_is_one_too_many_is_cut_off() {
             let mut newcomer = Client::new(&desk.path);
             assert_eq!(newcomer.next().1, "a", "the talker's place is free");
             std::mem::forget(newcomer);
-        }
-        if began.elapsed() > Duration::from_millis(600) {
-            break;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
