@@ -145,7 +145,8 @@ fn a_broker_that_hangs_holds_up_nobody() {
     assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
     std::thread::sleep(Duration::from_secs(2));
     let tally = queue.tally();
-    assert!(tally.waiting() == 1024 && tally.lost() >= 900, "{tally:?}");
+    // One is with the sink itself.
+    assert!(tally.waiting() >= 1023 && tally.waiting() + tally.lost() >= 1999, "{tally:?}");
     broker.signal("-CONT");
     ear.until(0, "closed", gate_is("closed"));
     ear.until(0, "the last event", |heard| heard.payload.contains("\"r-1999\""));
