@@ -158,6 +158,33 @@ fn a_broker_that_hangs_holds_up_nobody() {
 }
 
 #[test]
+fn as_a_child() {
+    let Ok(place) = std::env::var("MIQA_TEST_MQTT") else { return };
+    let (port, folder) = place.split_once(' ').unwrap();
+    let address = format!("address = \"mqtt://127.0.0.1:{port}\"");
+    let _queue = start(Path::new(folder), &address, "", &setting());
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn killed_the_broker_says_that_we_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker_or_skip!(folder, "", "killed_the_broker_says_that_we_are_gone");
+    let ear = Ear::at(broker.port);
+    let mut child = Program::new(std::env::current_exe().unwrap())
+        .args(["--exact", "sink_mqtt::as_a_child"])
+        .env("MIQA_TEST_MQTT", format!("{} {}", broker.port, folder.path().display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let heard = ear.until(0, "online", |heard| heard.topic == "miqa/status" && heard.payload == "online");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    ear.until(heard, "offline", |heard| heard.topic == "miqa/status" && heard.payload == "offline");
+}
+
+#[test]
 fn a_wrong_password_is_said_and_the_right_one_opens() {
     let folder = tempfile::tempdir().unwrap();
     let users = folder.path().join("users");

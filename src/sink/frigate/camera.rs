@@ -244,9 +244,10 @@ mod tests {
 
     #[test]
     fn the_table() {
+        /// Name, what is held at the start, script, steps.
+        type Row<'a> = (&'a str, Held, &'a [(f64, In)], &'a [&'a str]);
         let (no, inherited) = (Held::No, Held::Inherited);
-        // (name, held at the start, script, steps)
-        let table: &[(&str, Held, &[(f64, In)], &[&str])] = &[
+        let table: &[Row<'_>] = &[
             (
                 "closes and opens",
                 no,
