@@ -253,7 +253,8 @@ impl Collector for Sinks {
         for (labels, reading) in &readings {
             metric.encode_family(labels)?.encode_gauge(&reading.waiting)?;
         }
-        let counters: [(&str, &str, fn(&SinkReading) -> u64); 3] = [
+        type Of = fn(&SinkReading) -> u64;
+        let counters: [(&str, &str, Of); 3] = [
             ("sink_written", "Events written or taken", |reading| reading.written),
             ("sink_dropped", "Events given up since a sink was too slow", |reading| reading.dropped),
             ("sink_failures", "Events that a sink could not write or that were refused", |reading| reading.failures),

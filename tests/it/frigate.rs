@@ -259,17 +259,18 @@ fn killed_at_every_step_nothing_stays_off() {
         println!("skipped: killed_at_every_step_nothing_stays_off: needs --features failpoints");
         return;
     }
-    let points = [
-        "frigate-remembered",
-        "frigate-before-command",
-        "frigate-before-forget",
-        "state-before-write",
-        "state-before-sync",
-        "state-before-rename",
-        "state-before-folder-sync",
+    // Where it stands when it is killed: what the disk knows, and the commands that Frigate got.
+    let points: [(&str, bool, &[&str]); 7] = [
+        ("frigate-remembered", true, &[]),
+        ("frigate-before-command", true, &[]),
+        ("frigate-before-forget", true, &["yard OFF", "yard ON"]),
+        ("state-before-write", false, &[]),
+        ("state-before-sync", false, &[]),
+        ("state-before-rename", false, &[]),
+        ("state-before-folder-sync", true, &[]),
     ];
     std::thread::scope(|scope| {
-        for point in points {
+        for (point, remembered, commands) in points {
             scope.spawn(move || {
                 let (folder, broker) = rig_or_skip!("killed_at_every_step_nothing_stays_off");
                 let frigate = StandIn::start(broker.port, &[("yard", true)]);
@@ -277,6 +278,11 @@ fn killed_at_every_step_nothing_stays_off() {
                 std::thread::sleep(Duration::from_secs(3));
                 bridge.tell("open");
                 std::thread::sleep(Duration::from_secs(1));
+                assert_eq!(
+                    (!held(folder.path()).is_empty(), frigate.commands()),
+                    (remembered, words(commands)),
+                    "{point}"
+                );
                 drop(bridge);
                 let settings = outputs(folder.path(), broker.port, "enforce").frigate.unwrap();
                 let left = frigate::restore(&settings, &store(folder.path()), LIMIT).unwrap();
@@ -284,4 +290,8 @@ fn killed_at_every_step_nothing_stays_off() {
             });
         }
     });
+}
+
+fn words(commands: &[&str]) -> Vec<String> {
+    commands.iter().map(|command| (*command).to_owned()).collect()
 }

@@ -110,13 +110,31 @@ fn strangers_are_refused() {
 #[test]
 fn silent_connections_hold_up_nobody_and_stopping_is_quick() {
     let Rig { server, .. } = rig("");
-    let silent: Vec<_> = (0..20).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
-    assert_eq!(get(server.address(), "/healthz", LOCAL).0, 200);
-    let (address, asked) = (server.address(), Instant::now());
+    let address = server.address();
+    let mut silent: Vec<_> = (0..63).map(|_| TcpStream::connect(address).unwrap()).collect();
+    assert_eq!(get(address, "/healthz", LOCAL).0, 200);
+    // Once all 64 places are taken the next one waits for a place.
+    silent.push(TcpStream::connect(address).unwrap());
+    let waits = std::thread::spawn(move || get(address, "/healthz", LOCAL).0);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!waits.is_finished());
+    silent.truncate(60);
+    assert_eq!(waits.join().unwrap(), 200);
+    let asked = Instant::now();
     drop(server);
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert!(TcpStream::connect(address).is_err());
-    drop(silent);
+}
+
+#[test]
+#[ignore = "slow: waits for half a minute"]
+fn a_silent_connection_is_closed() {
+    let Rig { server, .. } = rig("");
+    let mut silent = TcpStream::connect(server.address()).unwrap();
+    silent.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+    let begun = Instant::now();
+    assert_eq!(silent.read(&mut [0; 64]).unwrap(), 0);
+    assert!((25..38).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Receiver {
             std::thread::spawn(move || {
                 while !stop.load(Ordering::Acquire) {
                     match listener.accept() {
-                        Ok((stream, _)) => answer(stream, &got, &mut replies),
+                        Ok((stream, _)) => answer(&stream, &got, &mut replies),
                         Err(_) => std::thread::sleep(Duration::from_millis(2)),
                     }
                 }
@@ -91,16 +91,16 @@ impl Drop for Receiver {
     }
 }
 
-fn answer(stream: TcpStream, got: &Mutex<Vec<Request>>, replies: &mut VecDeque<Reply>) {
+fn answer(mut stream: &TcpStream, got: &Mutex<Vec<Request>>, replies: &mut VecDeque<Reply>) {
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let Some(request) = read(&stream) else { return };
+    let Some(request) = read(stream) else { return };
     got.lock().unwrap().push(request);
     match replies.pop_front().unwrap_or(Reply::Status("204 No Content", Duration::ZERO)) {
         Reply::Status(status, after) => {
             std::thread::sleep(after);
             // The client may have given up.
-            let _gone = (&stream)
+            let _gone = stream
                 .write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes());
         }
         Reply::Cut => {}

@@ -121,10 +121,10 @@ impl Wire {
 fn reason(error: &ConnectionError) -> String {
     match error {
         ConnectionError::ConnectionRefused(ConnectReturnCode::BadUserNamePassword) => {
-            "wrong user name or password; check [mqtt.broker] user and password_file".into()
+            "wrong user name or password; check the broker's user and password_file".into()
         }
         ConnectionError::ConnectionRefused(ConnectReturnCode::NotAuthorized) => {
-            "login refused; check [mqtt.broker] user and password_file".into()
+            "login refused; check the broker's user and password_file".into()
         }
         ConnectionError::NetworkTimeout => "no answer".into(),
         other => other.to_string(),

@@ -146,7 +146,7 @@ impl Announcer {
     fn tell(&mut self, now: Instant) {
         let overrides = self.store.as_ref().map(|store| store.get().overrides).unwrap_or_default();
         let today = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-        let monotonic = monotonic_ns();
+        let (monotonic, expires) = (monotonic_ns(), discovery::expires(&self.settings));
         for (stream, announced) in &mut self.streams {
             let by_hand = in_force(overrides.get(stream), today);
             let standing: Standing = announced.entry.standing(monotonic);
@@ -158,7 +158,7 @@ impl Announcer {
                 Some(_) => Kind::Renewal,
                 None => Kind::State,
             };
-            match state::payload(standing, kind, monotonic, by_hand, &self.causes) {
+            match state::payload(standing, kind, by_hand, &self.causes, expires) {
                 Ok(payload) => {
                     self.outbox.put(&self.topics.gate(stream), payload);
                     announced.told = Some((told, now));

@@ -1,15 +1,21 @@
 //! A stream as a device of Home Assistant ("MQTT discovery", device-based discovery payload). Pure.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::topics::Topics;
 use crate::config::Mqtt;
 
+/// A state that isn't renewed within this time is not to be believed: two renewals were missed.
+pub(super) fn expires(settings: &Mqtt) -> Duration {
+    3 * settings.renew_every.get()
+}
+
 /// The device's description: a score, whether the picture is a problem, why, and the gate to be set by hand.
 pub(super) fn device(stream: &str, settings: &Mqtt, topics: &Topics, causes: &[String]) -> Value {
     let id = topics.id(stream);
-    // A sensor that isn't renewed in time is unavailable rather than stale.
-    let expire_after = (3 * settings.renew_every.get()).as_secs().max(1);
+    let expire_after = expires(settings).as_secs();
     let part = |name: &str, platform: &str, template: &str| {
         json!({
             "p": platform,

@@ -1,17 +1,20 @@
 //! What a gate's retained topic says. Pure.
 
+use std::time::Duration;
+
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     event::{GateReason, GateState, Sight},
     gate::{Kind, Line, Standing},
 };
 
-/// The socket's line, with two words for those who show it.
+/// The socket's line without its lease, and two words for those who show it.
 #[derive(Debug, Serialize)]
 struct Payload {
     #[serde(flatten)]
-    line: Line,
+    line: serde_json::Map<String, Value>,
     /// The likeliest cause, or the reason; `none` for an open gate.
     cause: String,
     /// Whether somebody set the gate by hand: `auto`, `open` or `closed`.
@@ -31,14 +34,17 @@ pub(super) fn causes(distortions: &[String]) -> Vec<String> {
     words
 }
 
-/// The payload for a gate that stands so at time `now` (`CLOCK_MONOTONIC` in nanoseconds). `known` are the causes that
-/// were announced.
+/// The payload for a gate that stands so.
+///
+/// `known` are the causes that were announced; `valid_for` is the time within which the next payload comes. The lease
+/// itself is no use to readers here: it is shorter than the time between payloads, and in this machine's clock. We say
+/// *unknown* ourselves once it runs out.
 pub(super) fn payload(
     standing: Standing,
     kind: Kind,
-    now: u64,
     by_hand: Option<GateState>,
     known: &[String],
+    valid_for: Duration,
 ) -> serde_json::Result<Vec<u8>> {
     let status = &standing.status;
     let likeliest = status.causes.iter().map(|cause| &cause.distortion).find(|name| known.contains(name));
@@ -52,7 +58,12 @@ pub(super) fn payload(
         Some(GateState::Closed) => "closed",
         _ => "auto",
     };
-    serde_json::to_vec(&Payload { line: Line::new(standing, kind, now), cause, r#override: by_hand })
+    let Value::Object(mut line) = serde_json::to_value(Line::new(standing, kind, 0))? else {
+        return Err(serde::ser::Error::custom("a line is an object"));
+    };
+    line.remove("valid_until");
+    line.insert("valid_for".into(), valid_for.as_secs_f64().into());
+    serde_json::to_vec(&Payload { line, cause, r#override: by_hand })
 }
 
 #[cfg(test)]
@@ -68,9 +79,10 @@ mod tests {
             let causes = causes.iter().map(|name| Cause::new(*name, 0.5)).collect();
             let status = GateStatus { stream: "yard".into(), decided, reason, causes, ..GateStatus::default() };
             let standing = Standing { status, valid_until: 9, gone: false };
-            let text = payload(standing, Kind::State, 5, None, &known).expect("JSON");
-            let json: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
-            assert!(json["stream"] == "yard" && json["override"] == "auto");
+            let text = payload(standing, Kind::State, None, &known, Duration::from_secs(30)).expect("JSON");
+            let json: Value = serde_json::from_slice(&text).expect("JSON");
+            assert!(json["stream"] == "yard" && json["override"] == "auto" && json["valid_for"] == 30.0);
+            assert!(json.get("valid_until").is_none(), "{json}");
             json["cause"].as_str().expect("a word").to_owned()
         };
         use GateReason as R;
