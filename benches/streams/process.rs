@@ -97,9 +97,13 @@ pub(crate) fn bare(url: &str, cameras: usize, span: Duration) {
          ! identity drop-buffer-flags=delta-unit ! avdec_h264 max-threads=1 ! fakesink sync=false"
     );
     let pipelines: Vec<_> = (0..cameras).map(|_| gst::parse::launch(&text).expect("elements")).collect();
-    pipelines.iter().for_each(|p| drop(p.set_state(gst::State::Playing)));
+    for pipeline in &pipelines {
+        pipeline.set_state(gst::State::Playing).expect("plays");
+    }
     std::thread::sleep(span);
-    pipelines.iter().for_each(|p| drop(p.set_state(gst::State::Null)));
+    for pipeline in &pipelines {
+        pipeline.set_state(gst::State::Null).expect("stops");
+    }
 }
 
 /// Cores that bare pipelines use in a process of their own.

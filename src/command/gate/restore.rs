@@ -4,6 +4,8 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
+    sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
@@ -11,6 +13,7 @@ use clap::Args;
 use crate::{
     command::{CommandError, Outcome},
     config::Config,
+    sink,
     state::{FILE, State, Store},
 };
 
@@ -27,15 +30,27 @@ struct Bridge {
     /// What is changed, as people call it.
     changed: fn(&State) -> Vec<String>,
     /// Puts it back and takes each thing out of the state once it is back; the reason if something could not be.
-    restore: fn(&Config, &Store) -> Result<(), String>,
+    restore: fn(&Config, &Arc<Store>) -> Result<(), String>,
 }
+
+/// How long the broker and Frigate have to answer: a unit's ExecStopPost must end.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Every bridge; a new one is one more line.
 const BRIDGES: [Bridge; 1] =
     [Bridge { name: "Frigate", changed: |state| state.frigate.keys().cloned().collect(), restore: frigate }];
 
-fn frigate(_config: &Config, _store: &Store) -> Result<(), String> {
-    Err("this program has no bridge to Frigate; switch detection of these cameras back on in Frigate".into())
+fn frigate(config: &Config, store: &Arc<Store>) -> Result<(), String> {
+    let Some(settings) = &config.outputs.frigate else {
+        return Err(
+            "the configuration has no [frigate]; switch detection on in Frigate, or add the section again".into()
+        );
+    };
+    let left = sink::frigate::restore(settings, store, LIMIT).map_err(|e| e.to_string())?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err("the broker or Frigate does not answer; start them and try again".into())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
@@ -47,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         writeln!(out, "nothing to put back")?;
         return Ok(Outcome::Good);
     };
-    let store = Store::open(folder)?;
+    let store = Arc::new(Store::open(folder)?);
     let (mut outcome, mut restored) = (Outcome::Good, 0);
     for bridge in &BRIDGES {
         let before = (bridge.changed)(&store.get());
