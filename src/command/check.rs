@@ -19,10 +19,17 @@ pub(super) struct Arguments {
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Only print the configuration with every default written out and secrets masked
+    #[arg(long)]
+    print_effective: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let mut out = io::stdout().lock();
+    if arguments.print_effective {
+        write!(out, "{}", Config::effective(&arguments.config)?)?;
+        return Ok(Outcome::Good);
+    }
     let config = Config::read(&arguments.config)?;
     let (streams, rules) = (config.streams.len(), config.rules.len());
     writeln!(out, "config    {}: {streams} stream(s), {rules} rule(s)", arguments.config.display())?;
@@ -48,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         let gate = Settings::new(&stream.name, &stream.gate, &config.rules, &card)?.gate();
         write!(out, "stream    {}: {}, {} every {}", stream.name, stream.location, stream.views, stream.interval)?;
         writeln!(out, "; gate {} closes below {}, opens from {}", stream.gate.head, gate.close_below, gate.open_above)?;
-        if let Location::File(path) = &stream.location
+        if let Location::File(path) | Location::Images(path) | Location::Device(path) = &stream.location
             && let Err(error) = std::fs::File::open(path)
         {
             writeln!(out, "problem   stream \"{}\": {}: {error}", stream.name, path.display())?;

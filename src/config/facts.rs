@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Period;
 use crate::event::Sight;
@@ -25,6 +25,12 @@ impl std::fmt::Display for After {
     }
 }
 
+impl Serialize for After {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
 impl<'de> Deserialize<'de> for After {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Text;
@@ -44,7 +50,7 @@ impl<'de> Deserialize<'de> for After {
 }
 
 /// The keys of `[facts]`; those of a `[stream.facts]` win over it, key by key.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FactKeys {
     /// How long the picture must repeat while frames flow, at least `"2s"`, or `"off"`. Default `"10s"`.
@@ -133,6 +139,21 @@ impl FactKeys {
             smear_after: after(stream.smear_after, self.smear_after, 1000),
             clear_after: period(stream.clear_after, self.clear_after, 1000),
             light_after: period(stream.light_after, self.light_after, 5000),
+        }
+    }
+
+    /// Every key of a stream as it counts: its own, the general one or the default.
+    pub(super) fn filled(&self, stream: &Self) -> Self {
+        let facts = self.with(stream);
+        Self {
+            frozen_after: Some(facts.frozen_after),
+            black_after: Some(facts.black_after),
+            one_colour_after: Some(facts.one_colour_after),
+            slate_after: Some(facts.slate_after),
+            corrupt_after: Some(facts.corrupt_after),
+            smear_after: Some(facts.smear_after),
+            clear_after: Some(facts.clear_after),
+            light_after: Some(facts.light_after),
         }
     }
 

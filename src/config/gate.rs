@@ -1,12 +1,12 @@
 //! `[gate]` and `[stream.gate]`: when a stream counts as good enough.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Period, Schedule, ScheduleKeys};
 use crate::event::GateState;
 
 /// Whether readers are told to obey.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GateMode {
     /// What is decided is enforced.
@@ -17,7 +17,7 @@ pub enum GateMode {
 }
 
 /// The keys of `[gate]`; those of a `[stream.gate]` win over it, key by key.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateKeys {
     /// Model output that decides. Default `"cls_consistency"`.
@@ -104,6 +104,23 @@ impl GateKeys {
             when_unknown: stream.when_unknown.or(self.when_unknown).unwrap_or_default(),
             schedules,
         })
+    }
+
+    /// Every key of a stream as it counts: its own, the general one or the default.
+    pub(super) fn filled(&self, stream: &Self, gate: &Gate) -> Self {
+        Self {
+            head: Some(gate.head.clone()),
+            close_below: gate.close_below,
+            open_above: gate.open_above,
+            degrade_below: gate.degrade_below,
+            close_for: Some(gate.close_for),
+            open_for: Some(gate.open_for),
+            smooth: Some(gate.smooth),
+            stale_after: Some(gate.stale_after),
+            mode: Some(gate.mode),
+            when_unknown: Some(gate.when_unknown),
+            schedule: stream.schedule.clone().or_else(|| self.schedule.clone()),
+        }
     }
 
     /// The first key whose own value makes no sense, with the reason.

@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Period, Stream};
 
@@ -49,6 +49,12 @@ impl fmt::Display for FileMode {
     }
 }
 
+impl Serialize for FileMode {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
 impl<'de> Deserialize<'de> for FileMode {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         String::deserialize(d)?.parse().map_err(de::Error::custom)
@@ -56,7 +62,7 @@ impl<'de> Deserialize<'de> for FileMode {
 }
 
 /// The keys of `[socket]`: a unix socket that tells gates as JSON lines. Without the section there is none.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SocketKeys {
     /// Where it is, relative to the configuration file; its folder is made if need be. Default `"/run/miqa/gate.sock"`.
@@ -81,7 +87,7 @@ impl Default for SocketKeys {
 }
 
 /// The keys of `[slot]`: a mapped file with a slot of 64 bytes a stream. Without the section there is none.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SlotKeys {
     /// Where it is, relative to the configuration file; a folder in memory is best. Default `"/dev/shm/miqa.gates"`.

@@ -17,7 +17,9 @@ mod stream;
 
 use std::{collections::HashSet, path::Path};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::secret;
 
 pub use change::Change;
 pub use daemon::{Snapshots, StateKeys};
@@ -39,7 +41,7 @@ pub use schedule::{Day, Schedule, ScheduleKeys, Thresholds, TimeOfDay, in_force}
 pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 
 /// The file as written.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Keys {
     engine: EngineKeys,
@@ -99,6 +101,32 @@ impl Config {
             key,
             reason,
         })
+    }
+}
+
+impl Config {
+    /// The file as it would be with every default written out, `[gate]` and `[facts]` moved into the streams and secrets
+    /// masked. Thresholds that the model's card gives stay out.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn effective(path: &Path) -> Result<String, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| ConfigError::Read { path: path.into(), reason: e.to_string() })?;
+        let checked = Self::parse(&text, path)?;
+        let mut keys: Keys = toml::from_str(&text).map_err(|e| ConfigError::place(path.into(), &text, &e))?;
+        let (gate, facts) = (std::mem::take(&mut keys.gate), std::mem::take(&mut keys.facts));
+        for (keys, stream) in keys.stream.iter_mut().zip(&checked.streams) {
+            keys.gate = gate.filled(&keys.gate, &stream.gate);
+            keys.facts = facts.filled(&keys.facts);
+            keys.fast_interval = Some(stream.fast_interval);
+        }
+        let value = |e: toml::ser::Error| ConfigError::Value {
+            path: path.into(),
+            key: "effective".into(),
+            reason: e.to_string(),
+        };
+        toml::to_string_pretty(&keys).map(|text| secret::scrub(&text).into_owned()).map_err(value)
     }
 }
 

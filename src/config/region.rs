@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     picture,
@@ -19,7 +19,7 @@ pub struct Region {
 }
 
 /// The keys of one region: exactly one of the three shapes. Of several regions the worst counts. Fractions run from 0 (left, top) to 1 (right, bottom).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegionKeys {
     /// `[left, top, right, bottom]` in fractions of the picture.

@@ -30,7 +30,7 @@ impl Severity {
 }
 
 /// The keys of one `[[rule]]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleKeys {
     /// Unique name. Required.
@@ -73,7 +73,7 @@ pub struct RuleKeys {
 }
 
 /// One sight or any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SightKey {
     /// Whichever it is.

@@ -8,7 +8,7 @@ use super::{Credentials, FactKeys, Facts, Gate, GateKeys, Location, Period, Regi
 use crate::{engine::Device, preprocess::ViewSet};
 
 /// The keys of `[engine]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineKeys {
     /// Folder of the model and its card, looked for beside the configuration file first, then in the working folder.
@@ -30,7 +30,7 @@ impl Default for EngineKeys {
 }
 
 /// How fast a file plays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pace {
     /// At its own speed; what can't be scored in time is dropped, as with a camera.
@@ -41,7 +41,7 @@ pub enum Pace {
 }
 
 /// What RTSP's pictures travel over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// The connection that RTSP itself uses: nothing is lost, what is late comes late.
@@ -80,7 +80,7 @@ pub enum Decode {
 }
 
 /// The keys of one `[[stream]]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StreamKeys {
     /// Unique name: letters, digits, `_`, `-` and `.`. Required.

@@ -1,11 +1,11 @@
 //! Kinds of events: what an output is told to pass on.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Event;
 
 /// A kind of event, by which outputs choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// A stream started, ended, stalled or resumed.

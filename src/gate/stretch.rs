@@ -13,6 +13,7 @@ pub struct Note {
     /// When it was written.
     pub time: f64,
     /// The event's id: the run's name and a number in the run, with `-` between.
+    #[serde(rename = "event_id")]
     pub id: String,
     /// What happened.
     #[serde(flatten)]
@@ -237,9 +238,9 @@ mod tests {
 
     #[test]
     fn lines_of_later_versions_are_passed_over() {
-        let line = r#"{"time":1.5,"id":"x-1","type":"weather","sky":"blue"}"#;
+        let line = r#"{"time":1.5,"event_id":"x-1","type":"weather","sky":"blue"}"#;
         assert_eq!(serde_json::from_str::<Note>(line).expect("reads").what, What::Other);
-        let line = r#"{"time":1.5,"id":"x-1","type":"end"}"#;
+        let line = r#"{"time":1.5,"event_id":"x-1","type":"end"}"#;
         assert_eq!(serde_json::from_str::<Note>(line).expect("reads").what, What::End);
     }
 }

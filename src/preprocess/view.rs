@@ -24,7 +24,7 @@ pub enum View {
 }
 
 /// How the scores of several views of one picture become the picture's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Combine {
     /// The worst view counts, score by score.

@@ -90,7 +90,7 @@ impl Sink for Record {
             Event::Gate(_) => self.line(serde_json::to_vec(said)?),
             Event::Summary(_) => {
                 let time = said.time.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-                let end = json!({ "time": time.as_millis() as f64 / 1000.0, "id": said.id, "type": "end" });
+                let end = json!({ "time": time.as_millis() as f64 / 1000.0, "event_id": said.id, "type": "end" });
                 self.line(serde_json::to_vec(&end)?)
             }
             _ => Ok(()),
@@ -192,13 +192,13 @@ mod tests {
         }
         let lines = lines(folder.path()).expect("readable");
         assert!(lines.len() > 5 && lines[lines.len() - 2].contains("run-49"), "{lines:?}");
-        assert_eq!(lines[lines.len() - 1], r#"{"id":"run-50","time":7.0,"type":"end"}"#);
+        assert_eq!(lines[lines.len() - 1], r#"{"event_id":"run-50","time":7.0,"type":"end"}"#);
     }
 
     #[test]
     fn a_torn_line_costs_only_itself() {
         let folder = tempfile::tempdir().expect("folder");
-        std::fs::write(folder.path().join(FILE), "{\"time\":1.0,\"id\":\"a").expect("written");
+        std::fs::write(folder.path().join(FILE), "{\"time\":1.0,\"event_id\":\"a").expect("written");
         let mut record = Record::open(folder.path()).expect("opens");
         record.write(&gate(1)).expect("written");
         record.write(&gate(2)).expect("written");

@@ -44,7 +44,7 @@ pub(crate) fn config(folder: &Path, model_name: &str, rest: &str) -> PathBuf {
     let path = folder.join(format!("{model_name}.toml"));
     let model = model(model_name);
     let facts = if rest.contains("[facts]") { "" } else { NO_FACTS };
-    let text = format!("[engine]\nmodel = {model:?}\ndevice = \"cpu\"\n{facts}{rest}");
+    let text = format!("[engine]\nmodel = {model:?}\ndevice = \"cpu\"\n{rest}\n{facts}");
     std::fs::write(&path, text).expect("written");
     path
 }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Fault, credential, fault};
 use crate::secret::Secret;
 
 /// The keys of a broker.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BrokerKeys {
     /// `mqtt://HOST[:PORT]`, or `mqtts://HOST[:PORT]` for TLS; ports 1883 and 8883 without one. Required.

@@ -5,12 +5,12 @@ use std::{
     path::Path,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Broker, BrokerKeys, Fault, fault, is_plain, is_topic};
 
 /// Whether Frigate is told anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FrigateMode {
     /// Decided and logged only.
@@ -21,7 +21,7 @@ pub enum FrigateMode {
 }
 
 /// What becomes of detection while a gate is unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FrigateUnknown {
     /// It is as it was before us.
@@ -34,7 +34,7 @@ pub enum FrigateUnknown {
 }
 
 /// The keys of `[frigate]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrigateKeys {
     /// Frigate's broker. Default: that of `[mqtt]`.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Fault, all_events, fault};
 use crate::{config::Period, event::EventKind};
@@ -14,7 +14,7 @@ const SMALLEST: u64 = 4096;
 const MOST: u32 = 1000;
 
 /// The keys of `[jsonl]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JsonlKeys {
     /// The file, relative to the configuration file; older ones stand beside it as `<path>.1` (the newest), `<path>.2` …

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Broker, BrokerKeys, Fault, fault, is_topic};
 use crate::{config::Period, event::EventKind};
 
 /// The keys of `[mqtt]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MqttKeys {
     /// The broker. Required.

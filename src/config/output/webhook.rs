@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Fault, credential, fault, is_plain};
 use crate::{config::Period, event::EventKind, secret::Secret};
 
 /// The keys of one `[[webhook]]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookKeys {
     /// Unique name, seen in logs and metrics: letters, digits, `_`, `-` and `.`. Default `"webhook"`.
