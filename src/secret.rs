@@ -6,6 +6,7 @@
 use std::{
     borrow::Cow,
     fmt,
+    io::{self, Write},
     sync::{PoisonError, RwLock},
 };
 
@@ -66,6 +67,22 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
     out
 }
 
+/// A writer that takes every known secret out of what goes through it, such as other libraries' logs. Each write must be
+/// whole lines of text, as a log's are.
+#[derive(Debug)]
+pub struct Scrubbed<W>(pub W);
+
+impl<W: Write> Write for Scrubbed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(scrub(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -104,5 +121,14 @@ mod tests {
         // Too short to be searched for, still not shown.
         assert_eq!(format!("{:?}", Secret::new("ab")), "***");
         assert_eq!(scrub("ab"), "ab");
+    }
+
+    #[test]
+    fn nothing_secret_goes_through_a_scrubbed_writer() {
+        let _known = Secret::new("hooks/zq-path/word");
+        let mut out = Vec::new();
+        Scrubbed(&mut out).write_all(b"POST https://x/hooks/zq-path/word\n").expect("written");
+        let text = String::from_utf8(out).expect("text");
+        assert_eq!(text, "POST https://x/***\n");
     }
 }

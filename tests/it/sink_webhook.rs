@@ -162,14 +162,19 @@ fn tls_trusts_the_given_certificates_only() {
         .stderr(Stdio::null())
         .spawn()
         .expect("Debian's Python");
-    let url = format!("url = \"https://localhost:{port}/\"\nretry_for = \"2s\"\n");
+    let url = format!("url = \"https://localhost:{port}/\"\n");
     let known = start(folder.path(), &format!("{url}ca_file = \"cert.pem\""));
-    let unknown = start(folder.path(), &url);
-    let (taken, refused) = (known.tally(), unknown.tally());
-    for queue in [&known, &unknown] {
-        queue.send(&gate(0, "yard"));
+    let (taken, begun) = (known.tally(), Instant::now());
+    known.send(&gate(0, "yard"));
+    while taken.written() == 0 && begun.elapsed() < LIMIT {
+        std::thread::sleep(Duration::from_millis(20));
     }
-    std::thread::sleep(Duration::from_millis(2500));
+    let unknown = start(folder.path(), &format!("{url}retry_for = \"1s\""));
+    let refused = unknown.tally();
+    unknown.send(&gate(0, "yard"));
+    while refused.failed() == 0 && begun.elapsed() < 2 * LIMIT {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     for queue in [known, unknown] {
         queue.drain(Instant::now() + LIMIT);
     }

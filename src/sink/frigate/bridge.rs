@@ -10,7 +10,7 @@ use fail::fail_point;
 
 use super::{
     camera::{Around, Camera, Held, Step},
-    guard::Guard,
+    guard::{Farewell, Guard},
     wanted::{Wanted, wanted},
 };
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// A memory that could not be written is tried again after this.
 const DISK_AGAIN: Duration = Duration::from_secs(10);
+
+/// How often gates are looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What is still remembered, for those who wait for the end.
 pub(super) type Left = Arc<Mutex<Vec<String>>>;
@@ -47,6 +50,9 @@ pub(super) struct Bridge {
     places: Vec<Place>,
     messages: VecDeque<Message>,
     under_way: usize,
+    looked: Option<Duration>,
+    /// Last wills that are being taken back.
+    leaving: Vec<Farewell>,
     left: Left,
 }
 
@@ -74,6 +80,8 @@ impl Bridge {
             places,
             messages: VecDeque::new(),
             under_way: 0,
+            looked: None,
+            leaving: Vec::new(),
             left,
         };
         bridge.publish_left();
@@ -157,7 +165,7 @@ impl Bridge {
     fn guard(&mut self, i: usize, now: Duration) {
         let place = &mut self.places[i];
         if !place.camera.is_held() {
-            place.guard = None;
+            self.leaving.extend(place.guard.take().map(Guard::take_back));
             return;
         }
         if place.guard.is_none() && !self.around.ending {
@@ -205,6 +213,11 @@ impl Talk for Bridge {
 
     fn tick(&mut self) {
         let now = self.begun.elapsed();
+        if self.looked.is_some_and(|looked| now < looked + LOOK) {
+            return;
+        }
+        self.looked = Some(now);
+        self.leaving.retain(|farewell| !farewell.is_over());
         let overrides = self.store.get().overrides;
         for i in 0..self.places.len() {
             let wanted = self.wanted(i, &overrides, now);
@@ -238,8 +251,10 @@ impl Talk for Bridge {
     }
 
     fn is_done(&self, connected: bool) -> bool {
-        let held = self.places.iter().any(|place| place.camera.is_held());
-        // Without Frigate nothing can be put back now; the memory stays for the next start.
-        !held || (connected && self.around.online_since.is_none() && self.begun.elapsed() > Duration::from_secs(1))
+        if self.places.iter().any(|place| place.camera.is_held()) {
+            // Without Frigate nothing can be put back now; the memory stays for the next start.
+            return connected && self.around.online_since.is_none() && self.begun.elapsed() > Duration::from_secs(1);
+        }
+        self.leaving.is_empty() && self.places.iter().all(|place| place.guard.is_none())
     }
 }

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Time that the word of farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A last will that lies with the broker; taken back when it is dropped.
+/// A last will that lies with the broker. Dropped with the connection's runtime it is carried out.
 pub(super) struct Guard {
     state: Arc<State>,
     seen: u64,
@@ -34,6 +34,7 @@ struct State {
     /// How often the connection broke: each time the will may have been carried out.
     breaks: AtomicU64,
     over: Notify,
+    gone: AtomicBool,
 }
 
 impl Guard {
@@ -54,12 +55,21 @@ impl Guard {
         let breaks = self.state.breaks.load(Ordering::Acquire);
         std::mem::replace(&mut self.seen, breaks) != breaks
     }
+
+    /// Takes the will back.
+    pub(super) fn take_back(self) -> Farewell {
+        self.state.over.notify_one();
+        Farewell(self.state)
+    }
 }
 
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // The task then says farewell, and the broker forgets the will.
-        self.state.over.notify_one();
+/// A will that is being taken back.
+pub(super) struct Farewell(Arc<State>);
+
+impl Farewell {
+    /// Whether the broker was told, or could not be.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.gone.load(Ordering::Acquire)
     }
 }
 
@@ -87,4 +97,5 @@ async fn keep(options: Options, state: Arc<State>) {
             async { while !matches!(events.poll().await, Err(_) | Ok(Event::Outgoing(Outgoing::Disconnect))) {} };
         let _ = timeout(FAREWELL, gone).await;
     }
+    state.gone.store(true, Ordering::Release);
 }

@@ -28,6 +28,9 @@ use crate::{
     state::{Store, in_force},
 };
 
+/// How often gates that didn't move are looked at: a lease may have run out.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// An event, and who waits until the broker has it.
 pub(super) struct Delivery {
     pub(super) message: Message,
@@ -55,6 +58,7 @@ pub(super) struct Announcer {
     waiting: Option<Sender<()>>,
     connected: Arc<AtomicBool>,
     streams: BTreeMap<String, Announced>,
+    looked: Option<Instant>,
     outbox: Outbox,
 }
 
@@ -78,6 +82,7 @@ impl Announcer {
             waiting: None,
             connected,
             streams: BTreeMap::new(),
+            looked: None,
             outbox: Outbox::default(),
         };
         // All of them at once: each change of the state file waits for the disk.
@@ -218,13 +223,19 @@ impl Talk for Announcer {
     }
 
     fn tick(&mut self) {
+        let now = Instant::now();
+        let mut moved = self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK);
         if let Some((seen, entries)) = self.board.newer(self.seen, Duration::ZERO) {
             self.seen = seen;
             for entry in entries {
+                moved |= entry.moved;
                 if entry.gone { self.remove(&entry.status.stream) } else { self.add(entry) }
             }
         }
-        self.tell(Instant::now());
+        if moved {
+            self.looked = Some(now);
+            self.tell(now);
+        }
         if self.outbox.is_free()
             && let Ok(Delivery { message, done }) = self.deliveries.try_recv()
         {

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{RecvTimeoutError, Sender, TrySendError, bounded};
 use tokio::sync::Notify;
 
 use super::{
@@ -89,12 +89,15 @@ impl Sink for Mqtt {
         let mut delivery = Some(Delivery { message, done });
         loop {
             if let Some(waiting) = delivery.take() {
-                delivery = self.deliver.try_send(waiting).err().map(crossbeam_channel::TrySendError::into_inner);
-                self.wake.notify_one();
+                match self.deliver.try_send(waiting) {
+                    Ok(()) => self.wake.notify_one(),
+                    Err(TrySendError::Full(back)) => delivery = Some(back),
+                    Err(TrySendError::Disconnected(_)) => return Err(gone()),
+                }
             }
             match taken.recv_timeout(NAP) {
                 Ok(()) => return Ok(()),
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("the connection's thread ended")),
+                Err(RecvTimeoutError::Disconnected) => return Err(gone()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if self.hurry.load(Ordering::Acquire) && !self.connected.load(Ordering::Acquire) {
@@ -102,6 +105,10 @@ impl Sink for Mqtt {
             }
         }
     }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the connection's thread ended; restart miqa and report this")
 }
 
 impl Drop for Mqtt {

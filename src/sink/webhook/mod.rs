@@ -23,6 +23,7 @@ use super::{Sink, SinkError, tls};
 use crate::{
     config,
     event::{Event, Said},
+    secret::scrub,
 };
 use retry::{Answer, Limits, Next};
 
@@ -137,6 +138,8 @@ impl Sink for Webhook {
                 }
                 Next::Again(pause) => {
                     if attempt == 1 {
+                        let answer = answer.to_string();
+                        let answer = scrub(&answer);
                         tracing::warn!(sink = self.settings.name, "{}: {answer}; trying again", self.settings.shown);
                     }
                     self.wait(pause);
