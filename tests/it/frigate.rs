@@ -254,6 +254,31 @@ fn killed_while_gated_the_broker_itself_puts_detection_back() {
 }
 
 #[test]
+#[ignore = "slow: the broker waits some 16 s for a sign of life"]
+fn hung_while_gated_the_broker_puts_detection_back_until_we_are_back() {
+    let (folder, broker) = rig_or_skip!("hung_while_gated_the_broker_puts_detection_back_until_we_are_back");
+    let frigate = StandIn::start(broker.port, &[("yard", true)]);
+    let bridge = Doomed::start(folder.path(), broker.port, "");
+    until("off", || !frigate.detects("yard"));
+    // To the broker a process that hangs looks like a network that is gone.
+    let signal = |name: &str| {
+        let done = Command::new("kill").arg(name).arg(bridge.0.id().to_string()).status().unwrap();
+        assert!(done.success());
+    };
+    let hung = Instant::now();
+    signal("-STOP");
+    while !frigate.detects("yard") {
+        assert!(hung.elapsed() < Duration::from_secs(25), "detection stays off");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    println!("put back after {:.1} s", hung.elapsed().as_secs_f64());
+    signal("-CONT");
+    until("off again", || !frigate.detects("yard"));
+    drop(bridge);
+    until("on by the last will", || frigate.detects("yard"));
+}
+
+#[test]
 fn killed_at_every_step_nothing_stays_off() {
     if !fail::has_failpoints() {
         println!("skipped: killed_at_every_step_nothing_stays_off: needs --features failpoints");
