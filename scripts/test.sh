@@ -19,5 +19,5 @@ scripts/cargo-deny.sh
 step "tests"
 cargo test --locked --workspace --features miqa-offline/train
 step "killed at each write of the state"
-cargo test --locked -p miqa --features failpoints --test it -- gate_state
+cargo test --locked -p miqa --features failpoints --test it -- gate_state frigate::killed
 step "done"

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use miqa::command::Cli;
+use miqa::{
+    command::Cli,
+    secret::{Scrubbed, scrub},
+};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -12,12 +15,12 @@ fn main() -> ExitCode {
     let gstreamer = if std::env::var_os("GST_DEBUG").is_some() { ",gstreamer=trace" } else { "" };
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("warn,ort=error{gstreamer}")));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Scrubbed(std::io::stderr())).init();
     match cli.run() {
         Ok(outcome) => outcome.into(),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("miqa: {error}");
+            eprintln!("miqa: {}", scrub(&error.to_string()));
             ExitCode::from(2)
         }
     }

@@ -138,13 +138,14 @@ impl Tap {
         pad.add_probe(what, move |pad, info| match &info.data {
             Some(gst::PadProbeData::Buffer(buffer)) => match tap.unit(buffer) {
                 Verdict::Decoded => gst::PadProbeReturn::Ok,
-                Verdict::LeftOut => gst::PadProbeReturn::Drop,
+                // Not Drop: the binding gives the buffer up itself then, and GStreamer 1.22 complains of each.
+                Verdict::LeftOut => gst::PadProbeReturn::Handled,
                 Verdict::Drained => {
                     // "Show what you have": the picture stands still until the next keyframe.
                     if drains && !pad.send_event(video::StillFrameEvent::builder(true).build()) {
                         tracing::debug!("a decoder did not give what it keeps back");
                     }
-                    gst::PadProbeReturn::Drop
+                    gst::PadProbeReturn::Handled
                 }
             },
             Some(gst::PadProbeData::Event(event)) => {
