@@ -11,7 +11,7 @@ packages=(
   gstreamer1.0-libav gstreamer1.0-tools
 )
 if [ "${1:-}" = test ]; then
-  packages+=(g++ git mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0)
+  packages+=(g++ git libfaketime mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0)
 fi
 
 rust_is_new_enough() {
