@@ -31,3 +31,4 @@ mod stream_secrets;
 mod stream_watched;
 mod support;
 mod watch;
+mod whole;
