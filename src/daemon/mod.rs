@@ -211,6 +211,7 @@ impl Watch<'_> {
             let (scored, given_up) = streams.iter().map(|s| s.load()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
             if let Some((factor, news)) = load.measure(now, scored, given_up) {
                 stretch = factor;
+                roster.outlet.set_overloaded(factor > 1.0);
                 if news {
                     roster.outlet.say(Event::Overload { stretch, at: Seconds(now) });
                 }

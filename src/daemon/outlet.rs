@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -24,6 +24,7 @@ pub(super) struct Outlet {
     album: Option<Album>,
     clock: Clock,
     said: AtomicU64,
+    overloaded: AtomicBool,
 }
 
 impl Outlet {
@@ -34,7 +35,24 @@ impl Outlet {
         album: Option<Album>,
         clock: Clock,
     ) -> Self {
-        Self { queues: RwLock::new(queues), board, metrics, album, clock, said: AtomicU64::new(0) }
+        Self {
+            queues: RwLock::new(queues),
+            board,
+            metrics,
+            album,
+            clock,
+            said: AtomicU64::new(0),
+            overloaded: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether scoring can't keep up: then nobody may ask for more.
+    pub(super) fn is_overloaded(&self) -> bool {
+        self.overloaded.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_overloaded(&self, overloaded: bool) {
+        self.overloaded.store(overloaded, Ordering::Relaxed);
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {

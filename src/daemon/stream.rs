@@ -175,9 +175,10 @@ impl Watched {
         }
     }
 
-    /// Looks more often while a change is pending.
+    /// Looks more often while a change is pending, unless that would only add to an overload.
     fn pace(&self, pending: bool) {
-        let interval = if pending { self.stream.fast_interval } else { self.stream.interval };
+        let interval =
+            if pending && !self.outlet.is_overloaded() { self.stream.fast_interval } else { self.stream.interval };
         if self.slot.interval() != interval.get() {
             self.slot.set_interval(interval.get());
         }

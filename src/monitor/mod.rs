@@ -106,6 +106,8 @@ pub struct Monitor {
     heads: Vec<Series>,
     distortions: Vec<Series>,
     sights: Vec<Seen>,
+    /// Time of the newest picture that something was seen in: scores of earlier ones come too late.
+    looked: Option<Duration>,
     /// Why frames are missing, if they are.
     lost: bool,
     now: Option<Duration>,
@@ -126,6 +128,7 @@ impl Monitor {
             heads: series(settings.heads.len()),
             distortions: series(settings.distortions.len()),
             sights: Vec::new(),
+            looked: None,
             lost: false,
             now: None,
             tally: Tally::default(),
@@ -226,6 +229,10 @@ impl Monitor {
     /// Takes one input of stream time `now` and says what follows. A time before the newest one counts as the newest.
     pub fn step(&mut self, now: Duration, input: Input<'_>) -> Vec<Event> {
         let mut events = Vec::new();
+        let late = !self.sights.is_empty() && self.looked.is_some_and(|looked| now <= looked);
+        if late && matches!(input, Input::Scores(_)) {
+            return events;
+        }
         let now = self.pass(now);
         // What time alone has changed comes before what the input changes.
         let moved = self.gate.tick(now);
@@ -295,6 +302,7 @@ impl Monitor {
         let Some(seen) = Sight::ALL.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else {
             return;
         };
+        self.looked = Some(now);
         self.forget();
         let moved = self.gate.sight(now, seen.sight, seen.since);
         self.say_gate(now, moved, events);

@@ -351,6 +351,11 @@ fn what_is_seen_in_the_picture_decides_before_any_score() {
             vec![opened, "1.000 unknown (picture damaged) since 1.000", "2.800 closed (score low) since 2.000"],
         ),
         (
+            "the score of an earlier picture comes too late to count",
+            [seen(1000, 1600, BLACK), vec![(1100, Ok((0.9, 0.0)))], seen(1600, 2000, BLACK)].concat(),
+            vec!["1.000 closed (picture black) since 1.000 black+frozen"],
+        ),
+        (
             "no more pictures",
             [seen(1000, 1200, BLACK), vec![(4100, Err(Input::Tick))]].concat(),
             vec!["1.000 closed (picture black) since 1.000 black+frozen", "4.100 unknown (score stale) since 1.000"],
@@ -365,7 +370,9 @@ fn what_is_seen_in_the_picture_decides_before_any_score() {
         assert_eq!(play(RAW, &script).0, expected, "{name}");
     }
     let rules = "[gate]\nsmooth = \"0s\"\n[[rule]]\nname = \"ice\"\nsight = \"frozen\"\nfor = \"1s\"\n[[rule]]\nname = \"any\"\nsight = \"any\"\n";
-    let script = [run(0, 1000, 0.9, 0.0), seen(1000, 3000, FROZEN), run(3000, 3400, 0.9, 0.0)].concat();
+    let script =
+        [run(0, 1000, 0.9, 0.0), seen(1000, 3000, FROZEN), vec![(1900, Ok((0.9, 0.0)))], run(3000, 3400, 0.9, 0.0)]
+            .concat();
     let said: Vec<_> = play(rules, &script).0.into_iter().filter(|line| line.contains("s/")).collect();
     assert_eq!(
         said,

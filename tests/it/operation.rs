@@ -191,7 +191,11 @@ fn a_replay_gives_the_same_verdicts_however_fast_the_machine_is() {
         let stop = AtomicBool::new(false);
         let output = std::thread::scope(|scope| {
             for _ in 0..if busy { 6 } else { 0 } {
-                scope.spawn(|| while !stop.load(Ordering::Relaxed) {});
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
             }
             let output = miqa(["replay", &clip, "--config", &file, "--stream", "cam", "--json"]);
             stop.store(true, Ordering::Relaxed);
@@ -215,6 +219,67 @@ fn a_replay_gives_the_same_verdicts_however_fast_the_machine_is() {
     let unknown = miqa(["replay", &clip, "--config", &file, "--stream", "cams"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(stderr(&unknown).contains("no stream \"cams\"; it has x, cam"), "{}", stderr(&unknown));
+}
+
+/// What a replay says of gates, as `time state reason`.
+fn replayed(folder: &Path, text: &str, rest: &[&str]) -> Vec<String> {
+    let file = config(folder, "tiny", text).display().to_string();
+    let clip = folder.join("long.mp4").display().to_string();
+    let output = miqa(["replay", &clip, "--config", &file, "--json"].iter().chain(rest));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let events = stdout(&output);
+    let events = events.lines().map(|line| serde_json::from_str::<Event>(line).expect("an event"));
+    events
+        .filter_map(|e| {
+            if let Event::Gate(g) = e { Some(format!("{} {} {}", g.at, g.state, g.reason.name())) } else { None }
+        })
+        .collect()
+}
+
+#[test]
+fn facts_decide_before_the_model_and_schedules_by_the_recordings_own_clock() {
+    let folder = tempfile::tempdir().expect("folder");
+    clip::make(&folder.path().join("long.mp4"), &[(75, 180), (75, BLACK), (75, 180)]);
+    let only_black = "[facts]\nblack_after = \"500ms\"\nclear_after = \"500ms\"\nfrozen_after = \"off\"\none_colour_after = \"off\"\nslate_after = \"off\"\n";
+    let keys = "[gate]\nsmooth = \"0s\"\n";
+    let streams = "[[stream]]\nname = \"a\"\nlocation = \"long.mp4\"\nviews = \"centre\"\n";
+    // Black from 3 s on: seen for half a second it closes the gate, before 0.8 s of scores could.
+    let moves = replayed(folder.path(), &format!("{keys}{only_black}{streams}"), &[]);
+    assert_eq!(moves[..2], ["0.800 open score_good", "3.520 closed black"], "{moves:?}");
+    assert_eq!(moves.last().map(String::as_str), Some("8.960 unknown ended"));
+    assert!(moves[2].ends_with("open score_good") && moves.len() == 4, "{moves:?}");
+
+    // From 22:00 on nothing under 0.9 is good enough; the recording begins two seconds before.
+    let night = "[[gate.schedule]]\nname = \"night\"\ntime_zone = \"Europe/Berlin\"\nfrom = \"22:00\"\nto = \"06:00\"\nclose_below = 0.9\nopen_above = 0.95\n";
+    let text = format!("{keys}{night}{streams}");
+    let moves = replayed(folder.path(), &text, &["--at", "2026-01-10T20:59:58Z"]);
+    assert_eq!(moves[..2], ["0.800 open score_good", "2.800 closed score_low"], "{moves:?}");
+    let moves = replayed(folder.path(), &text, &[]);
+    assert_eq!(moves[..2], ["0.800 open score_good", "3.800 closed score_low"], "{moves:?}");
+}
+
+#[test]
+fn only_the_region_counts() {
+    let folder = tempfile::tempdir().expect("folder");
+    clip::make(&folder.path().join("long.mp4"), &[(50, 180)]);
+    let mut mask = image::GrayImage::new(64, 48);
+    mask.put_pixel(40, 10, image::Luma([255]));
+    mask.save(folder.path().join("mask.png")).expect("saved");
+    let stream =
+        |region: &str| format!("[[stream]]\nname = \"a\"\nlocation = \"long.mp4\"\n[[stream.region]]\n{region}\n");
+    for region in
+        ["rectangle = [0.0, 0.0, 0.5, 1.0]", "polygon = [[0.1, 0.1], [0.9, 0.2], [0.5, 0.9]]", "mask = \"mask.png\""]
+    {
+        assert_eq!(replayed(folder.path(), &stream(region), &[])[0], "0.800 open score_good", "{region}");
+    }
+    let file = config(folder.path(), "tiny", &stream("rectangle = [0.5, 0.0, 0.2, 1.0]")).display().to_string();
+    let refused = miqa(["check", "--config", &file]);
+    assert!(
+        refused.status.code() == Some(2)
+            && stderr(&refused).contains("stream[0].region[0].rectangle: left 0.5 is not below"),
+        "{}",
+        stderr(&refused)
+    );
 }
 
 fn spawn(file: &str, envs: &[(&str, &Path)]) -> Child {

@@ -97,6 +97,15 @@ fn with_everything_on_all_tell_the_same_and_no_secret() {
         metrics.contains("miqa_frames_scored_total{stream=\"cam\"}") && metrics.contains("miqa_model_info"),
         "{metrics}"
     );
+    // Somebody sets it by hand, from Home Assistant or elsewhere: enforced, remembered, and what was decided stays visible.
+    ear.say("miqa/cam/gate/set", "closed", false);
+    ear.until(0, "gate set by hand", |heard| {
+        heard.topic == "miqa/cam/gate" && heard.json()["enforced"] == "closed" && heard.json()["decided"] == "open"
+    });
+    let set = ::miqa::state::read(&at("state").join(::miqa::state::FILE)).expect("whole").overrides;
+    assert_eq!(set["cam"].state, ::miqa::event::GateState::Closed);
+    let obeyed = miqa(["gate", "show", "--slot", &at("gates").display().to_string()]);
+    assert_eq!(obeyed.status.code(), Some(1), "{}", stdout(&obeyed));
     let refused = get(http, "/metrics", "wrong");
     assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
     let hooks = receiver.wait(2, Duration::from_secs(10));
