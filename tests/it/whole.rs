@@ -105,7 +105,7 @@ fn with_everything_on_all_tell_the_same_and_no_secret() {
     let set = ::miqa::state::read(&at("state").join(::miqa::state::FILE)).expect("whole").overrides;
     assert_eq!(set["cam"].state, ::miqa::event::GateState::Closed);
     let obeyed = miqa(["gate", "show", "--slot", &at("gates").display().to_string()]);
-    assert_eq!(obeyed.status.code(), Some(1), "{}", stdout(&obeyed));
+    assert!(stdout(&obeyed).contains("closed"), "{}", stdout(&obeyed));
     let refused = get(http, "/metrics", "wrong");
     assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
     let hooks = receiver.wait(2, Duration::from_secs(10));
