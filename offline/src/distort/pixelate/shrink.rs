@@ -52,8 +52,8 @@ struct Division {
 
 impl Division {
     /// Divides sums of these numbers of samples, one number a pixel; none if 16 bits can't hold it exactly.
-    fn by(counts: impl Iterator<Item = usize> + Clone) -> Option<Self> {
-        let (least, most) = (counts.clone().min()?, counts.clone().max()?);
+    fn by(counts: &[usize]) -> Option<Self> {
+        let (&least, &most) = (counts.iter().min()?, counts.iter().max()?);
         if most > 128 {
             return None;
         }
@@ -68,8 +68,8 @@ impl Division {
         let half = |count: usize| {
             if weight(count) as usize * count >= 1 << BITS { count / 2 } else { (count - 1) / 2 }
         };
-        let all = |of: &dyn Fn(usize) -> usize| counts.clone().flat_map(|count| [of(count) as u16; 3]).collect();
-        counts.clone().all(exact).then(|| Self { halves: all(&half), factors: all(&factor), shift })
+        let all = |of: &dyn Fn(usize) -> usize| counts.iter().flat_map(|&count| [of(count) as u16; 3]).collect();
+        counts.iter().copied().all(exact).then(|| Self { halves: all(&half), factors: all(&factor), shift })
     }
 
     fn divide(&self, sums: &[u16], means: &mut [u8]) {
@@ -102,7 +102,8 @@ enum Way {
 impl Way {
     fn of(boxes: &[Range<usize>]) -> Self {
         if boxes.iter().any(|columns| columns.len() > 2) {
-            return Division::by(boxes.iter().map(Range::len)).map_or(Self::Plain, Self::Sums);
+            let counts: Vec<usize> = boxes.iter().map(Range::len).collect();
+            return Division::by(&counts).map_or(Self::Plain, Self::Sums);
         }
         let twos = || boxes.iter().enumerate().filter(|(_, columns)| columns.len() == 2);
         if 3 * twos().count() < boxes.len() {
@@ -197,7 +198,7 @@ impl Rows {
         let mut counts: Vec<usize> = boxes.iter().map(Range::len).filter(|&count| count > 2).collect();
         counts.sort_unstable();
         counts.dedup();
-        let division = |count| (count, Division::by(std::iter::repeat_n(count, wide)));
+        let division = |count| (count, Division::by(&vec![count; wide]));
         Self { divisions: counts.into_iter().map(division).collect(), sums: vec![0; 3 * wide] }
     }
 
@@ -240,7 +241,7 @@ mod tests {
     fn divisions_are_pillows() {
         for counts in (1..=30).map(|count| [count, count + 1, count]).chain([[1, 15, 2], [40, 41, 64], [128, 128, 128]])
         {
-            let Some(division) = Division::by(counts.iter().copied()) else {
+            let Some(division) = Division::by(&counts) else {
                 assert!(counts[0].abs_diff(counts[1]) > 1 || counts[1] > 64, "{counts:?} fit into 16 bits");
                 continue;
             };
@@ -253,7 +254,7 @@ mod tests {
                 }
             }
         }
-        assert!(Division::by([129].into_iter()).is_none());
+        assert!(Division::by(&[129]).is_none());
     }
 
     #[test]
