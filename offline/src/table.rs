@@ -5,6 +5,7 @@
 //! Files appear whole or not at all: rows go to a temporary name that is renamed at the end.
 
 mod bytes;
+mod list;
 
 use std::fs::{self, File};
 use std::io;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
@@ -172,6 +173,7 @@ macro_rules! primitive_column {
 
 primitive_column! {
     u8 => UInt8Array, UInt8Type, UInt8;
+    u16 => UInt16Array, UInt16Type, UInt16;
     u32 => UInt32Array, UInt32Type, UInt32;
     u64 => UInt64Array, UInt64Type, UInt64;
     i16 => Int16Array, Int16Type, Int16;
@@ -252,7 +254,7 @@ pub fn write_noted<R: Row>(path: &Path, rows: &[R], notes: &[(&str, String)]) ->
     fs::rename(&partial, path).map_err(io)
 }
 
-/// Reads all rows of the table at `path`. Columns are found by name; further columns are ignored.
+/// Reads all rows of the table at `path`. Columns are found by name; further columns are not read.
 ///
 /// # Errors
 /// The file is missing, is no Parquet file, or lacks a column of the row's type.
@@ -263,9 +265,10 @@ pub fn read<R: Row>(path: &Path) -> Result<Vec<R>, TableError> {
 
 fn rows<R: Row>(path: &Path, file: impl ChunkReader + 'static) -> Result<Vec<R>, TableError> {
     let format = |reason: String| TableError::Format { path: path.to_owned(), reason };
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.with_batch_size(8192).build())
-        .map_err(|e| format(e.to_string()))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| format(e.to_string()))?;
+    let fields = R::fields();
+    let wanted = ProjectionMask::columns(builder.parquet_schema(), fields.iter().map(|field| field.name().as_str()));
+    let reader = builder.with_projection(wanted).with_batch_size(8192).build().map_err(|e| format(e.to_string()))?;
     let mut rows = Vec::new();
     for batch in reader {
         let batch = batch.map_err(|e| format(e.to_string()))?;

@@ -1,80 +1,86 @@
-//! What the models said: five classes a sample and model, kept so that new scores need no new inference.
+//! What the models said of each sample, kept so that new scores need no new inference.
 
-use std::path::{Path, PathBuf};
-
-use super::classifier::{ClassifierError, Classifiers, TopFive};
+use super::decode::Answer;
+use super::model::{ModelError, Models};
 use super::zoo::Zoo;
+use crate::agree::{Detection, Runs};
 use crate::columns;
-use crate::plan::{PixelsError, Rendering};
+use crate::plan::{PixelsError, PlannedOriginal, Rendering};
 use crate::rank::psnr;
-use crate::sample::{Sample, SampleError, SampleSource};
-use crate::source::Original;
-use crate::table::{self, TableError};
+use crate::recipe::Recipe;
+use crate::sample::{Sample, SampleError};
 
 /// One model's answer to one sample.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Prediction {
+pub struct PredictionRow {
     /// Name of the model in the zoo.
     pub model: String,
     /// Id of the sample: [`Sample::id`].
     pub sample: String,
-    /// Most probable class (ImageNet-1k, 0..1000).
-    pub class_1: i32,
-    /// Second class.
-    pub class_2: i32,
-    /// Third class.
-    pub class_3: i32,
-    /// Fourth class.
-    pub class_4: i32,
-    /// Fifth class.
-    pub class_5: i32,
-    /// Probability of the first class, 0..=1 (after the softmax).
-    pub score_1: f32,
-    /// Probability of the second class.
-    pub score_2: f32,
-    /// Probability of the third class.
-    pub score_3: f32,
-    /// Probability of the fourth class.
-    pub score_4: f32,
-    /// Probability of the fifth class.
-    pub score_5: f32,
     /// PSNR against the original in dB for variants of two levels: no other table states it.
     pub psnr: Option<f64>,
+    /// Of a classifier the five most probable classes, best first; else the class of each object.
+    pub classes: Vec<u16>,
+    /// Probability of each class, or score of each object, 0..=1; objects are in canonical order
+    /// ([`crate::agree::canonical`]).
+    pub scores: Vec<f32>,
+    /// Left, top, width and height of each object in pixels of the picture, one after the other; empty for classifiers.
+    pub boxes: Vec<f32>,
+    /// Of a segmenter the pixels of each object: COCO's compressed run lengths for the picture's size.
+    pub masks: Option<Vec<String>>,
 }
 
-columns!(Prediction {
-    model,
-    sample,
-    class_1,
-    class_2,
-    class_3,
-    class_4,
-    class_5,
-    score_1,
-    score_2,
-    score_3,
-    score_4,
-    score_5,
-    psnr,
-});
+columns!(PredictionRow { model, sample, psnr, classes, scores, boxes, masks });
 
-impl Prediction {
-    fn new(model: &str, sample: &str, psnr: Option<f64>, [a, b, c, d, e]: TopFive) -> Self {
-        Self {
-            model: model.to_owned(),
-            sample: sample.to_owned(),
-            class_1: a.0,
-            class_2: b.0,
-            class_3: c.0,
-            class_4: d.0,
-            class_5: e.0,
-            score_1: a.1,
-            score_2: b.1,
-            score_3: c.1,
-            score_4: d.1,
-            score_5: e.1,
-            psnr,
+impl PredictionRow {
+    /// An answer as a row.
+    #[must_use]
+    pub fn new(model: &str, sample: &str, psnr: Option<f64>, answer: Answer) -> Self {
+        let (model, sample) = (model.to_owned(), sample.to_owned());
+        match answer {
+            Answer::Classes(top) => Self {
+                model,
+                sample,
+                psnr,
+                classes: top.iter().map(|(class, _)| *class).collect(),
+                scores: top.iter().map(|(_, score)| *score).collect(),
+                boxes: Vec::new(),
+                masks: None,
+            },
+            Answer::Objects(objects) => {
+                let text = |object: &Detection| object.mask.as_ref().map(Runs::to_text);
+                Self {
+                    model,
+                    sample,
+                    psnr,
+                    classes: objects.iter().map(|object| object.class).collect(),
+                    scores: objects.iter().map(|object| object.score).collect(),
+                    boxes: objects.iter().flat_map(|object| object.bbox).collect(),
+                    // Of a detector none; of a segmenter that finds nothing an empty list, which says the same.
+                    masks: objects.iter().map(text).collect::<Option<Vec<_>>>().filter(|masks| !masks.is_empty()),
+                }
+            }
         }
+    }
+
+    /// The objects again, for a picture of this size.
+    ///
+    /// # Errors
+    /// The lists are of different lengths, or a mask is no run lengths of that size; one line.
+    pub fn objects(&self, width: u32, height: u32) -> Result<Vec<Detection>, String> {
+        let refuse = |what: &str| format!("prediction of `{}` for `{}`: {what}", self.model, self.sample);
+        let count = self.classes.len();
+        let of_masks = self.masks.as_ref().is_none_or(|masks| masks.len() == count);
+        if self.scores.len() != count || self.boxes.len() != 4 * count || !of_masks {
+            return Err(refuse("its lists have different lengths"));
+        }
+        let object = |at: usize| {
+            let mask = self.masks.as_ref().map(|masks| Runs::from_text(&masks[at], width, height));
+            let mask = mask.transpose().map_err(|reason| refuse(&reason))?;
+            let bbox = std::array::from_fn(|side| self.boxes[4 * at + side]);
+            Ok(Detection { class: self.classes[at], score: self.scores[at], bbox, mask })
+        };
+        (0..count).map(object).collect()
     }
 }
 
@@ -89,66 +95,31 @@ pub enum LabelError {
     Pixels(#[from] PixelsError),
     /// A model.
     #[error(transparent)]
-    Classifier(#[from] ClassifierError),
+    Model(#[from] ModelError),
 }
 
-/// Makes every picture of an original once, straight from the original, and asks all models.
+/// Makes every picture of an original once, straight from the original, and asks all models: a row a sample and model,
+/// sample by sample.
 ///
 /// # Errors
 /// A picture can't be made, or a model fails.
 pub fn predict(
-    classifiers: &mut Classifiers,
+    models: &mut Models,
     zoo: &Zoo,
-    source: &SampleSource,
-    original: &Original,
-) -> Result<Vec<Prediction>, LabelError> {
-    let planned = source.planned(original)?;
-    let mut rendering = Rendering::open(source.recipe(), &planned)?;
+    recipe: &Recipe,
+    planned: PlannedOriginal,
+) -> Result<Vec<PredictionRow>, LabelError> {
+    let mut rendering = Rendering::open(recipe, &planned)?;
+    let original = planned.original.id.clone();
     let samples = Sample::of(planned);
-    let mut predictions = Vec::with_capacity(samples.len() * zoo.models.len());
+    let mut rows = Vec::with_capacity(samples.len() * zoo.models.len());
     for sample in samples {
         let picture = sample.picture(&mut rendering)?;
         let measured = if sample.psnr().is_none() { psnr(rendering.original(), &picture) } else { None };
-        let id = sample.id(&original.id);
-        let answers = classifiers.classify(&picture)?;
+        let id = sample.id(&original);
+        let answers = models.answer(&picture)?;
         let of = zoo.models.iter().zip(answers);
-        predictions.extend(of.map(|(model, top)| Prediction::new(&model.name, &id, measured, top)));
+        rows.extend(of.map(|(model, answer)| PredictionRow::new(&model.name, &id, measured, answer)));
     }
-    Ok(predictions)
-}
-
-/// The table of one model in the folder of predictions.
-#[must_use]
-pub fn table_of(folder: &Path, model: &str) -> PathBuf {
-    folder.join(format!("{model}.parquet"))
-}
-
-/// Writes one table a model, each with these notes in its footer.
-///
-/// # Errors
-/// A table can't be written.
-pub fn write_predictions(
-    folder: &Path,
-    zoo: &Zoo,
-    all: Vec<Prediction>,
-    notes: &[(&str, String)],
-) -> Result<(), TableError> {
-    let mut tables: Vec<Vec<Prediction>> = zoo.models.iter().map(|_| Vec::new()).collect();
-    for prediction in all {
-        if let Some(at) = zoo.models.iter().position(|model| model.name == prediction.model) {
-            tables[at].push(prediction);
-        }
-    }
-    let write = |(model, rows): (&super::zoo::ZooModel, &Vec<Prediction>)| {
-        table::write_noted(&table_of(folder, &model.name), rows, notes)
-    };
-    zoo.models.iter().zip(&tables).try_for_each(write)
-}
-
-/// Reads the predictions of one model.
-///
-/// # Errors
-/// The table is missing or of another shape.
-pub fn read_predictions(folder: &Path, model: &str) -> Result<Vec<Prediction>, TableError> {
-    table::read(&table_of(folder, model))
+    Ok(rows)
 }

@@ -43,6 +43,7 @@ impl DenseModel {
     /// The outputs for a picture, in the order in which they were named.
     pub(super) fn run(&mut self, rgb: &RgbImage, outputs: &[&str]) -> Result<Vec<Dense>, MaskError> {
         let fitted = Geometry::of(&self.input).fit(rgb)?;
+        self.tensor.clear();
         normalise(&self.input, &fitted, &mut self.tensor);
         let side = self.input.size as usize;
         let shape = match self.input.layout {

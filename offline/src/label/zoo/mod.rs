@@ -1,4 +1,8 @@
-//! The labelling models, as data: `zoo/cls.toml`, or a file of the user's.
+//! The labelling models, as data: lists in `zoo/`, or a file of the user's.
+
+mod classes;
+mod entry;
+mod input;
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,8 +11,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use classes::{COCO_CLASSES, ClassMap, IMAGENET_CLASSES, KnownClasses, coco_category, coco_class};
+pub use entry::{Task, ZooModel};
+pub use input::{Channels, Element, Input, Interpolation, Layout, Resize};
+
 /// The list that comes with the program.
-const BUILT_IN: &str = include_str!("../../zoo/cls.toml");
+const BUILT_IN: &str = include_str!("../../../zoo/cls.toml");
 
 /// Version of what [`super::fit`] and [`super::classifier`] do to a picture before a model sees it, and to the model's
 /// output after. Predictions of another version are made again: raise it with every change that can change a score.
@@ -68,114 +76,6 @@ pub struct Zoo {
     pub models: Vec<ZooModel>,
 }
 
-/// One ImageNet classifier.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct ZooModel {
-    /// Unique; names the predictions table.
-    pub name: String,
-    /// Models of one family can be left out of the labels together.
-    pub family: String,
-    /// For people.
-    pub architecture: String,
-    /// Path below one of the zoo folders.
-    pub file: String,
-    /// SHA-256 of the file in hexadecimal digits; none where a conversion is not repeatable byte for byte.
-    pub sha256: Option<String>,
-    /// Where the weights come from.
-    pub source: String,
-    /// Licence of the weights.
-    pub licence: String,
-    /// Top-1 accuracy 0..=1 from which the weight α follows.
-    pub performance: f64,
-    /// Position of class 0 in the output.
-    pub class_offset: usize,
-    /// What the output values are.
-    pub output: Output,
-    /// What the model takes.
-    pub input: Input,
-}
-
-/// What a classifier's output values are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Output {
-    /// Unnormalised; a softmax makes them probabilities.
-    Logits,
-    /// 0..=1.
-    Probabilities,
-}
-
-/// What a classifier takes.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// Name of the tensor.
-    pub name: String,
-    /// Side of the square in pixels.
-    pub size: u32,
-    /// Order of the axes.
-    pub layout: Layout,
-    /// Order of the channels.
-    pub colour: Channels,
-    /// Type of the elements.
-    pub element: Element,
-    /// Subtracted from values 0..=255, in the order of `colour`; none: nothing.
-    #[serde(default)]
-    pub mean: [f32; 3],
-    /// Divides after that.
-    #[serde(default = "ones")]
-    pub std: [f32; 3],
-    /// Share of the shorter side in the centre crop; none: the whole picture is squashed to the square.
-    pub crop: Option<f64>,
-    /// Filter of the resize, antialiased.
-    pub interpolation: Interpolation,
-}
-
-fn ones() -> [f32; 3] {
-    [1.0; 3]
-}
-
-/// Order of a tensor's axes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// Channels first.
-    Nchw,
-    /// Channels last.
-    Nhwc,
-}
-
-/// Order of a tensor's channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Channels {
-    /// Red first.
-    Rgb,
-    /// Blue first.
-    Bgr,
-}
-
-/// Type of a tensor's elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Element {
-    /// 32-bit floats, normalised by mean and std.
-    F32,
-    /// The bytes themselves.
-    U8,
-}
-
-/// Filter of an antialiased resize, as Pillow defines them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interpolation {
-    /// Triangle.
-    Bilinear,
-    /// Cubic with a = -0.5.
-    Bicubic,
-}
-
 impl Zoo {
     /// The list in `path`, or the one that comes with the program.
     ///
@@ -207,6 +107,9 @@ impl Zoo {
             if !(model.performance > 0.0 && model.performance <= 1.0) {
                 return refuse("performance must be over 0 and at most 1");
             }
+            if let Err(reason) = model.decoder.check(model.task) {
+                return refuse(&reason);
+            }
             if !(1..=4096).contains(&model.input.size) {
                 return refuse("input size must be 1 to 4096 pixels");
             }
@@ -228,7 +131,7 @@ impl Zoo {
         hash.update(format!("preprocessing {PREPROCESSING}\n"));
         for model in &self.models {
             let (name, file, sha256) = (&model.name, &model.file, &model.sha256);
-            let part = (name, file, sha256, model.class_offset, model.output, &model.input);
+            let part = (name, file, sha256, model.task, &model.classes, &model.decoder, &model.input);
             hash.update(serde_json::to_vec(&part).expect("plain values always serialise"));
         }
         hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -258,16 +161,6 @@ impl Zoo {
     pub fn weights(&self) -> Vec<f64> {
         let sum: f64 = self.models.iter().map(|model| model.performance).sum();
         self.models.iter().map(|model| model.performance / sum).collect()
-    }
-}
-
-impl ZooModel {
-    /// The model's file in the first of `folders` that has it, and its bytes; their hash is checked where stated.
-    ///
-    /// # Errors
-    /// No folder has the file, it can't be read, or its hash differs.
-    pub fn load(&self, folders: &[PathBuf]) -> Result<(PathBuf, Vec<u8>), ZooError> {
-        load_file(&self.name, &self.file, self.sha256.as_deref(), folders)
     }
 }
 
@@ -326,7 +219,7 @@ mod tests {
             let (mut floats, mut bytes) = (Vec::new(), Vec::new());
             match model.input.element {
                 Element::F32 => normalise(&model.input, &fitted, &mut floats),
-                Element::U8 => reorder(&model.input, &fitted, &mut bytes),
+                Element::U8 | Element::I8 => reorder(&model.input, &fitted, &mut bytes),
             }
             hash.update(&bytes);
             floats.iter().for_each(|value| hash.update(value.to_le_bytes()));
