@@ -1,11 +1,15 @@
 //! Labels: what a zoo of vision models makes of each variant, and the scores (MMOS) computed from it.
 //!
 //! [`zoo`] lists the models, [`fit`] brings a picture to a model's size, [`model`] runs one (in a [`picture_session`]),
-//! [`decode`] says what its outputs mean, [`predictions`] keeps what they said, [`mmos`] turns that into scores, [`ceiling`] says how far such scores can be trusted, [`labelled`] finds
+//! [`decode`] says what its outputs mean, [`predictions`] keeps what they said (in [`stage`], by shard), [`answers`] reads
+//! it again. [`score`] compares the answers to a sample with those to the clean picture and with the [`truth`], [`mmos`]
+//! weighs the models by [`weights`], [`ceiling`] says how far such scores can be trusted, [`labelled`] finds
 //! the pictures of labelled samples again.
 
+pub mod answers;
 pub mod ceiling;
 pub mod decode;
+pub mod drawn;
 pub mod fit;
 pub mod labelled;
 pub mod mmos;
@@ -13,6 +17,10 @@ pub mod model;
 pub mod picture_session;
 pub mod predictions;
 mod row;
+pub mod score;
+pub mod stage;
+pub mod truth;
+pub mod weights;
 pub mod zoo;
 
 pub use row::{LabelRow, read_labels};
