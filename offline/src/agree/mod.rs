@@ -45,16 +45,13 @@ impl Matching {
     }
 }
 impl Runs {
-    pub fn from_polygons(_polygons: &[Vec<f64>], _width: u32, _height: u32) -> Self {
+    pub fn of_segmentation(_w: u32, _h: u32, _outline: &crate::source::coco::Segmentation) -> Result<Self, String> {
         todo!()
     }
-    pub fn from_lengths(_runs: &crate::source::coco::RunLengths) -> Result<Self, String> {
+    pub fn text(&self) -> String {
         todo!()
     }
-    pub fn to_text(&self) -> String {
-        todo!()
-    }
-    pub fn from_text(_text: &str, _width: u32, _height: u32) -> Result<Self, String> {
+    pub fn from_text(_width: u32, _height: u32, _text: &str) -> Result<Self, String> {
         todo!()
     }
 }

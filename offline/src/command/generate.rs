@@ -64,11 +64,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
 }
 
 /// Makes the chosen shard, or all of them one after the other; `rows` is what the stage's rows are called.
-pub(super) fn work<S: Stage>(
-    worker: &Worker<S>,
-    choice: Option<ShardChoice>,
-    rows: &str,
-) -> Result<(), CommandError> {
+pub(super) fn work<S: Stage>(worker: &Worker<S>, choice: Option<ShardChoice>, rows: &str) -> Result<(), CommandError> {
     let (plan, stage) = (worker.plan, worker.stage.name());
     let shards = match choice {
         None => 0..plan.shards(),
@@ -166,9 +162,7 @@ pub(super) fn failure(error: StageError) -> CommandError {
     };
     match error {
         StageError::Store(error) | StageError::Record(RecordError::Store(error)) => of_store(error),
-        StageError::OtherPlan { .. } | StageError::Record(RecordError::Inputs { .. }) => {
-            CommandError::plan(error)
-        }
+        StageError::OtherPlan { .. } | StageError::Record(RecordError::Inputs { .. }) => CommandError::plan(error),
         StageError::Stopped { .. } => CommandError::retry(error),
         StageError::Nothing { .. } | StageError::Start(_) => CommandError::usage(error),
         StageError::Plan(error) => plan::data(error),

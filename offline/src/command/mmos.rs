@@ -160,7 +160,10 @@ fn of_one_task(
         for ((at, sample), row) in samples.iter().enumerate().zip(&rows) {
             let psnr = sample.psnr().or(answers[0][at].psnr);
             let psnr = psnr.ok_or_else(|| {
-                CommandError::data(format!("the predictions for `{}` state no PSNR; run `miqa-offline label` again", row.sample))
+                CommandError::data(format!(
+                    "the predictions for `{}` state no PSNR; run `miqa-offline label` again",
+                    row.sample
+                ))
             })?;
             for table in &mut tables {
                 let label = label(original, sample, psnr, row, &table.weights, args.lambda);
@@ -202,7 +205,9 @@ fn tables(args: &Args, task: Task, models: &[&ZooModel], source: &SampleSource) 
         let kept: Vec<&ZooModel> =
             models.iter().filter(|model| left_out.is_none_or(|family| model.family != *family)).copied().collect();
         if kept.is_empty() {
-            return Err(CommandError::usage(format!("all {task} models are of one family; nothing is left without it")));
+            return Err(CommandError::usage(format!(
+                "all {task} models are of one family; nothing is left without it"
+            )));
         }
         let mut of_kept = args.alpha.weights(&kept).map_err(CommandError::usage)?.into_iter();
         let is_kept = |model: &&ZooModel| kept.iter().any(|kept| kept.name == model.name);

@@ -45,7 +45,9 @@ impl StageName {
         }
         let begun = |stage: Self| Ok(Destination::find(store, stage.name()).map_err(failure)?.is_some());
         match (begun(Self::Generate)?, begun(Self::Label)?) {
-            (true, true) => Err(CommandError::usage(format!("{} has both: give --stage generate or label", store.place()))),
+            (true, true) => {
+                Err(CommandError::usage(format!("{} has both: give --stage generate or label", store.place())))
+            }
             (false, true) => Ok(Self::Label),
             _ => Ok(Self::Generate),
         }

@@ -148,12 +148,7 @@ fn rows_of<'a>(
 }
 
 /// The index, sums by distortion and pair, and originals by licence. Tables and errors must cover the plan.
-fn sum_up(
-    store: &dyn Store,
-    plan: &Plan,
-    records: &[CommitRecord],
-    errors: &[ErrorRow],
-) -> Result<Summed, StageError> {
+fn sum_up(store: &dyn Store, plan: &Plan, records: &[CommitRecord], errors: &[ErrorRow]) -> Result<Summed, StageError> {
     let mut sums: BTreeMap<(String, &'static str, u8, u8), Sum> = BTreeMap::new();
     let mut licences: BTreeMap<String, u64> = BTreeMap::new();
     let mut index = table::Encoder::new("index.parquet")?;

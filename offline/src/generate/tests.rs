@@ -9,7 +9,9 @@ use super::*;
 use crate::plan::fixture::{planned, write};
 use crate::plan::{Plan, PlannedOriginal};
 use crate::recipe::Recipe;
-use crate::shard::{CommitRecord, ErrorRow, sha256_hex};
+use crate::shard::{
+    CommitRecord, Destination, Ended, ErrorRow, ShardState, StageError, Tick, Worker, sha256_hex, status,
+};
 use crate::store::{LocalStore, Store};
 use crate::table;
 
@@ -195,7 +197,9 @@ fn another_plan_format_layout_or_shard_count_is_refused() {
     let place = Place::new(3);
     let (plan, store) = (place.plan(1), place.store("out"));
     run_all(&worker(&plan, &store, Layout::Folders));
-    let claim = |plan: &Plan, format, layout| Destination::of(plan, &Variants { recipe: plan.recipe(), format, layout }).claim(&store, STAGE);
+    let claim = |plan: &Plan, format, layout| {
+        Destination::of(plan, &Variants { recipe: plan.recipe(), format, layout }).claim(&store, STAGE)
+    };
     claim(&plan, Format::Png, Layout::Folders).unwrap();
     let other = place.path("other");
     write(&other, Recipe::miqd(), &place.planned[..2], 1).unwrap();

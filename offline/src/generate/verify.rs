@@ -98,12 +98,7 @@ fn hash_all(store: &dyn Store, rows: &[FileRow], verified: &mut Verified) -> Res
 }
 
 /// What is wrong with a file, compared with the variant made anew.
-fn rendered_again(
-    store: &dyn Store,
-    plan: &Plan,
-    format: Format,
-    row: &FileRow,
-) -> Result<Option<String>, StageError> {
+fn rendered_again(store: &dyn Store, plan: &Plan, format: Format, row: &FileRow) -> Result<Option<String>, StageError> {
     let Some(bytes) = store.get_range(&row.file, row.offset, row.size)? else { return Ok(None) };
     let (mut planned, number) = plan.variant(&row.name)?;
     let variant = planned.variants.swap_remove(number);

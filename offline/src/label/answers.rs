@@ -29,7 +29,9 @@ pub enum AnswersError {
         model: String,
     },
     /// A row is missing, or another one is in its place.
-    #[error("model `{model}`: its table has {found} where sample `{expected}` should be; run `miqa-offline label` again")]
+    #[error(
+        "model `{model}`: its table has {found} where sample `{expected}` should be; run `miqa-offline label` again"
+    )]
     Order {
         /// Name of the model.
         model: String,

@@ -1,7 +1,7 @@
 //! Labels: what a zoo of vision models makes of each variant, and the scores (MMOS) computed from it.
 //!
 //! [`zoo`] lists the models, [`fit`] brings a picture to a model's size, [`model`] runs one (in a [`picture_session`]),
-//! [`decode`] says what its outputs mean, [`predictions`] keeps what they said (in [`stage`], by shard), [`answers`] reads
+//! [`decode`] says what its outputs mean, [`predictions`] keeps what they said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads
 //! it again. [`score`] compares the answers to a sample with those to the clean picture and with the [`truth`], [`mmos`]
 //! weighs the models by [`weights`], [`ceiling`] says how far such scores can be trusted, [`labelled`] finds
 //! the pictures of labelled samples again.
@@ -10,6 +10,7 @@ pub mod answers;
 pub mod ceiling;
 pub mod decode;
 pub mod drawn;
+pub mod finish;
 pub mod fit;
 pub mod labelled;
 pub mod mmos;

@@ -122,10 +122,10 @@ mod tests {
         let mut right = vec![0; zoo.models.len()];
         for original in &originals {
             let answers = models.answer(&original.load().unwrap()).unwrap();
-            right.iter_mut().zip(answers).for_each(|(right, top)| *right += {
-                let Answer::Classes(top) = top else { panic!("a classifier") };
+            for (right, answer) in right.iter_mut().zip(answers) {
+                let Answer::Classes(top) = answer else { panic!("a classifier") };
                 *right += usize::from(i32::from(top[0].0) == original.class);
-            });
+            }
         }
         for (model, right) in zoo.models.iter().zip(right) {
             let top1 = right as f64 / originals.len() as f64;

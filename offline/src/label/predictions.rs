@@ -48,7 +48,7 @@ impl PredictionRow {
                 masks: None,
             },
             Answer::Objects(objects) => {
-                let text = |object: &Detection| object.mask.as_ref().map(Runs::to_text);
+                let text = |object: &Detection| object.mask.as_ref().map(Runs::text);
                 Self {
                     model,
                     sample,
@@ -75,8 +75,8 @@ impl PredictionRow {
             return Err(refuse("its lists have different lengths"));
         }
         let object = |at: usize| {
-            let mask = self.masks.as_ref().map(|masks| Runs::from_text(&masks[at], width, height));
-            let mask = mask.transpose().map_err(|reason| refuse(&reason))?;
+            let mask = self.masks.as_ref().map(|masks| Runs::from_text(width, height, &masks[at]));
+            let mask = mask.transpose().map_err(|reason| refuse(&reason.to_string()))?;
             let bbox = std::array::from_fn(|side| self.boxes[4 * at + side]);
             Ok(Detection { class: self.classes[at], score: self.scores[at], bbox, mask })
         };

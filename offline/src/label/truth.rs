@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::zoo::coco_class;
 use crate::agree::{Annotation, Runs};
-use crate::source::coco::{CocoAnnotations, CocoInstance, Segmentation};
+use crate::source::coco::{CocoAnnotations, CocoInstance};
 use crate::source::{Original, SourceError};
 
 /// The annotations of one or several files.
@@ -90,13 +90,7 @@ impl Truth {
 }
 
 fn runs(instance: &CocoInstance, original: &Original) -> Result<Runs, TruthError> {
-    let (width, height) = (original.width, original.height);
-    let made = match &instance.segmentation {
-        Segmentation::Polygons(polygons) => Ok(Runs::from_polygons(polygons, width, height)),
-        Segmentation::Runs(runs) if runs.size == [height, width] => Runs::from_lengths(runs),
-        Segmentation::Runs(runs) => {
-            Err(format!("is {}×{} pixels, the original has {width}×{height}", runs.size[1], runs.size[0]))
-        }
-    };
-    made.map_err(|reason| TruthError::Instance { id: instance.id, original: original.id.clone(), reason })
+    Runs::of_segmentation(original.width, original.height, &instance.segmentation).map_err(|error| {
+        TruthError::Instance { id: instance.id, original: original.id.clone(), reason: error.to_string() }
+    })
 }

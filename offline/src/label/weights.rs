@@ -142,7 +142,8 @@ mod tests {
         // α scaled by a constant changes nothing.
         assert_eq!(own(0.5).weights(&models).unwrap(), own(4.0).weights(&models).unwrap());
         let path = folder.path().join("bad.toml");
-        for (text, part) in [("x = 1.0", "efficientnet_lite0"), ("efficientnet_lite0 = -1.0", "-1"), ("x", "expected")] {
+        for (text, part) in [("x = 1.0", "efficientnet_lite0"), ("efficientnet_lite0 = -1.0", "-1"), ("x", "expected")]
+        {
             std::fs::write(&path, text).unwrap();
             let refused = Alpha::Own(path.clone()).weights(&models).unwrap_err().to_string();
             assert!(refused.contains(part) && refused.contains("bad.toml"), "{refused}");

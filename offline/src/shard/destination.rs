@@ -127,6 +127,10 @@ impl Destination {
         stage: &str,
     ) -> Result<T, StageError> {
         let value = self.settings.get(name).map_or("", String::as_str);
-        value.parse().map_err(|reason| StageError::Unreadable { place: store.place().to_owned(), key: key(stage), reason })
+        value.parse().map_err(|reason| StageError::Unreadable {
+            place: store.place().to_owned(),
+            key: key(stage),
+            reason,
+        })
     }
 }

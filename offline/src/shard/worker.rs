@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::stage::{At, Done, Made, Stage};
-use super::{
-    CommitRecord, Destination, ErrorRow, Inputs, StageError, StoredFile, seconds_now, sha256_hex, tool,
-};
+use super::{CommitRecord, Destination, ErrorRow, Inputs, StageError, StoredFile, seconds_now, sha256_hex, tool};
 use crate::plan::Plan;
 use crate::store::Store;
 use crate::table;
@@ -288,7 +286,9 @@ impl<S: Stage> Worker<'_, S> {
             let theirs: BTreeSet<&String> = winner.files.iter().map(|file| &file.name).collect();
             // Archives have the same names, and lie elsewhere.
             let tables = format!("{}/shards/", self.stage.name());
-            for file in record.files.iter().filter(|file| file.name.starts_with(&tables) && !theirs.contains(&file.name)) {
+            for file in
+                record.files.iter().filter(|file| file.name.starts_with(&tables) && !theirs.contains(&file.name))
+            {
                 self.store.delete(&file.name)?;
             }
             Ended::Already(winner)
@@ -303,7 +303,11 @@ impl<S: Stage> Worker<'_, S> {
     }
 
     fn unreadable(&self, key: &str, reason: String) -> StageError {
-        StageError::Unreadable { place: self.store.place().to_owned(), key: format!("{}/{key}", self.stage.name()), reason }
+        StageError::Unreadable {
+            place: self.store.place().to_owned(),
+            key: format!("{}/{key}", self.stage.name()),
+            reason,
+        }
     }
 
     /// What this worker makes, to be claimed.
