@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
-    CommandError, clip, degrade, evaluate, export, finalize, generate, import, label, mask, mmos, plan, quality, rank,
-    render, scenes, select, split, stats, status, train, verify,
+    CommandError, clip, degrade, evaluate, export, finalize, generate, import, label, labels, mask, mmos, plan,
+    quality, rank, render, scenes, select, split, stats, status, train, verify,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -38,16 +38,19 @@ enum Step {
     Render(render::Args),
     /// Write the variants of a plan to a folder or an object store, by shard
     Generate(generate::Args),
-    /// Say how far a destination of generate is
+    /// Say how far a destination of generate or label is
     Status(status::Args),
-    /// Hash the generated files and render a sample of them again
+    /// Hash what generate or label wrote, and render a sample of the pictures again
     Verify(verify::Args),
-    /// Write manifest, index, error table and statistics of a finished destination
+    /// Write manifest and tables of a finished destination of generate or label
     Finalize(finalize::Args),
     /// Show every sample, ranked or planned, to every model of the zoo
     Label(label::Args),
-    /// Compute consistency, accuracy and composite scores from the predictions
+    /// Compute consistency, accuracy and composite scores from stored predictions
     Mmos(mmos::Args),
+    /// Say how far labels can be trusted
+    #[command(subcommand)]
+    Labels(labels::Command),
     /// Split the originals into train, validation and test
     Split(split::Args),
     /// Train RA-MIQA on the labels
@@ -81,6 +84,7 @@ impl Step {
             Self::Verify(args) => verify::run(args),
             Self::Finalize(args) => finalize::run(args),
             Self::Label(args) => label::run(args),
+            Self::Labels(command) => labels::run(command),
             Self::Mmos(args) => mmos::run(args),
             Self::Split(args) => split::run(args),
             Self::Train(args) => train::run(args),

@@ -15,7 +15,7 @@ use crate::label::ceiling::{Ceiling, ceiling};
 use crate::label::drawn::Drawn;
 use crate::label::mmos::{composite, label, weighted};
 use crate::label::predictions::PredictionRow;
-use crate::label::score::{MODELS_NOTE, Right, Rules, ScoreRow, Tau, score};
+use crate::label::score::{MODELS_NOTE, Right, Rules, ScoreRow, Tau, WEIGHTS_NOTE, score};
 use crate::label::truth::Truth;
 use crate::label::weights::{Alpha, Lambda};
 use crate::label::zoo::{Task, Zoo, ZooModel};
@@ -133,7 +133,8 @@ fn of_one_task(
     summaries: &mut BTreeMap<String, Summary>,
 ) -> Result<(), CommandError> {
     let mut tables = tables(args, task, models, source)?;
-    let notes = notes(args, task, models, source);
+    let weights = args.alpha.weights(models).map_err(CommandError::usage)?;
+    let notes = notes(args, task, models, &weights, source);
     let path = args.of.work.scores(task);
     let mut scores = Appender::new(&path, &notes).map_err(CommandError::unexpected)?;
     let rules = Rules { tau: args.tau, reference_score: args.reference_score };
@@ -209,24 +210,33 @@ fn tables(args: &Args, task: Task, models: &[&ZooModel], source: &SampleSource) 
                 "all {task} models are of one family; nothing is left without it"
             )));
         }
-        let mut of_kept = args.alpha.weights(&kept).map_err(CommandError::usage)?.into_iter();
+        let of_kept = args.alpha.weights(&kept).map_err(CommandError::usage)?;
+        let notes = notes(args, task, &kept, &of_kept, source);
+        let mut of_kept = of_kept.into_iter();
         let is_kept = |model: &&ZooModel| kept.iter().any(|kept| kept.name == model.name);
         let weight = |model| if is_kept(model) { of_kept.next().unwrap_or_default() } else { 0.0 };
         let weights: Vec<f64> = models.iter().map(weight).collect();
         let path = work.labels_of(task, left_out.map(String::as_str));
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let rows = Appender::new(&path, &notes(args, task, &kept, source)).map_err(CommandError::unexpected)?;
+        let rows = Appender::new(&path, &notes).map_err(CommandError::unexpected)?;
         tables.push(Table { path, name, weights, rows });
     }
     Ok(tables)
 }
 
 /// What tables state about how they were made.
-fn notes(args: &Args, task: Task, models: &[&ZooModel], source: &SampleSource) -> Vec<(&'static str, String)> {
+fn notes(
+    args: &Args,
+    task: Task,
+    models: &[&ZooModel],
+    weights: &[f64],
+    source: &SampleSource,
+) -> Vec<(&'static str, String)> {
     let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
     let mut notes = source.notes();
     notes.push(("miqa.task", task.to_string()));
     notes.push((MODELS_NOTE, names.join(",")));
+    notes.push((WEIGHTS_NOTE, weights.iter().map(f64::to_string).collect::<Vec<_>>().join(",")));
     notes.push(("miqa.lambda", args.lambda.to_string()));
     notes.push(("miqa.alpha", args.alpha.to_string()));
     if task != Task::Classification {

@@ -8,6 +8,7 @@ pub mod finalize;
 pub mod generate;
 pub mod import;
 pub mod label;
+pub mod labels;
 pub mod mask;
 pub mod mmos;
 pub mod plan;

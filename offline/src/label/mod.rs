@@ -3,7 +3,7 @@
 //! [`zoo`] lists the models, [`fit`] brings a picture to a model's size, [`model`] runs one (in a [`picture_session`]),
 //! [`decode`] says what its outputs mean, [`predictions`] keeps what they said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads
 //! it again. [`score`] compares the answers to a sample with those to the clean picture and with the [`truth`], [`mmos`]
-//! weighs the models by [`weights`], [`ceiling`] says how far such scores can be trusted, [`labelled`] finds
+//! weighs the models by [`weights`], [`ceiling`] and [`validate`] say how far such scores can be trusted, [`labelled`] finds
 //! the pictures of labelled samples again.
 
 pub mod answers;
@@ -21,6 +21,7 @@ mod row;
 pub mod score;
 pub mod stage;
 pub mod truth;
+pub mod validate;
 pub mod weights;
 pub mod zoo;
 

@@ -67,6 +67,9 @@ columns!(ScoreRow {
 /// Footer note of tables with a value a model: the models' names in order, with commas between.
 pub const MODELS_NOTE: &str = "miqa.models";
 
+/// Footer note: the models' weights α in the same order.
+pub const WEIGHTS_NOTE: &str = "miqa.weights";
+
 /// The table of scores for a task in a work folder.
 #[must_use]
 pub fn scores_of(work: &Path, task: Task) -> PathBuf {
