@@ -83,11 +83,7 @@ impl GateKeys {
     /// # Errors
     /// As above.
     pub fn with(&self, stream: &Self) -> Result<Gate, (String, String)> {
-        let mut schedules = Vec::new();
-        for (i, keys) in stream.schedule.as_ref().or(self.schedule.as_ref()).into_iter().flatten().enumerate() {
-            let schedule = keys.clone().check();
-            schedules.push(schedule.map_err(|(key, reason)| (format!("schedule[{i}].{key}"), reason))?);
-        }
+        let schedules = if stream.schedule.is_some() { stream.schedules()? } else { self.schedules()? };
         let period = |special: Option<Period>, general: Option<Period>, ms| {
             special.or(general).unwrap_or(Period::from_millis(ms))
         };
@@ -124,7 +120,19 @@ impl GateKeys {
     }
 
     /// The first key whose own value makes no sense, with the reason.
-    pub(super) fn fault(&self) -> Option<(&'static str, String)> {
+    pub(super) fn fault(&self) -> Option<(String, String)> {
+        self.own_fault().map(|(key, reason)| (key.to_owned(), reason)).or_else(|| self.schedules().err())
+    }
+
+    /// The schedules these keys mean, or the path of the first wrong key and why.
+    fn schedules(&self) -> Result<Vec<Schedule>, (String, String)> {
+        let check = |(i, keys): (usize, &ScheduleKeys)| {
+            keys.clone().check().map_err(|(key, reason)| (format!("schedule[{i}].{key}"), reason))
+        };
+        self.schedule.iter().flatten().enumerate().map(check).collect()
+    }
+
+    fn own_fault(&self) -> Option<(&'static str, String)> {
         let scores =
             [("close_below", self.close_below), ("open_above", self.open_above), ("degrade_below", self.degrade_below)];
         for (key, value) in scores {

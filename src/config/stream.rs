@@ -125,7 +125,7 @@ pub struct StreamKeys {
     #[serde(default)]
     pub repeat: bool,
     /// Parts of the picture that count, instead of `views`; of several the worst counts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub region: Vec<RegionKeys>,
     /// This stream's own hold times of facts.
     #[serde(default)]

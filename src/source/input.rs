@@ -63,7 +63,7 @@ pub(super) fn element(name: &'static str, package: &'static str) -> Result<gst::
     gst::ElementFactory::make(name).build().map_err(|_| SourceError::Element { element: name, package })
 }
 
-fn add(pipeline: &gst::Pipeline, element: &gst::Element, location: &Location) -> Result<(), SourceError> {
+pub(super) fn add(pipeline: &gst::Pipeline, element: &gst::Element, location: &Location) -> Result<(), SourceError> {
     pipeline.add(element).map_err(|e| failed(location, &e))
 }
 

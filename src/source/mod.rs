@@ -22,6 +22,7 @@ mod slot;
 mod status;
 mod supervise;
 mod tap;
+mod trial;
 mod watchdog;
 
 pub use error::SourceError;
@@ -31,3 +32,4 @@ pub use probe::{Probe, Probed, probe};
 pub use slot::{Counts, Look, Slot};
 pub use status::Status;
 pub use supervise::{Notice, Source, StatusReader};
+pub use trial::trial;

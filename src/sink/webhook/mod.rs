@@ -57,7 +57,7 @@ impl Webhook {
             .user_agent(concat!("miqa/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        let source = settings.source.clone().unwrap_or_else(|| format!("/miqa/{}", super::start::host()));
+        let source = settings.source.clone().unwrap_or_else(|| config::Known::source(&super::start::host()));
         Ok(Self { settings: Arc::new(settings), source, agent, hurry: Arc::default() })
     }
 
