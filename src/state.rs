@@ -13,6 +13,7 @@ use fail::fail_point;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+pub use crate::event::ByHand as Override;
 use crate::event::GateState;
 
 /// The version of the file's form that this program reads and writes.
@@ -77,16 +78,6 @@ pub struct FiringAlert {
     pub rule: String,
     /// When it began to fire, in seconds since 1970.
     pub since: u64,
-}
-
-/// A gate that somebody set by hand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Override {
-    /// What is enforced instead of what is decided.
-    pub state: GateState,
-    /// Until when, in seconds since 1970; `None` until it is taken back.
-    pub until: Option<u64>,
 }
 
 /// What somebody set by hand and what still holds at `now`, in seconds since 1970.

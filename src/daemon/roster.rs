@@ -142,7 +142,7 @@ impl Roster {
         let Some(stream) = self.shared.streams().iter().find(|s| s.stream.name == name).cloned() else {
             return self.outlet.say(trouble(format!("a gate was to be set, but there is no stream \"{name}\"")));
         };
-        stream.set(self.now(), state, until);
+        stream.set(self.now(), state.map(|state| Override { state, until }));
         let remember = |kept: &mut State| match state {
             Some(state) => drop(kept.overrides.insert(name, Override { state, until })),
             None => drop(kept.overrides.remove(&name)),
@@ -160,7 +160,7 @@ impl Roster {
         for stream in self.shared.streams().iter() {
             match state.overrides.get(&stream.stream.name) {
                 Some(set) if set.until.is_none_or(|until| until > wall) => {
-                    stream.set(self.now(), Some(set.state), set.until);
+                    stream.set(self.now(), Some(*set));
                 }
                 _ => {}
             }

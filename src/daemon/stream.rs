@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::{Gate, Stream},
-    event::{AlertEvent, AlertState, Event, GateState, GateStatus, Seconds, StreamSummary},
+    event::{AlertEvent, AlertState, ByHand, Event, GateState, GateStatus, Seconds, StreamSummary},
     facts::Inspector,
     frame::Frame,
     http::{Frames, StreamMetrics},
@@ -294,11 +294,14 @@ impl Watched {
     }
 
     /// Somebody sets what is enforced, until that time in seconds since 1970, or takes that back.
-    pub(super) fn set(&self, monotonic: Duration, state: Option<GateState>, until: Option<u64>) {
+    pub(super) fn set(&self, monotonic: Duration, by_hand: Option<ByHand>) {
         let wall = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let now = self.time(monotonic);
-        let until = until.map(|until| now + Duration::from_secs(until).saturating_sub(wall));
-        self.step(now, Input::Override(state.map(|state| (state, until))), None);
+        let set = by_hand.map(|by_hand| {
+            let until = by_hand.until.map(|until| now + Duration::from_secs(until).saturating_sub(wall));
+            (by_hand, until)
+        });
+        self.step(now, Input::Override(set), None);
     }
 
     /// The stream's own time: files have no other clock than their frames.

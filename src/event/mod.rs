@@ -13,10 +13,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use alert::{AlertEvent, AlertState, Unjudged};
-pub use gate::{Cause, GateEvent, GateReason, GateState, GateStatus, Sight};
+pub use gate::{ByHand, Cause, GateEvent, GateReason, GateState, GateStatus, Sight};
 pub use kind::EventKind;
 pub use onvif::word as onvif_word;
 pub use summary::{Latency, StreamSummary, Summary};
@@ -136,6 +137,15 @@ pub enum Event {
     Summary(Summary),
 }
 
+/// A time of day in the machine's own time zone, from seconds since 1970.
+pub fn day(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.map_or_else(
+        || seconds.to_string(),
+        |time| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+    )
+}
+
 fn number(value: Option<f32>) -> String {
     value.map_or_else(|| "–".into(), |v| format!("{v:.3}"))
 }
@@ -156,9 +166,18 @@ impl fmt::Display for Event {
             Self::StreamResumed { stream, at } => write!(f, "{at:>9}  {stream}  resumed"),
             Self::Gate(g) => {
                 let state = format!("{}", g.state).to_uppercase();
-                write!(f, "{:>9}  {}  gate {state} (was {}): {}", g.at, g.stream, g.previous, g.reason)?;
-                if g.enforced.is_none() {
-                    f.write_str(" (shadow, not enforced)")?;
+                if g.state == g.previous {
+                    write!(f, "{:>9}  {}  gate still {state}: {}", g.at, g.stream, g.reason)?;
+                } else {
+                    write!(f, "{:>9}  {}  gate {state} (was {}): {}", g.at, g.stream, g.previous, g.reason)?;
+                }
+                match (g.by_hand, g.enforced) {
+                    (Some(by_hand), _) => write!(f, " (enforced: {by_hand})")?,
+                    (None, None) => f.write_str(" (shadow, not enforced)")?,
+                    (None, Some(enforced)) if enforced != g.state || g.state == g.previous => {
+                        write!(f, " (enforced: {enforced})")?;
+                    }
+                    (None, Some(_)) => {}
                 }
                 if g.smoothed.is_some() {
                     write!(f, ", {} {} (smoothed {})", g.head, number(g.score), number(g.smoothed))?;
@@ -225,6 +244,7 @@ mod tests {
             score: Some(0.25),
             smoothed: Some(0.375),
             enforced: Some(GateState::Closed),
+            by_hand: None,
             causes: vec![Cause::new("fog", 0.75), Cause::new("darkness", 0.5)],
             flaps: 2,
             at: at(12_340),
@@ -247,7 +267,32 @@ mod tests {
             at: at(9500),
             since: at(9000),
         };
+        let by_hand = ByHand { state: GateState::Open, until: Some(1_763_900_000) };
+        let set = GateEvent {
+            previous: GateState::Closed,
+            enforced: Some(GateState::Open),
+            by_hand: Some(by_hand),
+            causes: vec![],
+            score: None,
+            smoothed: None,
+            ..gate.clone()
+        };
+        let taken_back = GateEvent { by_hand: None, enforced: Some(GateState::Closed), ..set.clone() };
         vec![
+            (
+                Event::Gate(set),
+                r#"{"type":"gate","stream":"yard","state":"closed","previous":"closed","enforced":"open","by_hand":{"state":"open","until":1763900000},"reason":"score_low","head":"cls_consistency","score":null,"smoothed":null,"causes":[],"flaps":2,"at":12.34,"since":11.5}"#,
+                &*format!(
+                    "   12.340  yard  gate still CLOSED: score low (enforced: open by hand until {})",
+                    day(1_763_900_000)
+                )
+                .leak(),
+            ),
+            (
+                Event::Gate(taken_back),
+                r#"{"type":"gate","stream":"yard","state":"closed","previous":"closed","enforced":"closed","reason":"score_low","head":"cls_consistency","score":null,"smoothed":null,"causes":[],"flaps":2,"at":12.34,"since":11.5}"#,
+                "   12.340  yard  gate still CLOSED: score low (enforced: closed)",
+            ),
             (
                 Event::StreamStarted { stream: "yard".into(), width: 1920, height: 1080, at: at(0) },
                 r#"{"type":"stream_started","stream":"yard","width":1920,"height":1080,"at":0.0}"#,

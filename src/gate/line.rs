@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Standing;
-use crate::event::{Cause, GateReason, GateState, Seconds};
+use crate::event::{ByHand, Cause, GateReason, GateState, Seconds};
 
 /// Why a line was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Line {
     pub decided: GateState,
     /// What to obey; `null` in shadow mode, where nothing is commanded.
     pub enforced: Option<GateState>,
+    /// What somebody set by hand, as long as it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<ByHand>,
     /// What to take the gate for once `valid_until` has passed or the connection is gone.
     pub when_unknown: GateState,
     /// Why.
@@ -59,6 +62,7 @@ impl Line {
             stream: status.stream,
             decided: status.decided,
             enforced: status.enforced,
+            by_hand: status.by_hand,
             when_unknown: status.when_unknown,
             reason: status.reason,
             score: status.score,

@@ -19,7 +19,7 @@ pub use settings::{Settings, SettingsError};
 use crate::{
     config::GateMode,
     engine::Scores,
-    event::{Cause, Event, GateEvent, GateReason, GateState, GateStatus, Seconds, Sight, Unjudged},
+    event::{ByHand, Cause, Event, GateEvent, GateReason, GateState, GateStatus, Seconds, Sight, Unjudged},
 };
 use flaps::Flaps;
 use gate::{Machine, Move};
@@ -74,7 +74,7 @@ pub enum Input<'a> {
     /// Other thresholds from now on.
     Retune(GateSettings),
     /// Somebody sets what is enforced, until that stream time or until it is taken back with `None`.
-    Override(Option<(GateState, Option<Duration>)>),
+    Override(Option<(ByHand, Option<Duration>)>),
     /// Time passed.
     Tick,
 }
@@ -113,7 +113,7 @@ pub struct Monitor {
     now: Option<Duration>,
     tally: Tally,
     flaps: Flaps,
-    set: Option<(GateState, Option<Duration>)>,
+    set: Option<(ByHand, Option<Duration>)>,
     /// The model's last answer was no number; said once a streak.
     faulty: bool,
 }
@@ -184,6 +184,7 @@ impl Monitor {
             stream: self.settings.stream.clone(),
             decided: self.gate.state(),
             enforced: self.enforced(),
+            by_hand: self.set.map(|(by_hand, _)| by_hand),
             when_unknown: self.settings.when_unknown,
             reason: self.gate.reason(),
             head: self.settings.heads[self.settings.head].clone(),
@@ -219,7 +220,7 @@ impl Monitor {
     /// What readers are told to obey now.
     fn enforced(&self) -> Option<GateState> {
         match (self.set, self.settings.mode, self.gate.state()) {
-            (Some((state, _)), ..) => Some(state),
+            (Some((by_hand, _)), ..) => Some(by_hand.state),
             (None, GateMode::Shadow, _) => None,
             (None, GateMode::Enforce, GateState::Unknown) => Some(self.settings.when_unknown),
             (None, GateMode::Enforce, state) => Some(state),
@@ -308,10 +309,10 @@ impl Monitor {
         self.say_gate(now, moved, events);
     }
 
-    fn set(&mut self, now: Duration, set: Option<(GateState, Option<Duration>)>, events: &mut Vec<Event>) {
-        let before = self.enforced();
+    fn set(&mut self, now: Duration, set: Option<(ByHand, Option<Duration>)>, events: &mut Vec<Event>) {
+        let before = (self.enforced(), self.set.map(|(by_hand, _)| by_hand));
         self.set = set;
-        if self.enforced() != before {
+        if (self.enforced(), self.set.map(|(by_hand, _)| by_hand)) != before {
             let state = self.gate.state();
             let still = Move { previous: state, reason: self.gate.reason(), since: self.gate.entered() };
             self.say_gate(now, Some(still), events);
@@ -426,13 +427,14 @@ impl Monitor {
         if passable(state) && previous == GateState::Closed || state == GateState::Closed && passable(previous) {
             self.flaps.add(now);
         }
-        let GateStatus { stream, enforced, head, score, smoothed, causes, flaps, .. } = self.status();
+        let GateStatus { stream, enforced, by_hand, head, score, smoothed, causes, flaps, .. } = self.status();
         let (at, since) = (Seconds(now), Seconds(since));
         events.push(Event::Gate(GateEvent {
             stream,
             state,
             previous,
             enforced,
+            by_hand,
             reason,
             head,
             score,

@@ -433,15 +433,17 @@ fn shadow_decides_and_enforces_nothing_and_a_hand_wins() {
     let status = monitor.status();
     assert_eq!((status.decided, status.enforced), (GateState::Closed, None));
     let at = Duration::from_millis;
-    let said = monitor.step(at(1300), Input::Override(Some((GateState::Open, Some(at(2000))))));
+    let by_hand = ByHand { state: GateState::Open, until: Some(77) };
+    let said = monitor.step(at(1300), Input::Override(Some((by_hand, Some(at(2000))))));
     let [Event::Gate(gate)] = &said[..] else { panic!("{said:?}") };
     assert_eq!(
         (gate.state, gate.previous, gate.enforced),
         (GateState::Closed, GateState::Closed, Some(GateState::Open))
     );
+    assert_eq!((gate.by_hand, monitor.status().by_hand), (Some(by_hand), Some(by_hand)));
     assert!(monitor.step(at(1900), Input::Tick).is_empty());
     let said = monitor.step(at(2000), Input::Tick);
-    assert!(matches!(&said[..], [Event::Gate(gate)] if gate.enforced.is_none()), "{said:?}");
+    assert!(matches!(&said[..], [Event::Gate(gate)] if gate.enforced.is_none() && gate.by_hand.is_none()), "{said:?}");
 
     let (_, mut monitor) = play("[gate]\nwhen_unknown = \"open\"\n", &[]);
     let status = monitor.status();

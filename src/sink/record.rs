@@ -155,6 +155,7 @@ mod tests {
             state: GateState::Closed,
             previous: GateState::Open,
             enforced: None,
+            by_hand: None,
             reason: GateReason::Black,
             head: "h".into(),
             score: None,

@@ -18,7 +18,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Print where every gate stands; exit code 1 unless all are open
+    /// Print where every gate stands; exit code 0 if all let pass, 1 if not, 2 without a daemon
     Show(show::Arguments),
     /// Print every change until the daemon ends
     Watch(watch::Arguments),

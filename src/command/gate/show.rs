@@ -2,7 +2,8 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use clap::Args;
@@ -12,12 +13,14 @@ use crate::{
     command::{CommandError, Outcome},
     config::Config,
     event::GateState,
+    gate::Line,
+    state,
 };
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct From {
-    /// Configuration file of the daemon: its mapped file is read, or its socket if it has none
+    /// Configuration file of the daemon: its socket is asked, or its mapped file read if it has none
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Mapped file of gates
@@ -48,15 +51,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     } else {
         table(&mut out, &shown)?;
     }
-    let open = !shown.is_empty() && shown.iter().all(|shown| shown.line.decided == GateState::Open);
-    Ok(if open { Outcome::Good } else { Outcome::Bad })
+    if shown.iter().any(|shown| shown.dead) {
+        eprintln!("miqa: no daemon keeps these gates, so every gate is unknown; start `miqa run`");
+        return Ok(Outcome::Failed);
+    }
+    // In shadow mode nothing is enforced: whoever obeys works as if there were no gate.
+    let passable = |shown: &Shown| shown.line.enforced.is_none_or(|enforced| enforced == GateState::Open);
+    Ok(if !shown.is_empty() && shown.iter().all(passable) { Outcome::Good } else { Outcome::Bad })
 }
 
+/// The socket says more, the mapped file outlives its daemon.
 fn configured(config: &Config) -> Result<Vec<Shown>, CommandError> {
     let streams: Vec<String> = config.streams.iter().map(|stream| stream.name.clone()).collect();
     match (&config.readers.slot, &config.readers.socket) {
-        (Some(slot), _) => source::mapped(&slot.path, Some(&streams)),
+        (Some(slot), Some(socket)) => {
+            source::told(&socket.path, &streams).or_else(|_| source::mapped(&slot.path, Some(&streams)))
+        }
         (None, Some(socket)) => source::told(&socket.path, &streams),
+        (Some(slot), None) => {
+            let mut shown = source::mapped(&slot.path, Some(&streams))?;
+            if let Some(keys) = &config.state {
+                recall(&mut shown, &keys.folder)?;
+            }
+            Ok(shown)
+        }
         (None, None) => Err(CommandError::Gate(
             "the configuration has neither [slot] nor [socket], so gates can't be read; add one and restart the daemon"
                 .into(),
@@ -64,11 +82,33 @@ fn configured(config: &Config) -> Result<Vec<Shown>, CommandError> {
     }
 }
 
+/// The mapped file has no room for what was set by hand; the state file knows.
+fn recall(shown: &mut [Shown], folder: &Path) -> Result<(), CommandError> {
+    let overrides = state::read(&folder.join(state::FILE))?.overrides;
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+    for Shown { line, doubt, .. } in shown {
+        let set = overrides.get(&line.stream).filter(|set| state::in_force(Some(set), now) == line.enforced);
+        if doubt.is_none() {
+            line.by_hand = set.copied();
+        }
+    }
+    Ok(())
+}
+
+/// Who set what, as far as the reading tells: a mapped file without a state folder shows only that it differs.
+fn by_hand(line: &Line) -> Option<String> {
+    let expected = if line.decided == GateState::Unknown { line.when_unknown } else { line.decided };
+    match line.by_hand {
+        Some(by_hand) => Some(by_hand.to_string()),
+        None => line.enforced.filter(|enforced| *enforced != expected).map(|enforced| format!("{enforced} by hand")),
+    }
+}
+
 fn table(out: &mut impl Write, shown: &[Shown]) -> io::Result<()> {
     let wide = shown.iter().map(|shown| shown.line.stream.len()).max().unwrap_or(0).max("stream".len());
     writeln!(out, "{:wide$}  decided   enforced  score  smoothed  valid for  why", "stream")?;
     let number = |score: Option<f32>| score.map_or_else(|| "–".into(), |score| format!("{score:.3}"));
-    for Shown { line, doubt } in shown {
+    for Shown { line, doubt, .. } in shown {
         let enforced = line.enforced.map_or("shadow", GateState::name);
         write!(
             out,
@@ -80,9 +120,10 @@ fn table(out: &mut impl Write, shown: &[Shown]) -> io::Result<()> {
             line.valid_for.0.as_secs_f64(),
             line.reason
         )?;
-        match doubt {
-            Some(doubt) => writeln!(out, "; {doubt}")?,
-            None => writeln!(out)?,
+        match (doubt, by_hand(line)) {
+            (Some(doubt), _) => writeln!(out, "; {doubt}")?,
+            (None, Some(by_hand)) => writeln!(out, "; {by_hand}")?,
+            (None, None) => writeln!(out)?,
         }
     }
     Ok(())

@@ -29,6 +29,9 @@ pub(super) struct Shown {
     /// Why it is unknown whatever its writer said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) doubt: Option<&'static str>,
+    /// Nobody is there who could know.
+    #[serde(skip)]
+    pub(super) dead: bool,
 }
 
 impl Shown {
@@ -40,6 +43,7 @@ impl Shown {
             stream: stream.into(),
             decided: record.decided,
             enforced: record.enforced,
+            by_hand: None,
             when_unknown: record.when_unknown,
             reason: record.reason.unwrap_or_default(),
             score: record.score,
@@ -50,7 +54,8 @@ impl Shown {
             valid_until: record.valid_until,
             gone: false,
         };
-        Self { line, doubt: reading.doubt.map(Doubt::name) }
+        let dead = matches!(reading.doubt, Some(Doubt::Heartbeat | Doubt::Closed | Doubt::Torn));
+        Self { line, doubt: reading.doubt.map(Doubt::name), dead }
     }
 
     fn missing(stream: &str) -> Self {
@@ -59,6 +64,7 @@ impl Shown {
             stream: stream.into(),
             decided: GateState::Unknown,
             enforced: Some(GateState::Unknown),
+            by_hand: None,
             when_unknown: GateState::Unknown,
             reason: Default::default(),
             score: None,
@@ -69,7 +75,7 @@ impl Shown {
             valid_until: 0,
             gone: false,
         };
-        Self { line, doubt: Some(Doubt::Missing.name()) }
+        Self { line, doubt: Some(Doubt::Missing.name()), dead: false }
     }
 }
 
@@ -110,12 +116,18 @@ pub(super) fn told(path: &Path, streams: &[String]) -> Result<Vec<Shown>, Comman
             Ok(_) => {
                 let line = parse(&text)?;
                 if let Some(place) = shown.iter_mut().find(|shown| shown.line.stream == line.stream) {
-                    *place = Shown { line, doubt: None };
+                    *place = Shown { line, doubt: None, dead: false };
                 }
             }
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
             Err(e) => return Err(e.into()),
         }
+    }
+    if !shown.is_empty() && shown.iter().all(|shown| shown.doubt.is_some()) {
+        return Err(CommandError::Gate(format!(
+            "{}: the daemon says nothing, so every gate is unknown; look at its log and restart it",
+            path.display()
+        )));
     }
     Ok(shown)
 }
