@@ -2,13 +2,13 @@
 
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
-use super::clock::Clock;
+use super::{clock::{Clock, today}, silences::Silences};
 use crate::{
     event::{Event, GateStatus, Said},
     gate::Board,
@@ -25,6 +25,7 @@ pub(super) struct Outlet {
     clock: Clock,
     said: AtomicU64,
     overloaded: AtomicBool,
+    silences: Mutex<Silences>,
 }
 
 impl Outlet {
@@ -43,6 +44,7 @@ impl Outlet {
             clock,
             said: AtomicU64::new(0),
             overloaded: AtomicBool::new(false),
+            silences: Mutex::default(),
         }
     }
 
@@ -71,7 +73,15 @@ impl Outlet {
         &self.board
     }
 
-    pub(super) fn say(&self, event: Event) {
+    /// The silences.
+    pub(super) fn silences(&self) -> MutexGuard<'_, Silences> {
+        self.silences.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn say(&self, mut event: Event) {
+        if let Event::Alert(alert) = &mut event {
+            self.silences().mark(alert, today());
+        }
         let number = self.said.fetch_add(1, Ordering::Relaxed);
         let said = Arc::new(Said { time: SystemTime::now(), id: format!("{}{number}", self.clock.run()), event });
         let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);

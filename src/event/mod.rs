@@ -110,6 +110,17 @@ pub enum Event {
     Gate(GateEvent),
     /// An alert started or ended.
     Alert(AlertEvent),
+    /// Somebody silenced alerts, or the silence is over.
+    Silence {
+        /// The stream.
+        stream: String,
+        /// The rule; all of them if there is none.
+        rule: Option<String>,
+        /// Until when, in seconds since 1970; `null` once it is over.
+        until: Option<u64>,
+        /// Time since the program's start.
+        at: Seconds,
+    },
     /// All streams' intervals are stretched, since scoring can't keep up; or no longer.
     Overload {
         /// Real interval / configured interval; 1 once it is over.
@@ -188,10 +199,20 @@ impl fmt::Display for Event {
                 let state = if a.state == AlertState::Firing { "firing" } else { "resolved" };
                 write!(f, "{:>9}  {}  alert {state}: {} ({})", a.at, a.stream, a.rule, a.severity.name())?;
                 write!(f, ", {} {} since {}{}", a.subject, number(a.smoothed), a.since, list(&a.causes))?;
+                if a.silenced {
+                    f.write_str(" (silenced)")?;
+                }
                 for u in &a.unjudged {
                     write!(f, "; {} not judged: {}", u.what, u.why)?;
                 }
                 Ok(())
+            }
+            Self::Silence { stream, rule, until, at } => {
+                let rule = rule.as_ref().map_or_else(|| "all alerts".into(), |rule| format!("alerts of rule {rule}"));
+                match until {
+                    Some(until) => write!(f, "{at:>9}  {stream}  {rule} silenced by hand until {}", day(*until)),
+                    None => write!(f, "{at:>9}  {stream}  {rule} no longer silenced"),
+                }
             }
             Self::Overload { stretch, at } if *stretch > 1.0 => {
                 write!(
@@ -262,6 +283,7 @@ mod tests {
             causes: vec![],
             unjudged: vec![Unjudged { what: "scores".into(), why: "no picture".into() }],
             flaps: 1,
+            silenced: false,
             snapshot: None,
             last_good: None,
             at: at(9500),

@@ -171,6 +171,7 @@ impl Rules {
             causes,
             unjudged,
             flaps: active.flaps.count(now),
+            silenced: false,
             snapshot: None,
             last_good: None,
             at: Seconds(now),

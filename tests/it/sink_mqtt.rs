@@ -58,6 +58,7 @@ fn alert(number: usize) -> Arc<Said> {
         causes: vec![],
         unjudged: vec![],
         flaps: 0,
+        silenced: false,
         snapshot: None,
         last_good: None,
         at: Seconds::default(),
