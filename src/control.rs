@@ -137,6 +137,8 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
+        // What waits for an answer gets none, at once.
+        self.asked = crossbeam_channel::never();
         let woken = File::open(&self.folder).and_then(|folder| UnixStream::connect(place(&folder)));
         // Without the wake-up call the thread ends with the program.
         if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
@@ -158,9 +160,9 @@ fn hear(client: UnixStream, to: &Sender<Asked>) -> io::Result<()> {
         Ok(request) => {
             let (reply, replied) = bounded(1);
             let asked = to.send_timeout((request, reply), ANSWER).map_err(drop);
-            asked.and_then(|()| replied.recv_timeout(ANSWER).map_err(drop)).unwrap_or_else(|()| {
-                refused("the daemon does not answer; look at its log and restart it".into())
-            })
+            asked
+                .and_then(|()| replied.recv_timeout(ANSWER).map_err(drop))
+                .unwrap_or_else(|()| refused("the daemon does not answer; look at its log and restart it".into()))
         }
     };
     let mut line = serde_json::to_vec(&answer)?;

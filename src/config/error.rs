@@ -100,7 +100,7 @@ fn choices(rest: &str) -> Option<(&str, Vec<&str>)> {
 }
 
 /// The known word that was probably meant.
-pub(super) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known.iter().map(|word| (strsim::damerau_levenshtein(unknown, word), *word)).min()?;
     (near.0 <= 1 + near.1.len() / 3).then_some(near.1)
 }

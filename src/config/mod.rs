@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use change::Change;
 pub use daemon::{Snapshots, StateKeys};
 pub use effective::{EffectiveThresholds, Known};
-pub use error::ConfigError;
+pub use error::{ConfigError, nearest};
 pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys, GateMode};
 pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{clock::{Clock, today}, silences::Silences};
+use super::{
+    clock::{Clock, today},
+    silences::Silences,
+};
 use crate::{
     event::{Event, GateStatus, Said},
     gate::Board,

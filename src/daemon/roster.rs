@@ -73,8 +73,22 @@ impl Roster {
         let (config, run) = (config.clone(), run.to_owned());
         let (sources, workers) = (Vec::new(), Vec::new());
         let refused = None;
-        let mut roster =
-            Self { config, card, runtime, run, wall, outlet, shared, sources, workers, ring, bell, tell, told, refused };
+        let mut roster = Self {
+            config,
+            card,
+            runtime,
+            run,
+            wall,
+            outlet,
+            shared,
+            sources,
+            workers,
+            ring,
+            bell,
+            tell,
+            told,
+            refused,
+        };
         let settings = roster.settings(&roster.config)?;
         roster.hire(roster.config.streams.len())?;
         tracing::info!(provider = %roster.runtime.provider(), workers = roster.workers.len(), model = %roster.card.name, "ready");

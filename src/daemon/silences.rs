@@ -74,7 +74,7 @@ mod tests {
         use AlertState::{Firing, Resolved};
         let silence = |rule: Option<&str>, until| Silence { stream: "s".into(), rule: rule.map(Into::into), until };
         let mut silences = Silences::default();
-        let mut say = |silences: &mut Silences, rule, state, now| {
+        let say = |silences: &mut Silences, rule, state, now| {
             let mut alert = alert(rule, state);
             silences.mark(&mut alert, now);
             alert.silenced

@@ -54,7 +54,9 @@ impl Roster {
                 if let Some(name) = &rule
                     && !self.config().rules.iter().any(|rule| rule.name == *name && rule.watches(&stream))
                 {
-                    return Err(format!("no rule \"{name}\" watches stream \"{stream}\"; see the rules with `miqa check`"));
+                    return Err(format!(
+                        "no rule \"{name}\" watches stream \"{stream}\"; see the rules with `miqa check`"
+                    ));
                 }
                 let change = |kept: &mut State| kept.silence(&stream, rule.as_deref(), until, today());
                 let mut state = State { silences: self.outlet.silences().list(today()), ..State::default() };

@@ -20,6 +20,7 @@ mod receiver;
 mod regions;
 mod rtsp;
 mod rtsp_camera;
+mod silence;
 mod sink_jsonl;
 mod sink_mqtt;
 mod sink_webhook;

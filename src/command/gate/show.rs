@@ -12,6 +12,7 @@ use super::source::{self, Shown};
 use crate::{
     command::{CommandError, Outcome},
     config::Config,
+    control::{self, Request},
     event::GateState,
     gate::Line,
     state,
@@ -50,6 +51,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         }
     } else {
         table(&mut out, &shown)?;
+        if let Some(config) = &arguments.from.config {
+            notes(&mut out, &Config::read(config)?)?;
+        }
     }
     if shown.iter().any(|shown| shown.dead) {
         eprintln!("miqa: no daemon keeps these gates, so every gate is unknown; start `miqa run`");
@@ -102,6 +106,20 @@ fn by_hand(line: &Line) -> Option<String> {
         Some(by_hand) => Some(by_hand.to_string()),
         None => line.enforced.filter(|enforced| *enforced != expected).map(|enforced| format!("{enforced} by hand")),
     }
+}
+
+/// What a running daemon tells beside its gates.
+fn notes(out: &mut impl Write, config: &Config) -> io::Result<()> {
+    let answer = config.state.as_ref().map(|keys| control::ask(&keys.folder, &Request::Standing));
+    // Without a daemon there is nothing to tell.
+    let Some(Ok(answer)) = answer else { return Ok(()) };
+    for silence in &answer.silences {
+        writeln!(out, "{silence}")?;
+    }
+    if let Some(reason) = answer.configuration {
+        writeln!(out, "configuration not reloaded, the old one is in force: {reason}")?;
+    }
+    Ok(())
 }
 
 fn table(out: &mut impl Write, shown: &[Shown]) -> io::Result<()> {
