@@ -118,7 +118,7 @@ impl Control {
                     return;
                 }
                 // A client that goes away has no answer to miss.
-                let _gone = client.and_then(|client| hear(client, &to));
+                let _gone = client.and_then(|client| hear(&client, &to));
             }
         };
         let thread = std::thread::Builder::new().name("control".into()).spawn(serve)?;
@@ -149,11 +149,11 @@ impl Drop for Control {
     }
 }
 
-fn hear(client: UnixStream, to: &Sender<Asked>) -> io::Result<()> {
+fn hear(mut client: &UnixStream, to: &Sender<Asked>) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
-    BufReader::new((&client).take(LONGEST)).read_line(&mut line)?;
+    BufReader::new(client.take(LONGEST)).read_line(&mut line)?;
     let refused = |why: String| Answer { refused: Some(why), ..Answer::default() };
     let answer = match serde_json::from_str(&line) {
         Err(error) => refused(format!("not understood ({error}); use the miqa that belongs to this daemon")),
@@ -167,7 +167,7 @@ fn hear(client: UnixStream, to: &Sender<Asked>) -> io::Result<()> {
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
-    (&client).write_all(&line)
+    client.write_all(&line)
 }
 
 /// Asks the daemon that holds a state folder.

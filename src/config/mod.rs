@@ -45,11 +45,13 @@ pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 #[serde(deny_unknown_fields, default)]
 struct Keys {
     engine: EngineKeys,
+    #[serde(skip_serializing_if = "is_default")]
     gate: GateKeys,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stream: Vec<StreamKeys>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rule: Vec<RuleKeys>,
+    #[serde(skip_serializing_if = "is_default")]
     facts: FactKeys,
     snapshots: Option<Snapshots>,
     state: Option<StateKeys>,
@@ -61,6 +63,10 @@ struct Keys {
     mqtt: Option<MqttKeys>,
     frigate: Option<FrigateKeys>,
     http: Option<HttpKeys>,
+}
+
+fn is_default<T: Default + PartialEq>(keys: &T) -> bool {
+    *keys == T::default()
 }
 
 /// A checked configuration.

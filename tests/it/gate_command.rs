@@ -124,6 +124,17 @@ fn show_goes_by_what_is_enforced_and_says_what_was_set_by_hand_until_when() {
             assert_eq!(row.contains(&until), set && said_until, "{readers}: {said}");
         }
         drop(running);
+        if readers.contains("[slot]") && readers.contains("[socket]") {
+            // Killed: its file is left, with a lease that has not run out.
+            let now = monotonic_ns();
+            let mut writer =
+                miqa::gate::slot::Writer::create(&folder.path().join("gates"), 2, 0o600, now).expect("made");
+            let status = GateStatus { stream: "yard".into(), decided: GateState::Open, ..GateStatus::default() };
+            let entry = miqa::gate::Entry { status, valid_until: now + 60_000_000_000, ..Default::default() };
+            writer.take(vec![entry], monotonic_ns());
+            let (exit, said) = show(&file, &[]);
+            assert!(exit == Some(2) && said.contains("the daemon ended") && !said.contains("yard    open"), "{said}");
+        }
     }
 }
 

@@ -68,9 +68,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
 fn configured(config: &Config) -> Result<Vec<Shown>, CommandError> {
     let streams: Vec<String> = config.streams.iter().map(|stream| stream.name.clone()).collect();
     match (&config.readers.slot, &config.readers.socket) {
-        (Some(slot), Some(socket)) => {
-            source::told(&socket.path, &streams).or_else(|_| source::mapped(&slot.path, Some(&streams)))
-        }
+        (Some(slot), Some(socket)) => source::told(&socket.path, &streams).or_else(|_| {
+            let mut shown = source::mapped(&slot.path, Some(&streams))?;
+            if !source::is_heard(&socket.path) {
+                shown.iter_mut().for_each(Shown::bury);
+            }
+            Ok(shown)
+        }),
         (None, Some(socket)) => source::told(&socket.path, &streams),
         (Some(slot), None) => {
             let mut shown = source::mapped(&slot.path, Some(&streams))?;

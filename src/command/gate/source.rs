@@ -58,6 +58,13 @@ impl Shown {
         Self { line, doubt: reading.doubt.map(Doubt::name), dead }
     }
 
+    /// Its daemon is known to be gone, though its lease may not have run out.
+    pub(super) fn bury(&mut self) {
+        self.line.decided = GateState::Unknown;
+        self.line.enforced = self.line.enforced.map(|_| self.line.when_unknown);
+        (self.line.valid_for, self.doubt, self.dead) = (Seconds::default(), Some(Doubt::Closed.name()), true);
+    }
+
     fn missing(stream: &str) -> Self {
         let line = Line {
             kind: Kind::State,
@@ -101,6 +108,12 @@ pub(super) fn connect(path: &Path, limit: Option<Duration>) -> Result<BufReader<
     socket.map_err(|e| {
         CommandError::Gate(format!("{}: {e}; is `miqa run` running with [socket] path on this file?", path.display()))
     })
+}
+
+/// Whether a program listens on the socket, be it one that we may not talk to.
+pub(super) fn is_heard(path: &Path) -> bool {
+    let error = UnixStream::connect(path).err();
+    !error.is_some_and(|e| matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused))
 }
 
 /// The named streams' gates from the socket.
