@@ -156,9 +156,16 @@ impl fmt::Display for Event {
             Self::StreamResumed { stream, at } => write!(f, "{at:>9}  {stream}  resumed"),
             Self::Gate(g) => {
                 let state = format!("{}", g.state).to_uppercase();
-                write!(f, "{:>9}  {}  gate {state} (was {}): {}", g.at, g.stream, g.previous, g.reason)?;
-                if g.enforced.is_none() {
-                    f.write_str(" (shadow, not enforced)")?;
+                write!(f, "{:>9}  {}  gate ", g.at, g.stream)?;
+                if g.state == g.previous {
+                    write!(f, "still {state}: {}", g.reason)?;
+                } else {
+                    write!(f, "{state} (was {}): {}", g.previous, g.reason)?;
+                }
+                match g.enforced {
+                    None => f.write_str(" (shadow, not enforced)")?,
+                    Some(enforced) if enforced != g.state => write!(f, " (enforced: {enforced})")?,
+                    Some(_) => {}
                 }
                 if g.smoothed.is_some() {
                     write!(f, ", {} {} (smoothed {})", g.head, number(g.score), number(g.smoothed))?;
@@ -247,7 +254,22 @@ mod tests {
             at: at(9500),
             since: at(9000),
         };
+        let frozen = GateEvent {
+            state: GateState::Closed,
+            previous: GateState::Closed,
+            reason: GateReason::Frozen,
+            enforced: Some(GateState::Open),
+            score: None,
+            smoothed: None,
+            causes: vec![],
+            ..gate.clone()
+        };
         vec![
+            (
+                Event::Gate(frozen),
+                r#"{"type":"gate","stream":"yard","state":"closed","previous":"closed","enforced":"open","reason":"frozen","head":"cls_consistency","score":null,"smoothed":null,"causes":[],"flaps":2,"at":12.34,"since":11.5}"#,
+                "   12.340  yard  gate still CLOSED: picture frozen (enforced: open)",
+            ),
             (
                 Event::StreamStarted { stream: "yard".into(), width: 1920, height: 1080, at: at(0) },
                 r#"{"type":"stream_started","stream":"yard","width":1920,"height":1080,"at":0.0}"#,

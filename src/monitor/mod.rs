@@ -116,6 +116,10 @@ pub struct Monitor {
     set: Option<(GateState, Option<Duration>)>,
     /// The model's last answer was no number; said once a streak.
     faulty: bool,
+    /// What was last said of missing frames or scores, until there are some.
+    trouble: Option<String>,
+    /// The stream is over; its last facts were told.
+    over: bool,
 }
 
 impl Monitor {
@@ -135,6 +139,8 @@ impl Monitor {
             flaps: Flaps::default(),
             set: None,
             faulty: false,
+            trouble: None,
+            over: false,
             settings,
         }
     }
@@ -154,6 +160,7 @@ impl Monitor {
             events.push(self.alert(now, change));
         }
         (fresh.now, fresh.tally, fresh.set, fresh.lost) = (self.now, self.tally, self.set, self.lost);
+        (fresh.trouble, fresh.over) = (self.trouble.take(), self.over);
         fresh.flaps = self.flaps.clone();
         let moved = fresh.gate.inherit(&self.gate);
         *self = fresh;
@@ -196,7 +203,8 @@ impl Monitor {
             },
             flaps: self.flaps.count(now),
             at: Seconds(self.gate.evidence().unwrap_or(now)),
-            since: Seconds(self.gate.entered()),
+            since: Seconds(self.gate.since()),
+            detail: self.trouble.clone(),
         }
     }
 
@@ -276,12 +284,14 @@ impl Monitor {
     fn scores(&mut self, now: Duration, scores: &Scores, events: &mut Vec<Event>) {
         if let Some(error) = self.fault(scores) {
             if !std::mem::replace(&mut self.faulty, true) {
+                self.trouble = Some(error.clone());
                 events.push(Event::Error { stream: Some(self.settings.stream.clone()), error, at: Some(Seconds(now)) });
             }
             return;
         }
         self.faulty = false;
         self.lost = false;
+        self.trouble = None;
         self.sights.clear();
         let take = |series: &mut Vec<(Smooth, Option<f32>)>, values: &[f32]| {
             for ((smooth, raw), &value) in series.iter_mut().zip(values) {
@@ -298,6 +308,7 @@ impl Monitor {
 
     fn sights(&mut self, now: Duration, sights: &[Seen], events: &mut Vec<Event>) {
         self.lost = false;
+        self.trouble = None;
         self.sights = sights.to_vec();
         let Some(seen) = Sight::ALL.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else {
             return;
@@ -313,7 +324,7 @@ impl Monitor {
         self.set = set;
         if self.enforced() != before {
             let state = self.gate.state();
-            let still = Move { previous: state, reason: self.gate.reason(), since: self.gate.entered() };
+            let still = Move { previous: state, reason: self.gate.reason(), since: self.gate.since() };
             self.say_gate(now, Some(still), events);
         }
     }
@@ -338,44 +349,56 @@ impl Monitor {
             Fact::Started { width, height } => events.push(Event::StreamStarted { stream, width, height, at }),
             Fact::Resumed => {
                 self.lost = false;
+                self.trouble = None;
                 events.push(Event::StreamResumed { stream, at });
             }
-            Fact::Trouble(error) => events.push(Event::Error { stream: Some(stream), error, at: Some(at) }),
+            Fact::Trouble(error) => {
+                self.trouble = Some(error.clone());
+                events.push(Event::Error { stream: Some(stream), error, at: Some(at) });
+            }
             Fact::Stalled(reason) => {
+                self.trouble = Some(reason.clone());
                 events.push(Event::StreamStalled { stream, reason, at });
                 self.lost = true;
                 self.lose(now, GateReason::Stalled, events);
             }
             Fact::Ended | Fact::Stopped => {
-                let reason = if fact == Fact::Ended { "end of stream" } else { "stopped" };
-                events.push(Event::StreamEnded { stream, reason: reason.into(), at });
-                self.end(now, GateReason::Ended, events);
+                if !std::mem::replace(&mut self.over, true) {
+                    let reason = if fact == Fact::Ended { "end of stream" } else { "stopped" };
+                    events.push(Event::StreamEnded { stream, reason: reason.into(), at });
+                    self.trouble = None;
+                    self.lose(now, GateReason::Ended, events);
+                }
+                self.lost = false;
+                let changes = self.rules.end();
+                self.say_alerts(now, changes, events);
             }
             Fact::Failed(reason) => {
+                self.over = true;
+                self.trouble = Some(reason.clone());
                 events.push(Event::StreamEnded { stream, reason, at });
-                self.end(now, GateReason::Failed, events);
+                self.lose(now, GateReason::Failed, events);
+                self.lost = true;
+                let changes = self.rules.fail(now);
+                self.say_alerts(now, changes, events);
             }
         }
     }
 
     fn lose(&mut self, now: Duration, reason: GateReason, events: &mut Vec<Event>) {
-        let moved = self.gate.lose(now, now, reason);
+        let moved = self.gate.lose(now, reason);
         self.sights.clear();
         self.forget();
         self.say_gate(now, moved, events);
     }
 
-    fn end(&mut self, now: Duration, reason: GateReason, events: &mut Vec<Event>) {
-        self.lose(now, reason, events);
-        self.lost = false;
-        for change in self.rules.end() {
-            events.push(self.alert(now, change));
-        }
-    }
-
     /// Lets the rules judge what is known now.
     fn judge(&mut self, now: Duration, fresh: bool, events: &mut Vec<Event>) {
         let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, &self.sights, self.lost);
+        self.say_alerts(now, changes, events);
+    }
+
+    fn say_alerts(&mut self, now: Duration, changes: Vec<rules::RuleChange>, events: &mut Vec<Event>) {
         for change in changes {
             events.push(self.alert(now, change));
         }

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct From {
-    /// Configuration file of the daemon: its mapped file is read, or its socket if it has none
+    /// Configuration file of the daemon: its socket is asked, or its mapped file is read
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Mapped file of gates
@@ -55,7 +55,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
 fn configured(config: &Config) -> Result<Vec<Shown>, CommandError> {
     let streams: Vec<String> = config.streams.iter().map(|stream| stream.name.clone()).collect();
     match (&config.readers.slot, &config.readers.socket) {
-        (Some(slot), _) => source::mapped(&slot.path, Some(&streams)),
+        // The socket tells more: causes, and why frames are missing. A file alone shows what a dead daemon left.
+        (Some(slot), Some(socket)) => {
+            source::told(&socket.path, &streams).or_else(|_| source::mapped(&slot.path, Some(&streams)))
+        }
+        (Some(slot), None) => source::mapped(&slot.path, Some(&streams)),
         (None, Some(socket)) => source::told(&socket.path, &streams),
         (None, None) => Err(CommandError::Gate(
             "the configuration has neither [slot] nor [socket], so gates can't be read; add one and restart the daemon"
@@ -80,10 +84,10 @@ fn table(out: &mut impl Write, shown: &[Shown]) -> io::Result<()> {
             line.valid_for.0.as_secs_f64(),
             line.reason
         )?;
-        match doubt {
-            Some(doubt) => writeln!(out, "; {doubt}")?,
-            None => writeln!(out)?,
+        for more in doubt.iter().copied().chain(line.detail.as_deref()) {
+            write!(out, "; {more}")?;
         }
+        writeln!(out)?;
     }
     Ok(())
 }
