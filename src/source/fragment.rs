@@ -27,10 +27,21 @@ pub(super) fn parse(text: &str) -> Result<gst::Bin, SourceError> {
         },
     })?;
     let bin = bin.downcast::<gst::Bin>().map_err(|_| SourceError::Fragment { reason: UNPARSABLE })?;
-    if bin.find_unlinked_pad(gst::PadDirection::Src).is_none() && promising(&bin).is_none() {
+    if loose(&bin).is_none() && promising(&bin).is_none() {
         return Err(SourceError::Fragment { reason: "no pad of its elements is left that video could come out of" });
     }
     Ok(bin)
+}
+
+/// The fragment's own elements, from its end to its beginning.
+fn elements(bin: &gst::Bin) -> impl Iterator<Item = gst::Element> {
+    bin.iterate_sorted().into_iter().flatten()
+}
+
+/// The most downstream source pad that is there and leads nowhere. Not those inside of its elements: GStreamer's own
+/// search takes a decoder's inner ones, too.
+fn loose(bin: &gst::Bin) -> Option<gst::Pad> {
+    elements(bin).flat_map(|element| element.src_pads()).find(|pad| !pad.is_linked())
 }
 
 /// The most downstream element whose source pads appear later.
@@ -38,9 +49,7 @@ fn promising(bin: &gst::Bin) -> Option<gst::Element> {
     let sometimes = |pad: &gst::PadTemplate| {
         pad.direction() == gst::PadDirection::Src && pad.presence() == gst::PadPresence::Sometimes
     };
-    // Sorted from the end to the beginning.
-    let mut elements = bin.iterate_sorted().into_iter().flatten();
-    elements.find(|element| element.pad_template_list().iter().any(sometimes))
+    elements(bin).find(|element| element.pad_template_list().iter().any(sometimes))
 }
 
 /// Leads what comes out of the fragment into `decode`, now or as soon as there is video.
@@ -48,7 +57,7 @@ fn promising(bin: &gst::Bin) -> Option<gst::Element> {
 /// # Errors
 /// GStreamer's, if they can't be linked.
 pub(super) fn lead(bin: &gst::Bin, decode: &gst::Element) -> Result<(), glib::BoolError> {
-    if let Some(pad) = bin.find_unlinked_pad(gst::PadDirection::Src) {
+    if let Some(pad) = loose(bin) {
         bin.add_pad(&gst::GhostPad::with_target(&pad)?)?;
         return bin.link(decode);
     }
