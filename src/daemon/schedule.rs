@@ -54,16 +54,17 @@ impl Load {
         if window < WINDOW {
             return None;
         }
+        // At the run's beginning nothing was done.
+        let first = self.since.is_zero().then_some((0, 0));
         let mut counts = HashMap::new();
         let (mut asked, mut kept) = (0.0, 0.0);
         for Work { stream, done, given_up, interval } in streams {
             counts.insert(stream.to_owned(), (done, given_up));
             // A stream that is new, or restarted by a reload, begins with the next window.
-            let Some((done, given_up)) = self.before.get(stream).and_then(|(done_before, given_up_before)| {
-                Some((done.checked_sub(*done_before)?, given_up.checked_sub(*given_up_before)?))
-            }) else {
-                continue;
+            let since = |(done_before, given_up_before): (u64, u64)| {
+                Some((done.checked_sub(done_before)?, given_up.checked_sub(given_up_before)?))
             };
+            let Some((done, given_up)) = self.before.get(stream).copied().or(first).and_then(since) else { continue };
             // Frames beyond the configured interval, while a change is pending, are a bonus: nobody was promised those.
             let most = if interval.is_zero() { f64::INFINITY } else { window.as_secs_f64() / interval.as_secs_f64() };
             let wanted = ((done + given_up) as f64).min(most);
