@@ -151,8 +151,7 @@ mod tests {
             [(32, 18), (160, 90)],
             [(42, 18), (210, 90)],
         ]);
-        let expected =
-            [(1.0, false), (2.0, true), (2.0, false), (10.0 / 3.0, true), (60.0 / 54.0, true), (1.0, true)];
+        let expected = [(1.0, false), (2.0, true), (2.0, false), (10.0 / 3.0, true), (60.0 / 54.0, true), (1.0, true)];
         assert_eq!(told, expected);
     }
 

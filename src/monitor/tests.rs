@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use super::*;
-use crate::{config::Config, engine::Card};
+use crate::{
+    config::Config,
+    engine::Card,
+    event::{Cause, Unjudged},
+};
 
 const CARD: &str = r#"
 format = 1

@@ -80,9 +80,10 @@ fn with_everything_on_all_tell_the_same_and_no_secret() {
         .spawn()
         .expect("starts");
     let begun = Instant::now();
-    let told = || std::fs::read_to_string(at("out")).is_ok_and(|out| {
-        out.contains("\"state\":\"open\"") && out.contains("\"state\":\"firing\"")
-    });
+    let told = || {
+        std::fs::read_to_string(at("out"))
+            .is_ok_and(|out| out.contains("\"state\":\"open\"") && out.contains("\"state\":\"firing\""))
+    };
     while !told() && begun.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(50));
     }
