@@ -22,6 +22,9 @@ pub const VERSION: u32 = 1;
 /// The state file's name in its folder.
 pub const FILE: &str = "state.json";
 
+/// Where a new state is written before it takes the old one's place.
+const BESIDE: &str = "state.json.new";
+
 /// What survives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,6 +198,12 @@ impl Store {
             other => io(other.into()),
         })?;
         let state = read(&folder.join(FILE))?;
+        // What a program that was killed in the middle of a write left. We hold the folder, so nobody writes it.
+        if let Err(e) = std::fs::remove_file(folder.join(BESIDE))
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(io(e));
+        }
         Ok(Self { folder: folder.into(), state: Mutex::new(state), lock })
     }
 
@@ -255,13 +264,20 @@ pub fn read(path: &Path) -> Result<State, StateError> {
 /// Writes beside the file, then puts the new one in its place: whoever reads sees the old or the new state, never a part.
 fn write(folder: &Path, path: &Path, state: &State) -> std::io::Result<()> {
     fail_point!("state-before-write");
-    let beside = folder.join("state.json.new");
-    let mut file = File::create(&beside)?;
-    file.write_all(&serde_json::to_vec_pretty(state)?)?;
-    fail_point!("state-before-sync");
-    file.sync_all()?;
-    fail_point!("state-before-rename");
-    std::fs::rename(&beside, path)?;
+    let beside = folder.join(BESIDE);
+    let put = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(&serde_json::to_vec_pretty(state)?)?;
+        fail_point!("state-before-sync");
+        file.sync_all()?;
+        fail_point!("state-before-rename");
+        std::fs::rename(&beside, path)
+    };
+    if let Err(error) = put() {
+        // On a full disk the half that was written takes room, too. The first error tells more than one of this.
+        let _ = std::fs::remove_file(&beside);
+        return Err(error);
+    }
     fail_point!("state-before-folder-sync");
     File::open(folder)?.sync_all()
 }
@@ -285,6 +301,22 @@ mod tests {
         drop(store);
         let store = Store::open(folder.path()).expect("free again");
         assert_eq!(store.get().frigate["yard"], change());
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_nothing_beside_the_state() {
+        let folder = tempfile::tempdir().expect("folder");
+        let beside = folder.path().join(BESIDE);
+        std::fs::write(&beside, "half").expect("written");
+        let store = Store::open(folder.path()).expect("opens");
+        assert!(!beside.exists(), "left by a program that was killed");
+        store.change(|s| drop(s.frigate.insert("yard".into(), change()))).expect("written");
+        // Nothing can be put in a folder's place.
+        std::fs::remove_file(folder.path().join(FILE)).expect("removed");
+        std::fs::create_dir(folder.path().join(FILE)).expect("folder");
+        store.change(|s| s.frigate.clear()).expect_err("no place");
+        assert!(!beside.exists());
+        assert_eq!(store.get().frigate.len(), 1, "the old one holds");
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub struct GateKeys {
     pub open_for: Option<Period>,
     /// Time constant of the exponential smoothing of scores, `"0s"` for none. Default `"400ms"`.
     pub smooth: Option<Period>,
-    /// Age of the newest score at which the gate becomes unknown. Default `"3s"`.
+    /// Age of the newest score at which the gate becomes unknown. Default `"3s"`, or five intervals where that is longer:
+    /// so much room is left for intervals stretched by overload.
     pub stale_after: Option<Period>,
     /// `"enforce"` or `"shadow"`: in shadow everything is decided and recorded, and nothing is commanded. Default
     /// `"enforce"`.
@@ -73,16 +74,19 @@ pub struct Gate {
     pub schedules: Vec<Schedule>,
 }
 
+/// Without a word on it, scores count at least this long.
+const STALE_AFTER: Period = Period::from_millis(3000);
+
 impl GateKeys {
     /// The head that decides where no key names one: what the degradation changed, not how hard the scene is.
     pub const HEAD: &'static str = "cls_consistency";
 
     /// These keys as the general ones, `stream`'s as the special ones; or the path of a schedule's key that is wrong and
-    /// why.
+    /// why. `interval` is the time between two of the stream's scored frames.
     ///
     /// # Errors
     /// As above.
-    pub fn with(&self, stream: &Self) -> Result<Gate, (String, String)> {
+    pub fn with(&self, stream: &Self, interval: Period) -> Result<Gate, (String, String)> {
         let schedules = if stream.schedule.is_some() { stream.schedules()? } else { self.schedules()? };
         let period = |special: Option<Period>, general: Option<Period>, ms| {
             special.or(general).unwrap_or(Period::from_millis(ms))
@@ -95,7 +99,7 @@ impl GateKeys {
             close_for: period(stream.close_for, self.close_for, 800),
             open_for: period(stream.open_for, self.open_for, 800),
             smooth: period(stream.smooth, self.smooth, 400),
-            stale_after: period(stream.stale_after, self.stale_after, 3000),
+            stale_after: stream.stale_after.or(self.stale_after).unwrap_or(STALE_AFTER.max(interval.times(5))),
             mode: stream.mode.or(self.mode).unwrap_or_default(),
             when_unknown: stream.when_unknown.or(self.when_unknown).unwrap_or_default(),
             schedules,

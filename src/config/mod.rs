@@ -145,7 +145,10 @@ impl Keys {
             if let Some((key, reason)) = stream.facts.fault() {
                 return Err(at((&format!("facts.{key}"), reason)));
             }
-            let gate = self.gate.with(&stream.gate).map_err(|(key, reason)| at((&format!("gate.{key}"), reason)))?;
+            let gate = self
+                .gate
+                .with(&stream.gate, stream.interval)
+                .map_err(|(key, reason)| at((&format!("gate.{key}"), reason)))?;
             let mut regions = Vec::new();
             for (j, region) in stream.region.iter().enumerate() {
                 let region = region.check(folder);
@@ -255,7 +258,10 @@ mod tests {
             (ONE.replace("\"a\"", "\"a b\""), "stream[0].name: \"a b\" must be letters"),
             (format!("{ONE}{ONE}"), "stream[1].name: \"a\" is the name of an earlier stream"),
             (format!("{ONE}views = \"tiles:1\"\n"), "4: stream[0].views: \"tiles:1\""),
-            (format!("{ONE}interval = \"4s\"\n"), "stream[0].interval: 4s is not below the gate's stale_after (3s)"),
+            (
+                format!("{ONE}interval = \"4s\"\n[stream.gate]\nstale_after = \"3s\"\n"),
+                "stream[0].interval: 4s is not below the gate's stale_after (3s)",
+            ),
             (format!("{ONE}stall_after = \"1ms\"\n"), "stream[0].stall_after: 1ms is too short"),
             (ONE.replace("a.mp4", "rtsp://x/\"\npace = \"asap"), "stream[0].pace: \"asap\" is for files"),
             (

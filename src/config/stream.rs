@@ -280,7 +280,7 @@ mod tests {
 
     fn check(keys: &str) -> Result<Stream, (&'static str, String)> {
         let keys: StreamKeys = toml::from_str(&format!("name = \"a\"\n{keys}")).expect(keys);
-        let gate = GateKeys::default().with(&GateKeys::default()).expect("no schedules");
+        let gate = GateKeys::default().with(&GateKeys::default(), Period::default()).expect("no schedules");
         keys.check(gate, Facts::default(), Vec::new(), Path::new("conf"))
     }
 

@@ -228,12 +228,14 @@ impl Watch<'_> {
             }
             let now = roster.now();
             streams.iter().for_each(|stream| stream.pass(now, || roster.shared.is_idle(stream)));
-            let (scored, given_up) = streams.iter().map(|s| s.load()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-            if let Some((factor, news)) = load.measure(now, scored, given_up) {
-                stretch = factor;
-                roster.outlet.set_overloaded(factor > 1.0);
+            if let Some((factor, news)) = load.measure(now, streams.iter().map(|stream| stream.work())) {
+                let shown = std::mem::replace(&mut stretch, factor) != factor;
+                roster.outlet.set_stretch(factor);
                 if news {
                     roster.outlet.say(Event::Overload { stretch, at: Seconds(now) });
+                }
+                if shown {
+                    streams.iter().for_each(|stream| stream.renew());
                 }
             }
             if now.saturating_sub(measured) >= MEASURE {
@@ -277,6 +279,9 @@ fn close(outlet: &Outlet, streams: &[Arc<Watched>]) -> Summary {
     outlet.say(Event::Summary(summary.clone()));
     outlet.board().close();
     let deadline = Instant::now() + DRAIN;
+    if let Some(album) = outlet.album() {
+        album.finish(deadline);
+    }
     for queue in outlet.take() {
         queue.drain(deadline);
     }

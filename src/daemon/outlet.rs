@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -27,8 +27,9 @@ pub(super) struct Outlet {
     album: Option<Album>,
     clock: Clock,
     said: AtomicU64,
-    overloaded: AtomicBool,
     silences: Mutex<Silences>,
+    /// The stretch of intervals, as bits of an `f32`.
+    stretch: AtomicU32,
 }
 
 impl Outlet {
@@ -46,18 +47,23 @@ impl Outlet {
             album,
             clock,
             said: AtomicU64::new(0),
-            overloaded: AtomicBool::new(false),
             silences: Mutex::default(),
+            stretch: AtomicU32::new(1.0_f32.to_bits()),
         }
     }
 
     /// Whether scoring can't keep up: then nobody may ask for more.
     pub(super) fn is_overloaded(&self) -> bool {
-        self.overloaded.load(Ordering::Relaxed)
+        self.stretch() > 1.0
     }
 
-    pub(super) fn set_overloaded(&self, overloaded: bool) {
-        self.overloaded.store(overloaded, Ordering::Relaxed);
+    fn stretch(&self) -> f32 {
+        f32::from_bits(self.stretch.load(Ordering::Relaxed))
+    }
+
+    /// By how much intervals are stretched from now on; 1 without overload.
+    pub(super) fn set_stretch(&self, stretch: f32) {
+        self.stretch.store(stretch.to_bits(), Ordering::Relaxed);
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {
@@ -92,7 +98,11 @@ impl Outlet {
     }
 
     /// Puts up where a stream's gate stands; `arrived` is when the newest evidence reached us, in program time.
-    pub(super) fn put(&self, status: GateStatus, arrived: Option<Duration>, stale_after: Duration) {
+    pub(super) fn put(&self, mut status: GateStatus, arrived: Option<Duration>, stale_after: Duration) {
+        let stretch = self.stretch();
+        if status.detail.is_none() && stretch > 1.0 {
+            status.detail = Some(format!("overloaded: interval stretched {stretch:.1}×"));
+        }
         let until = arrived.map_or(0, |arrived| self.clock.monotonic_ns(arrived + stale_after));
         self.board.put(status, until);
     }

@@ -294,6 +294,10 @@ pub struct GateStatus {
     pub flaps: u32,
     /// Stream time of the newest evidence: a score or a look at a picture.
     pub at: Seconds,
-    /// Stream time of the state's beginning.
+    /// Stream time since which the reason holds, as in the event of the move.
     pub since: Seconds,
+    /// More on why, for people: what was last said of missing frames or scores, or that scoring is overloaded. Without
+    /// secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }

@@ -300,6 +300,17 @@ mod tests {
             ..gate.clone()
         };
         let taken_back = GateEvent { by_hand: None, enforced: Some(GateState::Closed), ..set.clone() };
+        let frozen = GateEvent {
+            state: GateState::Closed,
+            previous: GateState::Closed,
+            reason: GateReason::Frozen,
+            enforced: Some(GateState::Open),
+            by_hand: None,
+            score: None,
+            smoothed: None,
+            causes: vec![],
+            ..gate.clone()
+        };
         vec![
             (
                 Event::Gate(set),
@@ -314,6 +325,11 @@ mod tests {
                 Event::Gate(taken_back),
                 r#"{"type":"gate","stream":"yard","state":"closed","previous":"closed","enforced":"closed","reason":"score_low","head":"cls_consistency","score":null,"smoothed":null,"causes":[],"flaps":2,"at":12.34,"since":11.5}"#,
                 "   12.340  yard  gate still CLOSED: score low (enforced: closed)",
+            ),
+            (
+                Event::Gate(frozen),
+                r#"{"type":"gate","stream":"yard","state":"closed","previous":"closed","enforced":"open","reason":"frozen","head":"cls_consistency","score":null,"smoothed":null,"causes":[],"flaps":2,"at":12.34,"since":11.5}"#,
+                "   12.340  yard  gate still CLOSED: picture frozen (enforced: open)",
             ),
             (
                 Event::StreamStarted { stream: "yard".into(), width: 1920, height: 1080, at: at(0) },

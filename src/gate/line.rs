@@ -42,8 +42,11 @@ pub struct Line {
     /// Likely causes, the likeliest first; absent where the writer has no room for them (the mapped file).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causes: Option<Vec<Cause>>,
-    /// Stream time of the state's beginning, in seconds.
+    /// Stream time since which the reason holds, in seconds.
     pub since: Seconds,
+    /// More on why, for people; absent if there is nothing to add, and where the writer has no room (the mapped file).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// For how many seconds from when it was written the line may be believed.
     pub valid_for: Seconds,
     /// The same as a time of `CLOCK_MONOTONIC`, in nanoseconds.
@@ -69,6 +72,7 @@ impl Line {
             smoothed: status.smoothed,
             causes: Some(status.causes),
             since: status.since,
+            detail: status.detail,
             valid_for: Seconds(std::time::Duration::from_nanos(valid_until.saturating_sub(now))),
             valid_until,
             gone,

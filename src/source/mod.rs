@@ -8,6 +8,7 @@ mod abandoned;
 mod backoff;
 mod container;
 mod error;
+mod fragment;
 mod frames;
 mod images;
 mod input;

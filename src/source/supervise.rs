@@ -18,7 +18,7 @@ use super::{
     pipeline::{Delivery, News, Pipeline},
     receive::{Progress, Receiver},
     tap::Tap,
-    watchdog::{self, Limits},
+    watchdog::{self, Limits, Silence},
 };
 use crate::{
     config::{Location, Period, Stream, Transport},
@@ -315,8 +315,8 @@ impl Supervisor {
                 News::Nothing => {}
             }
             if let Some(silent) = silent {
-                self.lose(format!("no frame for {:.1} s", silent.as_secs_f32()));
-                if self.stream.location.is_live() {
+                self.lose(format!("no frame for {:.1} s", silent.lasted.as_secs_f32()));
+                if silent.dead && self.stream.location.is_live() {
                     return Outcome::Silent;
                 }
             }
@@ -324,7 +324,7 @@ impl Supervisor {
     }
 
     /// For how long no frame came, if that is too long.
-    fn silence(&self, progress: &Progress) -> Option<Duration> {
+    fn silence(&self, progress: &Progress) -> Option<Silence> {
         // The streaming thread waits for the engine: no frames is no fault of the source.
         if self.slot.is_waiting() {
             return None;
@@ -347,6 +347,7 @@ impl Supervisor {
 
     /// Frames are missing: said once, and again only if the reason becomes another.
     fn lose(&mut self, reason: String) {
+        let reason = secret::scrub(&reason).into_owned();
         self.remember(&reason);
         match &self.missing {
             None => (self.notify)(Notice::Stalled(reason.clone())),

@@ -16,6 +16,7 @@ mod golden;
 mod http;
 mod operation;
 mod program;
+mod reasons;
 mod receiver;
 mod regions;
 mod rtsp;

@@ -68,6 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
 fn configured(config: &Config) -> Result<Vec<Shown>, CommandError> {
     let streams: Vec<String> = config.streams.iter().map(|stream| stream.name.clone()).collect();
     match (&config.readers.slot, &config.readers.socket) {
+        // The socket tells more: causes, and why frames are missing. A file alone shows what a dead daemon left.
         (Some(slot), Some(socket)) => source::told(&socket.path, &streams).or_else(|_| {
             let mut shown = source::mapped(&slot.path, Some(&streams))?;
             if !source::is_heard(&socket.path) {
@@ -142,11 +143,11 @@ fn table(out: &mut impl Write, shown: &[Shown]) -> io::Result<()> {
             line.valid_for.0.as_secs_f64(),
             line.reason
         )?;
-        match (doubt, by_hand(line)) {
-            (Some(doubt), _) => writeln!(out, "; {doubt}")?,
-            (None, Some(by_hand)) => writeln!(out, "; {by_hand}")?,
-            (None, None) => writeln!(out)?,
+        let by_hand = by_hand(line);
+        for more in doubt.iter().copied().chain(line.detail.as_deref()).chain(by_hand.as_deref()) {
+            write!(out, "; {more}")?;
         }
+        writeln!(out)?;
     }
     Ok(())
 }

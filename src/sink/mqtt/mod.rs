@@ -63,7 +63,8 @@ impl Mqtt {
         let connected = Arc::new(AtomicBool::new(false));
         let talk = Announcer::new(Arc::clone(&settings), topics.clone(), setting, deliveries, Arc::clone(&connected));
         let thread = |source| SinkError::Thread { what: "mqtt".into(), source };
-        let link = Link::start("mqtt", options, talk).map_err(thread)?;
+        let mut link = Link::start("mqtt", options, talk).map_err(thread)?;
+        link.follow(&setting.board);
         Ok(Self { settings, topics, deliver, connected, hurry: Arc::default(), wake: link.waker(), link })
     }
 }
