@@ -19,8 +19,6 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::gate::{Bell, Board};
-
 pub(super) use options::{Options, Will};
 
 /// A message that a talk wants to be sent.
@@ -33,16 +31,13 @@ pub(super) struct Message {
 
 /// What is said over a connection, without the connection: all calls come from its one thread.
 pub(super) trait Talk: Send {
-    /// How often time passes for it, at least: for what no bell rings, such as a lease that runs out.
-    const EVERY: Duration;
-
     /// A connection was made; names what to subscribe to.
     fn connected(&mut self) -> Vec<String>;
 
     /// A message came.
     fn received(&mut self, topic: &str, payload: &[u8], retained: bool);
 
-    /// Time passes, or something happened; connected or not.
+    /// Time passes, many times a second, connected or not.
     fn tick(&mut self);
 
     /// The next message to send, if there is one now.
@@ -66,7 +61,6 @@ pub(super) trait Talk: Send {
 pub(super) struct Link {
     stop: Arc<AtomicBool>,
     wake: Arc<Notify>,
-    bell: Option<Arc<Bell>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -80,24 +74,12 @@ impl Link {
             let work = move || runtime.block_on(task::converse(options, talk, &stop, &wake));
             std::thread::Builder::new().name(name.into()).spawn(work)?
         };
-        Ok(Self { stop, wake, bell: None, thread: Some(thread) })
+        Ok(Self { stop, wake, thread: Some(thread) })
     }
 
     /// Says that there is something new to say.
     pub(super) fn waker(&self) -> Arc<Notify> {
         Arc::clone(&self.wake)
-    }
-
-    /// Wakes the talk whenever a gate moves, for as long as the connection runs.
-    pub(super) fn follow(&mut self, board: &Board) {
-        let wake = self.waker();
-        let bell: Arc<Bell> = Arc::new(move |moved| {
-            if moved {
-                wake.notify_one();
-            }
-        });
-        board.attach(&bell);
-        self.bell = Some(bell);
     }
 
     /// Lets the talk finish, at most for `limit`. Whether the thread has ended.

@@ -21,6 +21,9 @@ use tokio::{
 use super::{Message, Options, Talk, pause};
 use crate::secret::scrub;
 
+/// How often a talk gets the chance to say something.
+const TICK: Duration = Duration::from_millis(50);
+
 /// Messages under way at a time.
 const WINDOW: usize = 16;
 
@@ -159,9 +162,9 @@ async fn next(events: &mut EventLoop, failures: u32) -> Result<Event, Connection
 }
 
 /// Holds the talk until `stop` is set and it is done.
-pub(super) async fn converse<T: Talk>(options: Options, mut talk: T, stop: &AtomicBool, wake: &Notify) {
+pub(super) async fn converse(options: Options, mut talk: impl Talk, stop: &AtomicBool, wake: &Notify) {
     let (mut wire, mut events) = Wire::new(options);
-    let mut ticks = interval(T::EVERY);
+    let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut until: Option<Instant> = None;
     'talk: loop {

@@ -24,7 +24,7 @@ use crate::{
 /// A memory that could not be written is tried again after this.
 const DISK_AGAIN: Duration = Duration::from_secs(10);
 
-/// How often gates are looked at though none moved: leases run out, and waits of ours end.
+/// How often gates are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What is still remembered, for those who wait for the end.
@@ -50,6 +50,7 @@ pub(super) struct Bridge {
     places: Vec<Place>,
     messages: VecDeque<Message>,
     under_way: usize,
+    looked: Option<Duration>,
     /// Last wills that are being taken back.
     leaving: Vec<Farewell>,
     left: Left,
@@ -79,6 +80,7 @@ impl Bridge {
             places,
             messages: VecDeque::new(),
             under_way: 0,
+            looked: None,
             leaving: Vec::new(),
             left,
         };
@@ -181,8 +183,6 @@ impl Bridge {
 }
 
 impl Talk for Bridge {
-    const EVERY: Duration = LOOK;
-
     fn connected(&mut self) -> Vec<String> {
         self.around.online_since = None;
         self.places.iter_mut().for_each(|place| place.camera.connected());
@@ -213,6 +213,10 @@ impl Talk for Bridge {
 
     fn tick(&mut self) {
         let now = self.begun.elapsed();
+        if self.looked.is_some_and(|looked| now < looked + LOOK) {
+            return;
+        }
+        self.looked = Some(now);
         self.leaving.retain(|farewell| !farewell.is_over());
         let overrides = self.store.get().overrides;
         for i in 0..self.places.len() {

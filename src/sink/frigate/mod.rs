@@ -51,11 +51,9 @@ impl Frigate {
 fn talk(settings: config::Frigate, board: Arc<Board>, store: Arc<Store>) -> Result<(Link, Left), SinkError> {
     let options = Options::new(&settings.broker, "-frigate", None)?;
     let left = Left::default();
-    let bridge = Bridge::new(settings, Arc::clone(&board), store, Arc::clone(&left));
+    let bridge = Bridge::new(settings, board, store, Arc::clone(&left));
     let thread = |source| SinkError::Thread { what: "frigate".into(), source };
-    let mut link = Link::start("frigate", options, bridge).map_err(thread)?;
-    link.follow(&board);
-    Ok((link, left))
+    Ok((Link::start("frigate", options, bridge).map_err(thread)?, left))
 }
 
 fn remaining(left: &Left) -> Vec<String> {

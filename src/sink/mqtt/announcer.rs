@@ -197,8 +197,6 @@ impl Announcer {
 }
 
 impl Talk for Announcer {
-    const EVERY: Duration = LOOK;
-
     fn connected(&mut self) -> Vec<String> {
         self.connected.store(true, Ordering::Release);
         self.outbox.put(&self.topics.availability(), "online");

@@ -63,8 +63,7 @@ impl Mqtt {
         let connected = Arc::new(AtomicBool::new(false));
         let talk = Announcer::new(Arc::clone(&settings), topics.clone(), setting, deliveries, Arc::clone(&connected));
         let thread = |source| SinkError::Thread { what: "mqtt".into(), source };
-        let mut link = Link::start("mqtt", options, talk).map_err(thread)?;
-        link.follow(&setting.board);
+        let link = Link::start("mqtt", options, talk).map_err(thread)?;
         Ok(Self { settings, topics, deliver, connected, hurry: Arc::default(), wake: link.waker(), link })
     }
 }
