@@ -354,6 +354,9 @@ fn an_object_store_is_a_destination_like_a_folder() {
     assert!(code == 2 && text.contains("s3://no-such-bucket/x"), "{code}: {text}");
 }
 
+/// Originals of the plan whose workers are killed: more than two of them do before they die.
+const KILLED: u32 = 7;
+
 #[test]
 fn workers_killed_on_an_object_store_lose_only_what_was_in_hand() {
     let Some(s3) = S3::start() else {
@@ -361,7 +364,8 @@ fn workers_killed_on_an_object_store_lose_only_what_was_in_hand() {
         return;
     };
     s3.make_bucket("killed");
-    let place = Place::planned(10, 160, "1");
+    // Few and small: the server takes some milliseconds a request, and there are six files an original.
+    let place = Place::planned(KILLED, 96, "1");
     let plan = place.plan();
     for layout in ["folders", "webdataset"] {
         let whole = place.text(&format!("whole-{layout}"));
@@ -373,22 +377,23 @@ fn workers_killed_on_an_object_store_lose_only_what_was_in_hand() {
         let notes = format!("{layout}/generate/progress/0/");
         // Killed twice, at different moments: amid its first originals, then amid the next ones.
         let mut seen = 0;
-        for more in [1, 3] {
+        for more in [1, 2] {
             let mut child = s3.program(&arguments).spawn().unwrap();
             seen = s3.wait_for_keys(&mut child, "killed", &notes, seen + more).len();
             child.kill().unwrap();
             assert!(!child.wait().unwrap().success());
         }
         let done = s3.keys("killed", &notes).len();
-        assert!((seen..10).contains(&done), "{done} of 10 were done when the second worker died");
+        assert!((seen..KILLED as usize).contains(&done), "{done} of {KILLED} were done when the second worker died");
         assert!(s3.must(&["status", "--out", &out]).contains("0 of 1 done, 1 begun"));
         assert_eq!(s3.run(&["finalize", "--plan", &plan, "--out", &out]).0, 65);
 
         s3.must(&arguments);
         let record = s3.request("GET", &format!("/killed/{layout}/generate/shards/0.json"));
         let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
-        assert_eq!((&record["made"], &record["originals"]), (&(10 - done).into(), &10.into()));
-        assert!(s3.must(&["verify", "--plan", &plan, "--out", &out, "--sample", "10"]).contains("60 files hashed"));
+        assert_eq!((&record["made"], &record["originals"]), (&(KILLED as usize - done).into(), &KILLED.into()));
+        let verified = s3.must(&["verify", "--plan", &plan, "--out", &out, "--sample", "10"]);
+        assert!(verified.contains(&format!("{} files hashed", 6 * KILLED)));
         s3.must(&["finalize", "--plan", &plan, "--out", &out]);
         // The index holds every file's size and hash.
         let index = s3.request("GET", &format!("/killed/{layout}/index.parquet"));

@@ -15,7 +15,7 @@ pub(crate) use folder::split_csv;
 pub use folder::{Rejected, Selection, coco_folder, labelled_folder, plain_folder};
 pub use imagenet::{class_of_synset, imagenet_folder};
 pub use original::{
-    Original, SourceError, check_unique, decode, decode_as, read_shards, read_sources, sources_id, write_sources,
+    Original, SourceError, check_unique, decode, decode_as, is_id, read_shards, read_sources, sources_id, write_sources,
     write_sources_in,
 };
 pub use pixel_hash::PixelHash;
