@@ -5,9 +5,11 @@ use std::thread;
 
 use miqa::engine::{Card, Device, Runtime};
 
+use super::label::confidences;
 use super::work::samples_failure;
 use super::{CommandError, WorkFolder, stop_flag};
-use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, HEADS, Measuring, Samples};
+use crate::evaluate::{self, ALL_MODELS, BACKBONE, DISTORTED, EvaluateError, Evaluation, HEADS, Measuring, Samples};
+use crate::label::zoo::Zoo;
 
 /// Arguments of `evaluate`.
 #[derive(Debug, clap::Args)]
@@ -17,6 +19,9 @@ pub struct Args {
     /// Plan that the labels were made with; without it those of `rank`'s uniform variants
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// List of the models that labelled; without it the nine classifiers that the program knows
+    #[arg(long, value_name = "FILE")]
+    zoo: Option<PathBuf>,
     /// Folder of the model, with card.toml
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
@@ -34,6 +39,7 @@ pub struct Args {
 /// 2: a step before is missing, or there is no test original; 65: tables, pictures or the model do not fit; 75: stopped; 78:
 /// the labels were made with another plan.
 pub fn run(args: &Args) -> Result<(), CommandError> {
+    let zoo = Zoo::read(args.zoo.as_deref()).map_err(CommandError::usage)?;
     let plan = args.work.labelled_plan(args.plan.as_deref())?;
     let work = args.work.work.as_path();
     let card = Card::read(&args.model).map_err(CommandError::data)?;
@@ -43,7 +49,8 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let measuring = Measuring { runtime: &runtime, card: &card, workers, stop: &stop };
     let measured = measuring.run(&samples).map_err(classify)?;
-    let evaluated = evaluate::evaluate(work, &card, &samples, &measured).map_err(classify)?;
+    let confidences = confidences(&args.work, plan.as_ref(), &zoo, BACKBONE)?;
+    let evaluated = evaluate::evaluate(work, &card, &samples, &measured, &confidences).map_err(classify)?;
     let folder = args.out.clone().unwrap_or_else(|| work.join("report"));
     evaluate::report::write(&folder, &samples, &evaluated).map_err(classify)?;
     print!("{}", summary(&evaluated.evaluation));

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::flow::args;
-use super::{label, mmos, stats};
+use super::{WorkFolder, label, mmos, stats};
 use crate::export::onnx::{Attribute, Element, Extent, Graph, Tensor, ValueInfo};
 use crate::export::tiny::{model, node};
+use crate::label::zoo::Zoo;
 use crate::label::{LabelRow, read_labels};
-use crate::plan::{PlannedOriginal, fixture};
+use crate::plan::{Plan, PlannedOriginal, fixture};
 use crate::recipe::Recipe;
 use crate::stats::measure::Measured;
 use crate::table;
@@ -78,17 +79,24 @@ fn a_plan_in_seven_shards_is_labelled_as_in_one_and_shown() {
             label::run(&args(&line)).unwrap();
         }
         mmos::run(&args(&common)).unwrap();
+        let plan = Plan::open(Path::new(&plan)).unwrap();
+        let folder = WorkFolder { work: work.path().to_owned() };
+        let sure = label::confidences(&folder, Some(&plan), &Zoo::read(Some(&list)).unwrap(), "two").unwrap();
+        assert!(sure.len() == 9 * 51 && sure.values().all(|&score| score > 0.0 && score <= 1.0));
+        assert!(label::confidences(&folder, None, &Zoo::read(Some(&list)).unwrap(), "two").unwrap().is_empty());
         // Labels without the plan would be of other samples.
         let path = work.path().join("labels.parquet");
-        (fs::read(&path).unwrap(), read_labels(&path).unwrap())
+        (fs::read(&path).unwrap(), read_labels(&path).unwrap(), sure)
     };
-    let (whole, rows) = labels(1, &[None]);
+    let (whole, rows, sure) = labels(1, &[None]);
     assert_eq!(rows.len(), 9 * 51);
     let fused: Vec<&LabelRow> = rows.iter().filter(|row| row.background_level.is_some()).collect();
     assert_eq!(fused.len(), 9 * 40);
     assert!(fused.iter().any(|row| row.consistency == 1.0) && fused.iter().any(|row| row.consistency < 1.0));
-    assert!(whole == labels(1, &[Some(0)]).0, "one shard");
-    assert!(whole == labels(7, &[3, 0, 6, 5, 1, 4, 2].map(Some)).0, "seven shards");
+    for (shards, order) in [(1, &[Some(0)][..]), (7, &[3, 0, 6, 5, 1, 4, 2].map(Some))] {
+        let (again, _, surely) = labels(shards, order);
+        assert!(whole == again && sure == surely, "{shards} shards");
+    }
 
     let work = tempfile::tempdir().unwrap();
     let w = text(work.path());

@@ -1,5 +1,6 @@
 //! `miqa-offline label`: every sample through every model → `predictions/<model>.parquet`, or a table a shard of a plan.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use miqa::engine::{Device, Runtime};
@@ -124,4 +125,28 @@ pub(super) fn answered(work: &WorkFolder, source: &SampleSource, zoo: &Zoo) -> R
         answered.add(read_predictions(&folder, &model.name).map_err(CommandError::data)?);
     }
     Ok(answered)
+}
+
+/// How sure a model was of its first class, 0..=1, by sample: from the plan's shards if all are committed, else from its
+/// table in `predictions/`; nothing if that is of another plan or not there.
+pub(super) fn confidences(
+    work: &WorkFolder,
+    plan: Option<&Plan>,
+    zoo: &Zoo,
+    model: &str,
+) -> Result<HashMap<String, f32>, CommandError> {
+    let mut found = HashMap::new();
+    let mut add = |rows: Vec<Prediction>| {
+        found.extend(rows.into_iter().filter(|row| row.model == model).map(|row| (row.sample, row.score_1)));
+    };
+    if let Some(plan) = plan
+        && sharded(work, plan, zoo).join(&mut add)?.is_empty()
+    {
+        return Ok(found);
+    }
+    let table = table_of(&work.predictions(), model);
+    if table.is_file() && check_plan(&table, plan.map(Plan::id)).is_ok() {
+        add(read_predictions(&work.predictions(), model).map_err(CommandError::data)?);
+    }
+    Ok(found)
 }

@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use super::samples::labels_of;
 use super::{EvaluateError, HEADS, Measurement, Method, Ridge, Samples, method::PSNR_LIMIT};
-use crate::label::{LabelRow, predictions::read_predictions};
+use crate::label::LabelRow;
 use crate::train::dataset::{Dataset, Layout};
 
 /// The model of the zoo whose largest softmax probability is the confidence baseline.
@@ -17,7 +17,8 @@ const RIDGE_FOLDS: usize = 5;
 /// Weights of confidence and ridge in their mix, both standardised; the best of six tried in an earlier trial.
 const MIX: (f64, f64) = (0.7, 0.3);
 
-/// All baselines that the work folder has what it takes for, and a line for each that it lacks.
+/// All baselines that the work folder has what it takes for, and a line for each that it lacks. `confidences` are those of
+/// [`BACKBONE`] by sample.
 ///
 /// # Errors
 /// A table can't be read or does not belong to the samples, or the ridge regression fails.
@@ -25,6 +26,7 @@ pub(super) fn baselines(
     work: &Path,
     samples: &Samples,
     measured: &[Measurement],
+    confidences: &HashMap<String, f32>,
 ) -> Result<(Vec<Method>, Vec<String>), EvaluateError> {
     let (mut methods, mut missing) = (Vec::new(), Vec::new());
     let psnr = samples.test.iter().map(|row| row.psnr.min(PSNR_LIMIT)).collect();
@@ -33,14 +35,8 @@ pub(super) fn baselines(
     methods.push(Method::same("ssim", "SSIM against the original (full reference)", ssim));
     methods.push(cell_mean(samples));
 
-    let confidence = match read_predictions(&work.join("predictions"), BACKBONE) {
-        Ok(rows) => {
-            let scores: HashMap<String, f32> = rows.into_iter().map(|row| (row.sample, row.score_1)).collect();
-            samples.test.iter().map(|row| scores.get(&row.sample).map(|&score| f64::from(score))).collect()
-        }
-        Err(_) => None,
-    };
-    let confidence: Option<Vec<f64>> = confidence;
+    let confidence = |row: &LabelRow| confidences.get(&row.sample).map(|&score| f64::from(score));
+    let confidence: Option<Vec<f64>> = samples.test.iter().map(confidence).collect();
     match &confidence {
         Some(scores) => {
             let about = format!("largest softmax probability of {BACKBONE}, untrained");
@@ -210,10 +206,17 @@ mod tests {
         let samples = Samples::read(folder.path(), None).unwrap();
         let measured: Vec<Measurement> =
             samples.test.iter().map(|_| Measurement { ssim: 0.5, heads: [0.5; 3], distortions: vec![] }).collect();
-        let (methods, missing) = baselines(folder.path(), &samples, &measured).unwrap();
+        let (methods, missing) = baselines(folder.path(), &samples, &measured, &HashMap::new()).unwrap();
         let names: Vec<&str> = methods.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(names, ["psnr", "ssim", "cell_mean"]);
         assert_eq!(missing.len(), 2, "{missing:?}");
+        // One sample short is as good as none.
+        let mut known: HashMap<String, f32> = samples.test.iter().map(|row| (row.sample.clone(), 0.25)).collect();
+        let (methods_then, missing) = baselines(folder.path(), &samples, &measured, &known).unwrap();
+        assert_eq!((methods_then[3].name.as_str(), missing.len()), ("confidence", 1));
+        assert!(methods_then[3].scores(0).iter().all(|&score| score == 0.25));
+        known.remove(&samples.test[0].sample);
+        assert_eq!(baselines(folder.path(), &samples, &measured, &known).unwrap().1.len(), 2);
         assert!(methods[0].scores(0).iter().all(|v| v.is_finite()), "clean pictures have a finite PSNR");
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that an evaluation finds out, as one value: what the report files show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::Serialize;
@@ -95,7 +95,8 @@ impl Evaluation {
     }
 }
 
-/// Compares the model's measurements on the test samples with every baseline.
+/// Compares the model's measurements on the test samples with every baseline; `confidences` are those of [`super::BACKBONE`]
+/// by sample, as far as there are any.
 ///
 /// # Errors
 /// A baseline's tables can't be read or do not fit.
@@ -104,10 +105,11 @@ pub fn evaluate(
     card: &miqa::engine::Card,
     samples: &Samples,
     measured: &[Measurement],
+    confidences: &HashMap<String, f32>,
 ) -> Result<Evaluated, EvaluateError> {
     let own = [0, 1, 2].map(|head| measured.iter().map(|m| m.heads[head]).collect());
     let mut methods = vec![Method::by_head(MODEL, &format!("{} {} (no reference)", card.name, card.version), own)];
-    let (others, missing) = baselines(work, samples, measured)?;
+    let (others, missing) = baselines(work, samples, measured, confidences)?;
     methods.extend(others);
     let probabilities: Vec<Vec<f64>> = measured.iter().map(|m| m.distortions.clone()).collect();
     let evaluation = Evaluation {

@@ -100,7 +100,7 @@ mod tests {
             }
         };
         let measured: Vec<Measurement> = samples.test.iter().enumerate().map(measure).collect();
-        let evaluated = evaluate(work, &card, &samples, &measured).unwrap();
+        let evaluated = evaluate(work, &card, &samples, &measured, &Default::default()).unwrap();
         (samples, evaluated)
     }
 
