@@ -21,6 +21,7 @@
 //! * [`http`]: metrics, health and gates over HTTP.
 //! * [`snapshot`]: pictures of alerts.
 //! * [`state`]: what must survive the program.
+//! * [`control`]: what people ask of a running daemon.
 //! * [`config`]: the TOML file as typed values.
 //! * [`daemon`]: wires the above with threads; decides nothing.
 //! * [`command`]: one file a subcommand of the `miqa` binary.
@@ -40,6 +41,8 @@ pub mod source;
 
 #[cfg(feature = "daemon")]
 pub mod command;
+#[cfg(feature = "daemon")]
+pub mod control;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 #[cfg(feature = "daemon")]

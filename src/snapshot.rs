@@ -3,9 +3,9 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -16,6 +16,9 @@ use crate::{config::Snapshots, frame::Frame, preprocess};
 /// Pictures that may wait for the thread; more are given up.
 const DEPTH: usize = 16;
 
+/// How long those that wait may take when nobody says how long.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// JPEG quality (1–100).
 const QUALITY: u8 = 80;
 
@@ -23,9 +26,13 @@ const QUALITY: u8 = 80;
 #[derive(Clone, Debug, Default)]
 pub struct Kept(Arc<Mutex<Option<Arc<Vec<u8>>>>>);
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Kept {
     fn get(&self) -> Option<Arc<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 
     /// Whether there is a picture.
@@ -44,8 +51,8 @@ enum Task {
 #[derive(Debug)]
 pub struct Album {
     folder: PathBuf,
-    to: Option<Sender<Task>>,
-    thread: Option<JoinHandle<()>>,
+    to: Mutex<Option<Sender<Task>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The files of one alert.
@@ -67,11 +74,25 @@ impl Album {
         let (to, from) = bounded(DEPTH);
         let limits = config.clone();
         let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || work(&limits, &from))?;
-        Ok(Self { folder: config.folder.clone(), to: Some(to), thread: Some(thread) })
+        Ok(Self { folder: config.folder.clone(), to: Mutex::new(Some(to)), thread: Mutex::new(Some(thread)) })
     }
 
     fn ask(&self, task: Task) -> bool {
-        self.to.as_ref().is_some_and(|to| to.try_send(task).is_ok())
+        lock(&self.to).as_ref().is_some_and(|to| to.try_send(task).is_ok())
+    }
+
+    /// Takes no more pictures and waits until those it has are written, at most until `deadline`.
+    pub fn finish(&self, deadline: Instant) {
+        drop(lock(&self.to).take());
+        let Some(thread) = lock(&self.thread).take() else { return };
+        while !thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if !thread.is_finished() {
+            tracing::warn!("the last snapshots were not written in time; check the disk of [snapshots] folder");
+        } else if thread.join().is_err() {
+            tracing::error!("the snapshots' thread panicked; please report this");
+        }
     }
 
     /// Keeps a frame in memory as a stream's last good one.
@@ -98,12 +119,7 @@ impl Album {
 
 impl Drop for Album {
     fn drop(&mut self) {
-        self.to = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the snapshots' thread panicked; please report this");
-        }
+        self.finish(Instant::now() + PATIENCE);
     }
 }
 
@@ -112,7 +128,7 @@ fn work(limits: &Snapshots, from: &Receiver<Task>) {
     for task in from {
         let done = match task {
             Task::Keep(frame, kept) => encode(&frame).map(|bytes| {
-                *kept.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(bytes));
+                *lock(&kept.0) = Some(Arc::new(bytes));
             }),
             Task::Write(frame, path) => encode(&frame).and_then(|bytes| write(&path, &bytes, limits)),
             Task::WriteKept(bytes, path) => write(&path, &bytes, limits),

@@ -13,13 +13,17 @@ use fail::fail_point;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::event::GateState;
+pub use crate::event::ByHand as Override;
+use crate::event::{GateState, day};
 
 /// The version of the file's form that this program reads and writes.
 pub const VERSION: u32 = 1;
 
 /// The state file's name in its folder.
 pub const FILE: &str = "state.json";
+
+/// Where a new state is written before it takes the old one's place.
+const BESIDE: &str = "state.json.new";
 
 /// What survives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub struct State {
     /// Gates that somebody set by hand, by stream.
     #[serde(default)]
     pub overrides: BTreeMap<String, Override>,
+    /// Alerts that somebody silenced.
+    #[serde(default)]
+    pub silences: Vec<Silence>,
     /// Topics with retained messages of ours, to be emptied once what they tell of is gone.
     #[serde(default)]
     pub announced: BTreeSet<String>,
@@ -52,6 +59,7 @@ impl Default for State {
             frigate: BTreeMap::new(),
             alerts: BTreeMap::new(),
             overrides: BTreeMap::new(),
+            silences: Vec::new(),
             announced: BTreeSet::new(),
         }
     }
@@ -77,16 +85,59 @@ pub struct FiringAlert {
     pub rule: String,
     /// When it began to fire, in seconds since 1970.
     pub since: u64,
+    /// Nobody was told: it was silenced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silenced: bool,
 }
 
-/// A gate that somebody set by hand.
+/// Alerts that somebody silenced for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Override {
-    /// What is enforced instead of what is decided.
-    pub state: GateState,
-    /// Until when, in seconds since 1970; `None` until it is taken back.
-    pub until: Option<u64>,
+pub struct Silence {
+    /// The stream.
+    pub stream: String,
+    /// The rule; `None` for all of them.
+    #[serde(default)]
+    pub rule: Option<String>,
+    /// Until when, in seconds since 1970.
+    pub until: u64,
+}
+
+impl Silence {
+    /// Whether it silences this rule's alerts at `now`, in seconds since 1970.
+    pub fn covers(&self, stream: &str, rule: &str, now: u64) -> bool {
+        now < self.until && self.stream == stream && self.rule.as_deref().is_none_or(|own| own == rule)
+    }
+}
+
+impl std::fmt::Display for Silence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.rule {
+            Some(rule) => write!(f, "alerts of {}, rule {rule}, silenced until {}", self.stream, day(self.until)),
+            None => write!(f, "alerts of {} silenced until {}", self.stream, day(self.until)),
+        }
+    }
+}
+
+impl State {
+    /// Remembers what somebody set by hand; `None` takes it back.
+    pub fn set_by_hand(&mut self, stream: &str, set: Option<Override>) {
+        match set {
+            Some(set) => drop(self.overrides.insert(stream.into(), set)),
+            None => drop(self.overrides.remove(stream)),
+        }
+    }
+
+    /// Silences a stream's alerts until then, or no longer; what is over at `now` is forgotten. Ending the silence of a
+    /// whole stream ends those of its rules, too.
+    pub fn silence(&mut self, stream: &str, rule: Option<&str>, until: Option<u64>, now: u64) {
+        let whole = until.is_none() && rule.is_none();
+        self.silences.retain(|silence| {
+            silence.until > now && !(silence.stream == stream && (whole || silence.rule.as_deref() == rule))
+        });
+        let new = until.map(|until| Silence { stream: stream.into(), rule: rule.map(Into::into), until });
+        self.silences.extend(new);
+    }
 }
 
 /// What somebody set by hand and what still holds at `now`, in seconds since 1970.
@@ -147,6 +198,12 @@ impl Store {
             other => io(other.into()),
         })?;
         let state = read(&folder.join(FILE))?;
+        // What a program that was killed in the middle of a write left. We hold the folder, so nobody writes it.
+        if let Err(e) = std::fs::remove_file(folder.join(BESIDE))
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(io(e));
+        }
         Ok(Self { folder: folder.into(), state: Mutex::new(state), lock })
     }
 
@@ -207,13 +264,20 @@ pub fn read(path: &Path) -> Result<State, StateError> {
 /// Writes beside the file, then puts the new one in its place: whoever reads sees the old or the new state, never a part.
 fn write(folder: &Path, path: &Path, state: &State) -> std::io::Result<()> {
     fail_point!("state-before-write");
-    let beside = folder.join("state.json.new");
-    let mut file = File::create(&beside)?;
-    file.write_all(&serde_json::to_vec_pretty(state)?)?;
-    fail_point!("state-before-sync");
-    file.sync_all()?;
-    fail_point!("state-before-rename");
-    std::fs::rename(&beside, path)?;
+    let beside = folder.join(BESIDE);
+    let put = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(&serde_json::to_vec_pretty(state)?)?;
+        fail_point!("state-before-sync");
+        file.sync_all()?;
+        fail_point!("state-before-rename");
+        std::fs::rename(&beside, path)
+    };
+    if let Err(error) = put() {
+        // On a full disk the half that was written takes room, too. The first error tells more than one of this.
+        let _ = std::fs::remove_file(&beside);
+        return Err(error);
+    }
     fail_point!("state-before-folder-sync");
     File::open(folder)?.sync_all()
 }
@@ -240,6 +304,22 @@ mod tests {
     }
 
     #[test]
+    fn a_write_that_fails_leaves_nothing_beside_the_state() {
+        let folder = tempfile::tempdir().expect("folder");
+        let beside = folder.path().join(BESIDE);
+        std::fs::write(&beside, "half").expect("written");
+        let store = Store::open(folder.path()).expect("opens");
+        assert!(!beside.exists(), "left by a program that was killed");
+        store.change(|s| drop(s.frigate.insert("yard".into(), change()))).expect("written");
+        // Nothing can be put in a folder's place.
+        std::fs::remove_file(folder.path().join(FILE)).expect("removed");
+        std::fs::create_dir(folder.path().join(FILE)).expect("folder");
+        store.change(|s| s.frigate.clear()).expect_err("no place");
+        assert!(!beside.exists());
+        assert_eq!(store.get().frigate.len(), 1, "the old one holds");
+    }
+
+    #[test]
     fn what_is_torn_or_from_elsewhere_is_refused_not_overwritten() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join(FILE);
@@ -251,6 +331,22 @@ mod tests {
             assert!(error.contains(expected), "{error}");
             assert_eq!(std::fs::read_to_string(&path).expect("there"), text);
         }
+    }
+
+    #[test]
+    fn silences_are_for_a_stream_or_a_rule_and_end() {
+        let mut state = State::default();
+        state.silence("a", Some("fog"), Some(10), 1);
+        state.silence("a", Some("fog"), Some(20), 1);
+        state.silence("a", None, Some(5), 1);
+        state.silence("b", None, Some(30), 1);
+        assert_eq!(state.silences.len(), 3);
+        let covers = |stream, rule, now| state.silences.iter().any(|silence| silence.covers(stream, rule, now));
+        assert!(covers("a", "fog", 19) && !covers("a", "fog", 20) && covers("a", "x", 4) && !covers("a", "x", 5));
+        state.silence("b", Some("x"), Some(40), 6);
+        assert_eq!(state.silences.len(), 3, "what was over is forgotten");
+        state.silence("b", None, None, 6);
+        assert_eq!(state.silences.iter().map(|s| s.stream.as_str()).collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]

@@ -22,11 +22,19 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     /// Time of day of the file's beginning, such as 2026-11-23T22:00:00Z; without it schedules don't apply
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<jiff::Timestamp>,
     /// Print one JSON object a line instead of text
     #[arg(long)]
     json: bool,
+}
+
+/// A moment; a time of day alone is none.
+fn moment(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|error: jiff::Error| match text.parse::<jiff::civil::DateTime>() {
+        Ok(_) => format!("it lacks the distance from UTC; write {text}Z for UTC, or {text}+01:00"),
+        Err(_) => format!("{error}; write it as 2026-11-23T22:00:00Z"),
+    })
 }
 
 /// Every due frame is scored, times are the file's own, so verdicts don't depend on the machine's speed. Nothing is
@@ -40,6 +48,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         let name = arguments.stream.clone().unwrap_or_default();
         return Err(CommandError::NoStream { name, known: known.join(", ") });
     };
+    let file = arguments.file.to_string_lossy();
+    let kind = if file.contains("://") && !file.starts_with("file://") { file.split("://").next() } else { None };
+    if let Some(kind) = kind.filter(|_| !arguments.file.exists()) {
+        return Err(CommandError::Location(format!(
+            "{kind}:// is no recorded file; record it first, watch it with `miqa run`, or look at it with `miqa probe`"
+        )));
+    }
     stream.location = Location::File(arguments.file.clone());
     stream.pace = Pace::Asap;
     let rules = rules

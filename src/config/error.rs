@@ -69,16 +69,54 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Turns serde's list of expected keys into the one that was probably meant.
+/// Turns serde's words into what to write instead.
 fn hint(message: &str) -> Option<String> {
-    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
-    let known: Vec<&str> = quoted.collect();
-    let near = known.iter().map(|key| (strsim::damerau_levenshtein(unknown, key), key)).min()?;
-    Some(if near.0 <= 1 + near.1.len() / 3 {
-        format!("unknown key; did you mean \"{}\"?", near.1)
-    } else {
-        format!("unknown key; known here: {}", known.join(", "))
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        let (unknown, known) = choices(rest)?;
+        return Some(match nearest(unknown, &known) {
+            Some(near) => format!("unknown key; did you mean \"{near}\"?"),
+            None => format!("unknown key; known here: {}", known.join(", ")),
+        });
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        let (unknown, known) = choices(rest)?;
+        let words = known.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        return Some(match nearest(unknown, &known) {
+            Some(near) => format!("\"{unknown}\" is not one of {words}; did you mean \"{near}\"?"),
+            None => format!("\"{unknown}\" is not one of {words}; write one of them"),
+        });
+    }
+    if message.starts_with("missing field") {
+        return Some(format!("{message}; add this key"));
+    }
+    let (found, expected) = message.rsplit_once(", expected ")?;
+    Some(format!("{found}, expected {}", kind(expected)?))
+}
+
+/// The word that was written and those that are known, from serde's sentence.
+fn choices(rest: &str) -> Option<(&str, Vec<&str>)> {
+    let mut quoted = rest.split('`').skip(1).step_by(2);
+    Some((quoted.next()?, quoted.collect()))
+}
+
+/// The known word that was probably meant.
+pub fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = known.iter().map(|word| (strsim::damerau_levenshtein(unknown, word), *word)).min()?;
+    (near.0 <= 1 + near.1.len() / 3).then_some(near.1)
+}
+
+/// A type of Rust's in the words of those who write the file.
+fn kind(expected: &str) -> Option<&'static str> {
+    Some(match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number without quotes, not negative, such as 2",
+        "f32" | "f64" => "a number without quotes, such as 0.4",
+        "a boolean" => "true or false, without quotes",
+        "a string" => "text in quotes",
+        "path string" => "a path in quotes",
+        "a sequence" => "a list in brackets, such as [\"a\", \"b\"]",
+        "a map" => "a table, such as { a = \"b\" }",
+        words if words.starts_with("struct ") => "a table of keys, under a header of its own such as [gate]",
+        _ => return None,
     })
 }
 

@@ -34,7 +34,8 @@ pub struct GateKeys {
     pub open_for: Option<Period>,
     /// Time constant of the exponential smoothing of scores, `"0s"` for none. Default `"400ms"`.
     pub smooth: Option<Period>,
-    /// Age of the newest score at which the gate becomes unknown. Default `"3s"`.
+    /// Age of the newest score at which the gate becomes unknown. Default `"3s"`, or five intervals where that is longer:
+    /// so much room is left for intervals stretched by overload.
     pub stale_after: Option<Period>,
     /// `"enforce"` or `"shadow"`: in shadow everything is decided and recorded, and nothing is commanded. Default
     /// `"enforce"`.
@@ -73,21 +74,20 @@ pub struct Gate {
     pub schedules: Vec<Schedule>,
 }
 
+/// Without a word on it, scores count at least this long.
+const STALE_AFTER: Period = Period::from_millis(3000);
+
 impl GateKeys {
     /// The head that decides where no key names one: what the degradation changed, not how hard the scene is.
     pub const HEAD: &'static str = "cls_consistency";
 
     /// These keys as the general ones, `stream`'s as the special ones; or the path of a schedule's key that is wrong and
-    /// why.
+    /// why. `interval` is the time between two of the stream's scored frames.
     ///
     /// # Errors
     /// As above.
-    pub fn with(&self, stream: &Self) -> Result<Gate, (String, String)> {
-        let mut schedules = Vec::new();
-        for (i, keys) in stream.schedule.as_ref().or(self.schedule.as_ref()).into_iter().flatten().enumerate() {
-            let schedule = keys.clone().check();
-            schedules.push(schedule.map_err(|(key, reason)| (format!("schedule[{i}].{key}"), reason))?);
-        }
+    pub fn with(&self, stream: &Self, interval: Period) -> Result<Gate, (String, String)> {
+        let schedules = if stream.schedule.is_some() { stream.schedules()? } else { self.schedules()? };
         let period = |special: Option<Period>, general: Option<Period>, ms| {
             special.or(general).unwrap_or(Period::from_millis(ms))
         };
@@ -99,7 +99,7 @@ impl GateKeys {
             close_for: period(stream.close_for, self.close_for, 800),
             open_for: period(stream.open_for, self.open_for, 800),
             smooth: period(stream.smooth, self.smooth, 400),
-            stale_after: period(stream.stale_after, self.stale_after, 3000),
+            stale_after: stream.stale_after.or(self.stale_after).unwrap_or(STALE_AFTER.max(interval.times(5))),
             mode: stream.mode.or(self.mode).unwrap_or_default(),
             when_unknown: stream.when_unknown.or(self.when_unknown).unwrap_or_default(),
             schedules,
@@ -124,7 +124,19 @@ impl GateKeys {
     }
 
     /// The first key whose own value makes no sense, with the reason.
-    pub(super) fn fault(&self) -> Option<(&'static str, String)> {
+    pub(super) fn fault(&self) -> Option<(String, String)> {
+        self.own_fault().map(|(key, reason)| (key.to_owned(), reason)).or_else(|| self.schedules().err())
+    }
+
+    /// The schedules these keys mean, or the path of the first wrong key and why.
+    fn schedules(&self) -> Result<Vec<Schedule>, (String, String)> {
+        let check = |(i, keys): (usize, &ScheduleKeys)| {
+            keys.clone().check().map_err(|(key, reason)| (format!("schedule[{i}].{key}"), reason))
+        };
+        self.schedule.iter().flatten().enumerate().map(check).collect()
+    }
+
+    fn own_fault(&self) -> Option<(&'static str, String)> {
         let scores =
             [("close_below", self.close_below), ("open_above", self.open_above), ("degrade_below", self.degrade_below)];
         for (key, value) in scores {

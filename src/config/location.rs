@@ -176,6 +176,10 @@ fn address(scheme: &str, rest: &str) -> Result<Address, String> {
     if host.is_empty() || host.starts_with(['/', '?', ':']) {
         return Err(format!("the {scheme}:// address names no host"));
     }
+    if !has_sound_port(host) {
+        // The text itself may be half a password.
+        return Err(format!("the {scheme}:// address has a port that is none; a port is a number from 1 to 65535"));
+    }
     let login = login.map(|login| {
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
         // As it stands in the address, too: it may be escaped otherwise than we would.
@@ -187,6 +191,17 @@ fn address(scheme: &str, rest: &str) -> Result<Address, String> {
         crate::secret::remember(secret);
     }
     Ok(Address { url, login })
+}
+
+/// Whether what stands behind the host's colon, if anything, is a port. An address begins with its host here.
+pub(super) fn has_sound_port(address: &str) -> bool {
+    let authority = address.split(['/', '?', '#']).next().unwrap_or_default();
+    // An IPv6 address has colons of its own, in brackets.
+    let port = match authority.rsplit_once(']') {
+        Some((_, rest)) => rest.strip_prefix(':'),
+        None => authority.split_once(':').map(|(_, port)| port),
+    };
+    port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 /// Resolves percent escapes; what is no valid escape stays as it is.
@@ -329,9 +344,17 @@ mod tests {
             "gst: ",
             "test:",
             "test:a b",
+            "rtsp://cam:99999/1",
+            "rtsp://bob:pw@cam:0/1",
+            "http://[2001:db8::1]:http/",
             "images:",
         ] {
             assert!(text.parse::<Location>().is_err(), "{text}");
+        }
+        let odd = "rtsp://bob:hunter2/1".parse::<Location>().expect_err("no port");
+        assert!(odd.contains("1 to 65535") && !odd.contains("hunter2"), "{odd}");
+        for text in ["rtsp://[2001:db8::1]/1", "rtsp://[2001:db8::1]:554/1", "http://cam/x:y"] {
+            assert!(text.parse::<Location>().is_ok(), "{text}");
         }
         let odd = "hunter2 hunter2 hunter2://x".parse::<Location>().expect_err("no scheme");
         assert!(!odd.contains("hunter2"), "{odd}");

@@ -3,6 +3,7 @@
 
 mod change;
 mod daemon;
+mod effective;
 mod error;
 mod facts;
 mod gate;
@@ -19,11 +20,10 @@ use std::{collections::HashSet, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret;
-
 pub use change::Change;
 pub use daemon::{Snapshots, StateKeys};
-pub use error::ConfigError;
+pub use effective::{EffectiveThresholds, Known};
+pub use error::{ConfigError, nearest};
 pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys, GateMode};
 pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
@@ -45,19 +45,28 @@ pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 #[serde(deny_unknown_fields, default)]
 struct Keys {
     engine: EngineKeys,
+    #[serde(skip_serializing_if = "is_default")]
     gate: GateKeys,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     stream: Vec<StreamKeys>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     rule: Vec<RuleKeys>,
+    #[serde(skip_serializing_if = "is_default")]
     facts: FactKeys,
     snapshots: Option<Snapshots>,
     state: Option<StateKeys>,
     socket: Option<SocketKeys>,
     slot: Option<SlotKeys>,
     jsonl: Option<JsonlKeys>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     webhook: Vec<WebhookKeys>,
     mqtt: Option<MqttKeys>,
     frigate: Option<FrigateKeys>,
     http: Option<HttpKeys>,
+}
+
+fn is_default<T: Default + PartialEq>(keys: &T) -> bool {
+    *keys == T::default()
 }
 
 /// A checked configuration.
@@ -104,32 +113,6 @@ impl Config {
     }
 }
 
-impl Config {
-    /// The file as it would be with every default written out, `[gate]` and `[facts]` moved into the streams and secrets
-    /// masked. Thresholds that the model's card gives stay out.
-    ///
-    /// # Errors
-    /// As [`Config::read`].
-    pub fn effective(path: &Path) -> Result<String, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| ConfigError::Read { path: path.into(), reason: e.to_string() })?;
-        let checked = Self::parse(&text, path)?;
-        let mut keys: Keys = toml::from_str(&text).map_err(|e| ConfigError::place(path.into(), &text, &e))?;
-        let (gate, facts) = (std::mem::take(&mut keys.gate), std::mem::take(&mut keys.facts));
-        for (keys, stream) in keys.stream.iter_mut().zip(&checked.streams) {
-            keys.gate = gate.filled(&keys.gate, &stream.gate);
-            keys.facts = facts.filled(&keys.facts);
-            keys.fast_interval = Some(stream.fast_interval);
-        }
-        let value = |e: toml::ser::Error| ConfigError::Value {
-            path: path.into(),
-            key: "effective".into(),
-            reason: e.to_string(),
-        };
-        toml::to_string_pretty(&keys).map(|text| secret::scrub(&text).into_owned()).map_err(value)
-    }
-}
-
 impl Keys {
     /// The values these keys mean, or the path of the first wrong key and why.
     fn check(self, folder: &Path) -> Result<Config, (String, String)> {
@@ -162,7 +145,10 @@ impl Keys {
             if let Some((key, reason)) = stream.facts.fault() {
                 return Err(at((&format!("facts.{key}"), reason)));
             }
-            let gate = self.gate.with(&stream.gate).map_err(|(key, reason)| at((&format!("gate.{key}"), reason)))?;
+            let gate = self
+                .gate
+                .with(&stream.gate, stream.interval)
+                .map_err(|(key, reason)| at((&format!("gate.{key}"), reason)))?;
             let mut regions = Vec::new();
             for (j, region) in stream.region.iter().enumerate() {
                 let region = region.check(folder);
@@ -214,32 +200,9 @@ mod tests {
     }
 
     #[test]
-    fn the_example_file_parses_and_holds_the_defaults() {
-        let text = include_str!("../../config/miqa.toml");
-        let config = parse(text).expect("config/miqa.toml");
+    fn the_example_file_parses() {
+        let config = parse(include_str!("../../config/miqa.toml")).expect("config/miqa.toml");
         assert!(config.streams.len() > 1 && !config.rules.is_empty());
-        // A key that is commented out shows its default.
-        let plain = parse(ONE).expect("the smallest file");
-        let (stream, gate) = (&plain.streams[0], &plain.streams[0].gate);
-        for (key, default) in [
-            ("device", "\"auto\"".to_owned()),
-            ("threads", plain.engine.threads.to_string()),
-            ("workers", plain.engine.workers.to_string()),
-            ("views", format!("\"{}\"", stream.views)),
-            ("interval", format!("\"{}\"", stream.interval)),
-            ("pace", "\"realtime\"".to_owned()),
-            ("stall_after", format!("\"{}\"", stream.stall_after)),
-            ("transport", "\"tcp\"".to_owned()),
-            ("decode", "\"auto\"".to_owned()),
-            ("repeat", stream.repeat.to_string()),
-            ("head", format!("\"{}\"", gate.head)),
-            ("close_for", format!("\"{}\"", gate.close_for)),
-            ("open_for", format!("\"{}\"", gate.open_for)),
-            ("smooth", format!("\"{}\"", gate.smooth)),
-            ("stale_after", format!("\"{}\"", gate.stale_after)),
-        ] {
-            assert!(text.contains(&format!("# {key} = {default}")), "config/miqa.toml lacks \"# {key} = {default}\"");
-        }
     }
 
     #[test]
@@ -263,6 +226,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_key_and_the_next_step() {
+        const ZONE: &str = "name = \"n\"\ntime_zone = \"Europe/Berln\"\nfrom = \"22:00\"\nto = \"06:00\"\nclose_below = 0.1\nopen_above = 0.2\n";
         let rule = |keys: &str| format!("{ONE}[[rule]]\nname = \"r\"\n{keys}\n");
         for (text, expected) in [
             ("[engine\n".to_owned(), "conf/miqa.toml:1: not valid TOML"),
@@ -294,10 +258,16 @@ mod tests {
             (ONE.replace("\"a\"", "\"a b\""), "stream[0].name: \"a b\" must be letters"),
             (format!("{ONE}{ONE}"), "stream[1].name: \"a\" is the name of an earlier stream"),
             (format!("{ONE}views = \"tiles:1\"\n"), "4: stream[0].views: \"tiles:1\""),
-            (format!("{ONE}interval = \"4s\"\n"), "stream[0].interval: 4s is not below the gate's stale_after (3s)"),
+            (
+                format!("{ONE}interval = \"4s\"\n[stream.gate]\nstale_after = \"3s\"\n"),
+                "stream[0].interval: 4s is not below the gate's stale_after (3s)",
+            ),
             (format!("{ONE}stall_after = \"1ms\"\n"), "stream[0].stall_after: 1ms is too short"),
             (ONE.replace("a.mp4", "rtsp://x/\"\npace = \"asap"), "stream[0].pace: \"asap\" is for files"),
-            (format!("[engine]\ndevice = \"gpu\"\n{ONE}"), "2: engine.device: unknown variant `gpu`"),
+            (
+                format!("[engine]\ndevice = \"gpu\"\n{ONE}"),
+                "2: engine.device: \"gpu\" is not one of \"auto\", \"cuda\", \"cpu\"; did you mean \"cpu\"?",
+            ),
             (format!("[engine]\nthreads = 0\n{ONE}"), "engine.threads: 0 must be 1 to 256"),
             (format!("[gate]\nclose_below = 1.5\n{ONE}"), "gate.close_below: 1.5 must be 0 to 1"),
             (format!("[gate]\nclose_below = nan\n{ONE}"), "gate.close_below: NaN must be 0 to 1"),
@@ -308,6 +278,41 @@ mod tests {
             (
                 format!("[gate]\nclose_below = 0.5\n{ONE}[stream.gate]\nopen_above = 0.4\n"),
                 "stream[0].gate.open_above: 0.4 is below",
+            ),
+            (
+                format!("[engine]\nthreads = \"2\"\n{ONE}"),
+                "2: engine.threads: invalid type: string \"2\", expected a whole number without quotes",
+            ),
+            (
+                format!("[engine]\nworkers = -1\n{ONE}"),
+                "integer `-1`, expected a whole number without quotes, not negative",
+            ),
+            (
+                format!("{ONE}repeat = \"no\"\n"),
+                "4: stream[0].repeat: invalid type: string \"no\", expected true or false",
+            ),
+            (format!("{ONE}transport = \"tpc\"\n"), "is not one of \"tcp\", \"udp\", \"auto\"; did you mean \"tcp\"?"),
+            (format!("{ONE}decode = \"everything\"\n"), "\"keyframes\"; write one of them"),
+            (rule("sight = \"frozn\""), "rule[0].sight: \"frozn\" is not one of "),
+            (
+                format!("{ONE}[jsonl]\npath = \"a\"\nevents = [\"gate\", \"alrt\"]\n"),
+                "jsonl.events[1]: \"alrt\" is not one of",
+            ),
+            (
+                ONE.replace("a.mp4", "rtsp://cam:99999/1"),
+                "stream[0].location: the rtsp:// address has a port that is none",
+            ),
+            (
+                format!("{ONE}[[webhook]]\nurl = \"https://cam:99999/1\"\n"),
+                "webhook[0].url: has a port that is none; a port is a number from 1 to 65535",
+            ),
+            (
+                format!("{ONE}[[gate.schedule]]\n{ZONE}"),
+                "gate.schedule[0].time_zone: \"Europe/Berln\" is no time zone; did you mean \"Europe/Berlin\"?",
+            ),
+            (
+                format!("{ONE}[[stream.gate.schedule]]\n{ZONE}"),
+                "stream[0].gate.schedule[0].time_zone: \"Europe/Berln\" is no time zone",
             ),
             (rule("fire_below = 0.2"), "rule[0].head: is missing"),
             (rule("sight = \"snowed\""), "rule[0].sight: "),

@@ -17,6 +17,11 @@ impl Period {
         Self(Duration::from_millis(ms))
     }
 
+    /// So many times this.
+    pub(super) const fn times(self, n: u32) -> Self {
+        Self(self.0.saturating_mul(n))
+    }
+
     /// The same as the standard library's type.
     pub const fn get(self) -> Duration {
         self.0

@@ -1,6 +1,6 @@
 //! `[[rule]]`: when to raise an alert. Rules never drive the gate.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::Period;
 use crate::event::Sight;
@@ -43,7 +43,7 @@ pub struct RuleKeys {
     /// `"smear"`, or `"any"` of them.
     pub sight: Option<SightKey>,
     /// `true`: the rule watches for a stream without frames.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
     /// Fall of the score (0–1) under this camera's mean over `over`, as when it is covered or moved.
     pub drop: Option<f32>,
@@ -73,7 +73,7 @@ pub struct RuleKeys {
 }
 
 /// One sight or any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SightKey {
     /// Whichever it is.
@@ -81,6 +81,30 @@ pub enum SightKey {
     /// This one.
     #[serde(untagged)]
     One(Sight),
+}
+
+impl SightKey {
+    /// Every word there is.
+    const WORDS: [&str; 7] = [
+        "any",
+        Sight::Slate.name(),
+        Sight::Black.name(),
+        Sight::OneColour.name(),
+        Sight::Frozen.name(),
+        Sight::Corrupt.name(),
+        Sight::Smear.name(),
+    ];
+}
+
+impl<'de> Deserialize<'de> for SightKey {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        if text == "any" {
+            return Ok(Self::Any);
+        }
+        let one = Sight::ALL.into_iter().find(|sight| sight.name() == text);
+        one.map(Self::One).ok_or_else(|| de::Error::unknown_variant(&text, &Self::WORDS))
+    }
 }
 
 /// What a rule watches.

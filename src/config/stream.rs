@@ -125,7 +125,7 @@ pub struct StreamKeys {
     #[serde(default)]
     pub repeat: bool,
     /// Parts of the picture that count, instead of `views`; of several the worst counts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub region: Vec<RegionKeys>,
     /// This stream's own hold times of facts.
     #[serde(default)]
@@ -280,7 +280,7 @@ mod tests {
 
     fn check(keys: &str) -> Result<Stream, (&'static str, String)> {
         let keys: StreamKeys = toml::from_str(&format!("name = \"a\"\n{keys}")).expect(keys);
-        let gate = GateKeys::default().with(&GateKeys::default()).expect("no schedules");
+        let gate = GateKeys::default().with(&GateKeys::default(), Period::default()).expect("no schedules");
         keys.check(gate, Facts::default(), Vec::new(), Path::new("conf"))
     }
 

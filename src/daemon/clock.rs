@@ -40,3 +40,8 @@ impl Clock {
         &self.run
     }
 }
+
+/// The time of day, in seconds since 1970.
+pub(super) fn today() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
+}

@@ -9,10 +9,12 @@ mod latency;
 mod outlet;
 mod roster;
 mod schedule;
+mod silences;
 mod stream;
 mod survive;
 mod systemd;
 mod timetable;
+mod wish;
 mod worker;
 
 use std::{
@@ -27,6 +29,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use crate::{
     config::Config,
+    control::Control,
     engine::{Card, EngineError, Runtime},
     event::{Event, GateState, Seconds, Summary},
     gate::{Board, Command, Readers, ReadersError},
@@ -41,11 +44,11 @@ use clock::Clock;
 use outlet::Outlet;
 use roster::Roster;
 use schedule::Load;
+use silences::Silences;
 use stream::Watched;
 use survive::Survive;
 use systemd::{Health, Systemd};
 pub use timetable::Wall;
-use worker::Shared;
 
 /// How often time passes for streams without frames.
 const TICK: Duration = Duration::from_millis(50);
@@ -165,12 +168,25 @@ pub fn run(
     let server = server.map(|keys| http::Server::start(keys, Arc::clone(&metrics), Arc::clone(&health))).transpose()?;
     let readers = Readers::start(&config.readers, &board)?;
     let outlet = Arc::new(Outlet::new(queues, board, metrics, album, clock.clone()));
+    if let Some(store) = &store {
+        let state = store.get();
+        *outlet.silences() = Silences::of(state.silences.clone(), survive::quiet(&state, &config.rules));
+    }
+    let control = store.as_ref().and_then(|store| {
+        let failed = |error| {
+            outlet.say(roster::trouble(format!(
+                "[state] folder {}: no control socket ({error}), so `miqa gate set` and `silence` can't reach this daemon; check the folder's permissions",
+                store.folder().display()
+            )));
+        };
+        Control::start(store.folder()).map_err(failed).ok()
+    });
     let run = if options.repeatable { "" } else { clock.run() };
     let mut roster = Roster::start(config, card, runtime, outlet, run, options.wall)?;
     if let Some(store) = &store {
         roster.take_up(store);
     }
-    Watch { stop, options, asked, store, health }.look_after(&mut roster);
+    Watch { stop, options, asked, control, store, health }.look_after(&mut roster);
     Systemd::stopping();
     let streams = roster.close();
     let summary = close(&roster.outlet, &streams);
@@ -183,6 +199,7 @@ struct Watch<'a> {
     stop: &'a AtomicBool,
     options: Options,
     asked: Receiver<Command>,
+    control: Option<Control>,
     store: Option<Arc<Store>>,
     health: Arc<http::Health>,
 }
@@ -206,24 +223,30 @@ impl Watch<'_> {
                 }
             }
             self.asked.try_iter().for_each(|command| roster.obey(command, self.store.as_deref()));
+            if let Some(control) = &self.control {
+                control.serve(|request| roster.answer(request, self.store.as_deref()));
+            }
             let now = roster.now();
             streams.iter().for_each(|stream| stream.pass(now, || roster.shared.is_idle(stream)));
-            let (scored, given_up) = streams.iter().map(|s| s.load()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-            if let Some((factor, news)) = load.measure(now, scored, given_up) {
-                stretch = factor;
-                roster.outlet.set_overloaded(factor > 1.0);
+            if let Some((factor, news)) = load.measure(now, streams.iter().map(|stream| stream.work())) {
+                let shown = std::mem::replace(&mut stretch, factor) != factor;
+                roster.outlet.set_stretch(factor);
                 if news {
                     roster.outlet.say(Event::Overload { stretch, at: Seconds(now) });
+                }
+                if shown {
+                    streams.iter().for_each(|stream| stream.renew());
                 }
             }
             if now.saturating_sub(measured) >= MEASURE {
                 measured = now;
+                roster.end_silences(self.store.as_deref());
                 streams.iter().for_each(|stream| stream.measure(stretch));
             }
             if roster.shared.is_alive(HUNG) {
                 self.health.beat();
             }
-            if systemd.tell(now, || health(&roster.shared, &streams)) {
+            if systemd.tell(now, || health(roster, &streams)) {
                 self.health.set_ready();
             }
             if self.options.reload.swap(false, Ordering::AcqRel)
@@ -237,14 +260,15 @@ impl Watch<'_> {
     }
 }
 
-fn health(shared: &Shared, streams: &[Arc<Watched>]) -> Health {
+fn health(roster: &Roster, streams: &[Arc<Watched>]) -> Health {
     let states: Vec<_> = streams.iter().filter(|s| !s.is_over()).map(|s| s.state()).collect();
     let count = |state| states.iter().filter(|s| **s == state).count();
     let named = GateState::ALL.map(|state| format!("{} {state}", count(state))).join(", ");
+    let refused = roster.refused().map(|reason| format!("; configuration not reloaded: {reason}"));
     Health {
         judged: streams.iter().all(|stream| stream.is_judged()),
-        alive: shared.is_alive(HUNG),
-        status: format!("{} streams: {named}", states.len()),
+        alive: roster.shared.is_alive(HUNG),
+        status: format!("{} streams: {named}{}", states.len(), refused.unwrap_or_default()),
     }
 }
 
@@ -255,6 +279,9 @@ fn close(outlet: &Outlet, streams: &[Arc<Watched>]) -> Summary {
     outlet.say(Event::Summary(summary.clone()));
     outlet.board().close();
     let deadline = Instant::now() + DRAIN;
+    if let Some(album) = outlet.album() {
+        album.finish(deadline);
+    }
     for queue in outlet.take() {
         queue.drain(deadline);
     }

@@ -2,13 +2,16 @@
 
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
-use super::clock::Clock;
+use super::{
+    clock::{Clock, today},
+    silences::Silences,
+};
 use crate::{
     event::{Event, GateStatus, Said},
     gate::Board,
@@ -24,7 +27,9 @@ pub(super) struct Outlet {
     album: Option<Album>,
     clock: Clock,
     said: AtomicU64,
-    overloaded: AtomicBool,
+    silences: Mutex<Silences>,
+    /// The stretch of intervals, as bits of an `f32`.
+    stretch: AtomicU32,
 }
 
 impl Outlet {
@@ -42,17 +47,23 @@ impl Outlet {
             album,
             clock,
             said: AtomicU64::new(0),
-            overloaded: AtomicBool::new(false),
+            silences: Mutex::default(),
+            stretch: AtomicU32::new(1.0_f32.to_bits()),
         }
     }
 
     /// Whether scoring can't keep up: then nobody may ask for more.
     pub(super) fn is_overloaded(&self) -> bool {
-        self.overloaded.load(Ordering::Relaxed)
+        self.stretch() > 1.0
     }
 
-    pub(super) fn set_overloaded(&self, overloaded: bool) {
-        self.overloaded.store(overloaded, Ordering::Relaxed);
+    fn stretch(&self) -> f32 {
+        f32::from_bits(self.stretch.load(Ordering::Relaxed))
+    }
+
+    /// By how much intervals are stretched from now on; 1 without overload.
+    pub(super) fn set_stretch(&self, stretch: f32) {
+        self.stretch.store(stretch.to_bits(), Ordering::Relaxed);
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {
@@ -71,7 +82,15 @@ impl Outlet {
         &self.board
     }
 
-    pub(super) fn say(&self, event: Event) {
+    /// The silences.
+    pub(super) fn silences(&self) -> MutexGuard<'_, Silences> {
+        self.silences.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn say(&self, mut event: Event) {
+        if let Event::Alert(alert) = &mut event {
+            self.silences().mark(alert, today());
+        }
         let number = self.said.fetch_add(1, Ordering::Relaxed);
         let said = Arc::new(Said { time: SystemTime::now(), id: format!("{}{number}", self.clock.run()), event });
         let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +98,11 @@ impl Outlet {
     }
 
     /// Puts up where a stream's gate stands; `arrived` is when the newest evidence reached us, in program time.
-    pub(super) fn put(&self, status: GateStatus, arrived: Option<Duration>, stale_after: Duration) {
+    pub(super) fn put(&self, mut status: GateStatus, arrived: Option<Duration>, stale_after: Duration) {
+        let stretch = self.stretch();
+        if status.detail.is_none() && stretch > 1.0 {
+            status.detail = Some(format!("overloaded: interval stretched {stretch:.1}×"));
+        }
         let until = arrived.map_or(0, |arrived| self.clock.monotonic_ns(arrived + stale_after));
         self.board.put(status, until);
     }

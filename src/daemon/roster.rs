@@ -20,10 +20,9 @@ use crate::{
     config::{Change, Config, Stream},
     engine::{Card, Model, Provider, Runtime},
     event::{Event, Seconds},
-    gate::Command,
     monitor::{Settings, SettingsError},
     source::{Notice, Source},
-    state::{FiringAlert, Override, State, Store},
+    state::{FiringAlert, Store},
 };
 
 /// How long a worker may take to finish its frame.
@@ -32,7 +31,7 @@ const LAST_FRAME: Duration = Duration::from_secs(1);
 /// Rings that may wait: more than there are workers to wake are never needed, this many cores nobody has.
 const RINGS: usize = 256;
 
-fn trouble(error: String) -> Event {
+pub(super) fn trouble(error: String) -> Event {
     Event::Error { stream: None, error, at: None }
 }
 
@@ -53,6 +52,8 @@ pub(super) struct Roster {
     bell: Receiver<()>,
     tell: Sender<Told>,
     told: Receiver<Told>,
+    /// Why the configuration that was read last is not in force.
+    refused: Option<String>,
 }
 
 impl Roster {
@@ -71,8 +72,23 @@ impl Roster {
         let shared = Arc::new(Shared::new(Arc::clone(&outlet), batch));
         let (config, run) = (config.clone(), run.to_owned());
         let (sources, workers) = (Vec::new(), Vec::new());
-        let mut roster =
-            Self { config, card, runtime, run, wall, outlet, shared, sources, workers, ring, bell, tell, told };
+        let refused = None;
+        let mut roster = Self {
+            config,
+            card,
+            runtime,
+            run,
+            wall,
+            outlet,
+            shared,
+            sources,
+            workers,
+            ring,
+            bell,
+            tell,
+            told,
+            refused,
+        };
         let settings = roster.settings(&roster.config)?;
         roster.hire(roster.config.streams.len())?;
         tracing::info!(provider = %roster.runtime.provider(), workers = roster.workers.len(), model = %roster.card.name, "ready");
@@ -83,6 +99,16 @@ impl Roster {
             roster.play(stream)?;
         }
         Ok(roster)
+    }
+
+    /// The configuration in force.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Why the configuration that was read last is not in force.
+    pub(super) fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -136,22 +162,6 @@ impl Roster {
         Ok(())
     }
 
-    /// Does what somebody asks of a gate, and remembers it.
-    pub(super) fn obey(&self, command: Command, store: Option<&Store>) {
-        let Command::Override { stream: name, state, until } = command;
-        let Some(stream) = self.shared.streams().iter().find(|s| s.stream.name == name).cloned() else {
-            return self.outlet.say(trouble(format!("a gate was to be set, but there is no stream \"{name}\"")));
-        };
-        stream.set(self.now(), state, until);
-        let remember = |kept: &mut State| match state {
-            Some(state) => drop(kept.overrides.insert(name, Override { state, until })),
-            None => drop(kept.overrides.remove(&name)),
-        };
-        if let Some(Err(error)) = store.map(|store| store.change(remember)) {
-            self.outlet.say(trouble(error.to_string()));
-        }
-    }
-
     /// Takes up what an earlier run left: alerts that fire go on or are resolved, gates that were set stay set, and another
     /// model is said.
     pub(super) fn take_up(&self, store: &Store) {
@@ -160,7 +170,7 @@ impl Roster {
         for stream in self.shared.streams().iter() {
             match state.overrides.get(&stream.stream.name) {
                 Some(set) if set.until.is_none_or(|until| until > wall) => {
-                    stream.set(self.now(), Some(set.state), set.until);
+                    stream.set(self.now(), Some(*set));
                 }
                 _ => {}
             }
@@ -197,6 +207,7 @@ impl Roster {
     /// Reads the configuration again and changes what it changes; a bad one is refused and the old one stays.
     pub(super) fn reload(&mut self, read: &Read) {
         let done = read().and_then(|new| self.adopt(new));
+        self.refused = done.as_ref().err().cloned();
         match done {
             Ok(streams) => self.outlet.say(Event::Reloaded { streams, at: Seconds(self.now()) }),
             Err(reason) => {
@@ -208,8 +219,9 @@ impl Roster {
 
     fn adopt(&mut self, new: Config) -> Result<Vec<String>, String> {
         let change = Change::between(&self.config, &new);
-        if let Some(section) = change.fixed.first() {
-            return Err(format!("[{section}] can't change while miqa runs; restart it"));
+        if !change.fixed.is_empty() {
+            let sections: Vec<_> = change.fixed.iter().map(|section| format!("[{section}]")).collect();
+            return Err(format!("{} can't change while miqa runs; restart it", sections.join(", ")));
         }
         let settings = self.settings(&new).map_err(|e| e.to_string())?;
         let old = self.shared.streams();

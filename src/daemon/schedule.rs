@@ -1,6 +1,6 @@
 //! Which stream is served next, and whether scoring keeps up. Pure: times and counts are arguments.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 /// How urgent a stream with a waiting frame is: the time since it was served last, in units of its interval. Serving the
 /// most urgent first stretches every stream's interval by the same factor when there is more to score than can be.
@@ -16,29 +16,72 @@ const ENDS: f32 = 1.1;
 /// Over how long the stretch is measured.
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// Overload is said again when its stretch has changed by so much.
+const ANOTHER: f32 = 1.5;
+
+/// What was done for a stream so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work<'a> {
+    /// Its name.
+    pub(super) stream: &'a str,
+    /// Frames that a worker was done with.
+    pub(super) done: u64,
+    /// Due frames that gave way to newer ones.
+    pub(super) given_up: u64,
+    /// Its configured interval.
+    pub(super) interval: Duration,
+}
+
 /// Measures by how much intervals are stretched.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Load {
     since: Duration,
-    scored: u64,
-    given_up: u64,
-    overloaded: bool,
+    /// Frames done and given up of each stream when the window began.
+    before: HashMap<String, (u64, u64)>,
+    /// The stretch that was last said; 0 while there is no overload.
+    said: f32,
 }
 
 impl Load {
-    /// Takes the totals so far: frames scored, and due frames that gave way to newer ones. Once a window is full its
-    /// stretch (1 = every due frame was scored), and whether that is news.
-    pub(super) fn measure(&mut self, now: Duration, scored: u64, given_up: u64) -> Option<(f32, bool)> {
-        if now.saturating_sub(self.since) < WINDOW {
+    /// Takes what was done so far. Once a window is full its stretch (real interval / configured interval, 1 without
+    /// overload), and whether that is news.
+    pub(super) fn measure<'a>(
+        &mut self,
+        now: Duration,
+        streams: impl Iterator<Item = Work<'a>>,
+    ) -> Option<(f32, bool)> {
+        let window = now.saturating_sub(self.since);
+        if window < WINDOW {
             return None;
         }
-        // Streams that were removed take their counts with them.
-        let (done, lost) = (scored.saturating_sub(self.scored), given_up.saturating_sub(self.given_up));
-        let stretch = if done == 0 && lost == 0 { 1.0 } else { (done + lost) as f32 / done.max(1) as f32 };
-        let was = self.overloaded;
-        self.overloaded = if was { stretch > ENDS } else { stretch >= BEGINS };
-        (self.since, self.scored, self.given_up) = (now, scored, given_up);
-        Some((if self.overloaded { stretch } else { 1.0 }, self.overloaded != was))
+        // At the run's beginning nothing was done.
+        let first = self.since.is_zero().then_some((0, 0));
+        let mut counts = HashMap::new();
+        let (mut asked, mut kept) = (0.0, 0.0);
+        for Work { stream, done, given_up, interval } in streams {
+            counts.insert(stream.to_owned(), (done, given_up));
+            // A stream that is new, or restarted by a reload, begins with the next window.
+            let since = |(done_before, given_up_before): (u64, u64)| {
+                Some((done.checked_sub(done_before)?, given_up.checked_sub(given_up_before)?))
+            };
+            let Some((done, given_up)) = self.before.get(stream).copied().or(first).and_then(since) else { continue };
+            // Frames beyond the configured interval, while a change is pending, are a bonus: nobody was promised those.
+            let most = if interval.is_zero() { f64::INFINITY } else { window.as_secs_f64() / interval.as_secs_f64() };
+            let wanted = ((done + given_up) as f64).min(most);
+            asked += wanted;
+            kept += (done as f64).min(wanted);
+        }
+        let stretch = if asked == 0.0 { 1.0 } else { (asked / kept.max(1.0)).max(1.0) as f32 };
+        (self.since, self.before) = (now, counts);
+        let overloaded = if self.said > 0.0 { stretch > ENDS } else { stretch >= BEGINS };
+        let news = match (self.said > 0.0, overloaded) {
+            (true, true) => stretch >= self.said * ANOTHER || stretch <= self.said / ANOTHER,
+            (was, is) => was != is,
+        };
+        if news {
+            self.said = if overloaded { stretch } else { 0.0 };
+        }
+        Some((if overloaded { stretch } else { 1.0 }, news))
     }
 }
 
@@ -80,15 +123,51 @@ mod tests {
         assert!(serve(&[200, 1000], 10, 60_000).iter().all(|stretch| *stretch < 1.05), "no overload, no stretch");
     }
 
-    #[test]
-    fn overload_is_said_once_and_its_end_too() {
+    /// Windows of 10 s: what two streams, at an interval of 1 s and of 200 ms, have had done and given up by then.
+    fn measured(windows: &[[(u64, u64); 2]]) -> Vec<(f32, bool)> {
         let mut load = Load::default();
-        let at = Duration::from_secs;
-        assert_eq!(load.measure(at(5), 50, 0), None);
-        assert_eq!(load.measure(at(10), 100, 5), Some((1.0, false)));
-        assert_eq!(load.measure(at(20), 200, 105), Some((2.0, true)));
-        assert_eq!(load.measure(at(30), 300, 125), Some((1.2, false)), "not yet over");
-        assert_eq!(load.measure(at(40), 400, 125), Some((1.0, true)));
-        assert_eq!(load.measure(at(50), 10, 0), Some((1.0, false)), "a reload took streams away");
+        let intervals = [Duration::from_secs(1), Duration::from_millis(200)];
+        let mut at = |i: usize, counts: &[(u64, u64); 2]| {
+            let of = |((stream, interval), (done, given_up)): ((&'static str, Duration), &(u64, u64))| Work {
+                stream,
+                done: *done,
+                given_up: *given_up,
+                interval,
+            };
+            let works: Vec<_> = ["a", "b"].into_iter().zip(intervals).zip(counts).map(of).collect();
+            assert_eq!(load.measure(WINDOW * i as u32 + WINDOW / 2, works.iter().copied()), None, "not yet full");
+            load.measure(WINDOW * (i as u32 + 1), works.into_iter()).expect("full")
+        };
+        windows.iter().enumerate().map(|(i, counts)| at(i, counts)).collect()
+    }
+
+    #[test]
+    fn overload_is_said_at_its_beginning_when_it_changes_much_and_at_its_end() {
+        let told = measured(&[
+            [(10, 0), (50, 0)],
+            [(15, 5), (75, 25)],
+            [(20, 10), (100, 50)],
+            [(23, 17), (115, 85)],
+            [(32, 18), (160, 90)],
+            [(42, 18), (210, 90)],
+        ]);
+        let expected = [(1.0, false), (2.0, true), (2.0, false), (10.0 / 3.0, true), (60.0 / 54.0, true), (1.0, true)];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn looks_that_nobody_was_promised_are_no_overload() {
+        let told = measured(&[
+            [(0, 0), (0, 0)],
+            // Looked at four times as often as asked for, of which half was given up.
+            [(20, 20), (100, 100)],
+            // One gets more than its share, the other too little.
+            [(60, 20), (125, 175)],
+            // A camera that gives less than is asked for.
+            [(65, 20), (130, 175)],
+            // Restarted by a reload.
+            [(1, 3), (180, 175)],
+        ]);
+        assert_eq!(told, [(1.0, false), (1.0, false), (60.0 / 35.0, true), (1.0, true), (1.0, false)]);
     }
 }

@@ -12,11 +12,12 @@ use super::{
     framing::Framing,
     latency::Latencies,
     outlet::Outlet,
+    schedule::Work,
     timetable::{Timetable, Wall},
 };
 use crate::{
     config::{Gate, Stream},
-    event::{AlertEvent, AlertState, Event, GateState, GateStatus, Seconds, StreamSummary},
+    event::{AlertEvent, AlertState, ByHand, Event, GateState, GateStatus, Seconds, StreamSummary},
     facts::Inspector,
     frame::Frame,
     http::{Frames, StreamMetrics},
@@ -235,11 +236,16 @@ impl Watched {
         }
     }
 
-    /// Ends it from outside, unless it is over.
+    /// Ends it from outside. If it was over before, that ends what its failure left firing.
     pub(super) fn stop(&self, monotonic: Duration) {
-        if !self.over.swap(true, Ordering::AcqRel) {
-            self.tell(monotonic, Fact::Stopped);
-        }
+        self.over.store(true, Ordering::Release);
+        self.tell(monotonic, Fact::Stopped);
+    }
+
+    /// Puts up anew where its gate stands: what is said beside it has changed.
+    pub(super) fn renew(&self) {
+        let mut monitor = lock(&self.monitor);
+        self.outlet.put(monitor.status(), *lock(&self.evidence), monitor.stale_after());
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -264,9 +270,15 @@ impl Watched {
         }
     }
 
-    /// Frames that a worker was done with, and due frames that gave way to newer ones.
-    pub(super) fn load(&self) -> (u64, u64) {
-        (self.scored.load(Ordering::Relaxed) + self.unscored.load(Ordering::Relaxed), self.slot.counts().dropped)
+    /// What was done for it so far.
+    pub(super) fn work(&self) -> Work<'_> {
+        let done = self.scored.load(Ordering::Relaxed) + self.unscored.load(Ordering::Relaxed);
+        Work {
+            stream: &self.stream.name,
+            done,
+            given_up: self.slot.counts().dropped,
+            interval: self.stream.interval.get(),
+        }
     }
 
     /// Brings the stream's metrics up to date.
@@ -294,11 +306,14 @@ impl Watched {
     }
 
     /// Somebody sets what is enforced, until that time in seconds since 1970, or takes that back.
-    pub(super) fn set(&self, monotonic: Duration, state: Option<GateState>, until: Option<u64>) {
+    pub(super) fn set(&self, monotonic: Duration, by_hand: Option<ByHand>) {
         let wall = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let now = self.time(monotonic);
-        let until = until.map(|until| now + Duration::from_secs(until).saturating_sub(wall));
-        self.step(now, Input::Override(state.map(|state| (state, until))), None);
+        let set = by_hand.map(|by_hand| {
+            let until = by_hand.until.map(|until| now + Duration::from_secs(until).saturating_sub(wall));
+            (by_hand, until)
+        });
+        self.step(now, Input::Override(set), None);
     }
 
     /// The stream's own time: files have no other clock than their frames.

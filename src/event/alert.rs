@@ -49,6 +49,9 @@ pub struct AlertEvent {
     pub unjudged: Vec<Unjudged>,
     /// How often this rule fired for this stream within the last hour of stream time, this time included.
     pub flaps: u32,
+    /// Somebody silenced it: it is recorded, and sent to nobody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silenced: bool,
     /// File of the picture that fired it, if snapshots are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,

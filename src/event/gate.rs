@@ -227,6 +227,9 @@ pub struct GateEvent {
     pub previous: GateState,
     /// What readers are told to obey; `None` in shadow mode, where nothing is commanded.
     pub enforced: Option<GateState>,
+    /// What somebody set by hand, as long as it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<ByHand>,
     /// Why it moved.
     pub reason: GateReason,
     /// The model output that decides.
@@ -245,6 +248,24 @@ pub struct GateEvent {
     pub since: Seconds,
 }
 
+/// A gate that somebody set by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByHand {
+    /// What is enforced instead of what is decided.
+    pub state: GateState,
+    /// Until when, in seconds since 1970; `None` until it is taken back.
+    pub until: Option<u64>,
+}
+
+impl fmt::Display for ByHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.until {
+            Some(until) => write!(f, "{} by hand until {}", self.state, super::day(until)),
+            None => write!(f, "{} by hand until it is taken back", self.state),
+        }
+    }
+}
+
 /// Where a gate stands now: what readers of gates get, again and again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GateStatus {
@@ -254,6 +275,9 @@ pub struct GateStatus {
     pub decided: GateState,
     /// What readers are told to obey; `None` in shadow mode, where nothing is commanded.
     pub enforced: Option<GateState>,
+    /// What somebody set by hand, as long as it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<ByHand>,
     /// What the operator wants an unknown gate (a lease that ran out, too) to be taken for.
     pub when_unknown: GateState,
     /// Why.
@@ -270,6 +294,10 @@ pub struct GateStatus {
     pub flaps: u32,
     /// Stream time of the newest evidence: a score or a look at a picture.
     pub at: Seconds,
-    /// Stream time of the state's beginning.
+    /// Stream time since which the reason holds, as in the event of the move.
     pub since: Seconds,
+    /// More on why, for people: what was last said of missing frames or scores, or that scoring is overloaded. Without
+    /// secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }

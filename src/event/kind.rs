@@ -52,11 +52,20 @@ impl Event {
             | Self::StreamStalled { .. }
             | Self::StreamResumed { .. } => EventKind::Stream,
             Self::Gate(_) => EventKind::Gate,
-            Self::Alert(_) => EventKind::Alert,
+            Self::Alert(_) | Self::Silence { .. } => EventKind::Alert,
             Self::Overload { .. } => EventKind::Overload,
             Self::Reloaded { .. } => EventKind::Reloaded,
             Self::Error { .. } => EventKind::Error,
             Self::Summary(_) => EventKind::Summary,
+        }
+    }
+
+    /// To be recorded, and sent to nobody: what was silenced, and the silence itself.
+    pub const fn is_quiet(&self) -> bool {
+        match self {
+            Self::Alert(alert) => alert.silenced,
+            Self::Silence { .. } => true,
+            _ => false,
         }
     }
 
@@ -69,6 +78,7 @@ impl Event {
             | Self::StreamResumed { stream, .. } => Some(stream),
             Self::Gate(gate) => Some(&gate.stream),
             Self::Alert(alert) => Some(&alert.stream),
+            Self::Silence { stream, .. } => Some(stream),
             Self::Error { stream, .. } => stream.as_deref(),
             Self::Overload { .. } | Self::Reloaded { .. } | Self::Summary(_) => None,
         }

@@ -13,10 +13,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use alert::{AlertEvent, AlertState, Unjudged};
-pub use gate::{Cause, GateEvent, GateReason, GateState, GateStatus, Sight};
+pub use gate::{ByHand, Cause, GateEvent, GateReason, GateState, GateStatus, Sight};
 pub use kind::EventKind;
 pub use onvif::word as onvif_word;
 pub use summary::{Latency, StreamSummary, Summary};
@@ -109,6 +110,17 @@ pub enum Event {
     Gate(GateEvent),
     /// An alert started or ended.
     Alert(AlertEvent),
+    /// Somebody silenced alerts, or the silence is over.
+    Silence {
+        /// The stream.
+        stream: String,
+        /// The rule; all of them if there is none.
+        rule: Option<String>,
+        /// Until when, in seconds since 1970; `null` once it is over.
+        until: Option<u64>,
+        /// Time since the program's start.
+        at: Seconds,
+    },
     /// All streams' intervals are stretched, since scoring can't keep up; or no longer.
     Overload {
         /// Real interval / configured interval; 1 once it is over.
@@ -136,6 +148,15 @@ pub enum Event {
     Summary(Summary),
 }
 
+/// A time of day in the machine's own time zone, from seconds since 1970.
+pub fn day(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.map_or_else(
+        || seconds.to_string(),
+        |time| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+    )
+}
+
 fn number(value: Option<f32>) -> String {
     value.map_or_else(|| "–".into(), |v| format!("{v:.3}"))
 }
@@ -156,9 +177,18 @@ impl fmt::Display for Event {
             Self::StreamResumed { stream, at } => write!(f, "{at:>9}  {stream}  resumed"),
             Self::Gate(g) => {
                 let state = format!("{}", g.state).to_uppercase();
-                write!(f, "{:>9}  {}  gate {state} (was {}): {}", g.at, g.stream, g.previous, g.reason)?;
-                if g.enforced.is_none() {
-                    f.write_str(" (shadow, not enforced)")?;
+                if g.state == g.previous {
+                    write!(f, "{:>9}  {}  gate still {state}: {}", g.at, g.stream, g.reason)?;
+                } else {
+                    write!(f, "{:>9}  {}  gate {state} (was {}): {}", g.at, g.stream, g.previous, g.reason)?;
+                }
+                match (g.by_hand, g.enforced) {
+                    (Some(by_hand), _) => write!(f, " (enforced: {by_hand})")?,
+                    (None, None) => f.write_str(" (shadow, not enforced)")?,
+                    (None, Some(enforced)) if enforced != g.state || g.state == g.previous => {
+                        write!(f, " (enforced: {enforced})")?;
+                    }
+                    (None, Some(_)) => {}
                 }
                 if g.smoothed.is_some() {
                     write!(f, ", {} {} (smoothed {})", g.head, number(g.score), number(g.smoothed))?;
@@ -169,10 +199,20 @@ impl fmt::Display for Event {
                 let state = if a.state == AlertState::Firing { "firing" } else { "resolved" };
                 write!(f, "{:>9}  {}  alert {state}: {} ({})", a.at, a.stream, a.rule, a.severity.name())?;
                 write!(f, ", {} {} since {}{}", a.subject, number(a.smoothed), a.since, list(&a.causes))?;
+                if a.silenced {
+                    f.write_str(" (silenced)")?;
+                }
                 for u in &a.unjudged {
                     write!(f, "; {} not judged: {}", u.what, u.why)?;
                 }
                 Ok(())
+            }
+            Self::Silence { stream, rule, until, at } => {
+                let rule = rule.as_ref().map_or_else(|| "all alerts".into(), |rule| format!("alerts of rule {rule}"));
+                match until {
+                    Some(until) => write!(f, "{at:>9}  {stream}  {rule} silenced by hand until {}", day(*until)),
+                    None => write!(f, "{at:>9}  {stream}  {rule} no longer silenced"),
+                }
             }
             Self::Overload { stretch, at } if *stretch > 1.0 => {
                 write!(
@@ -225,6 +265,7 @@ mod tests {
             score: Some(0.25),
             smoothed: Some(0.375),
             enforced: Some(GateState::Closed),
+            by_hand: None,
             causes: vec![Cause::new("fog", 0.75), Cause::new("darkness", 0.5)],
             flaps: 2,
             at: at(12_340),
@@ -242,12 +283,54 @@ mod tests {
             causes: vec![],
             unjudged: vec![Unjudged { what: "scores".into(), why: "no picture".into() }],
             flaps: 1,
+            silenced: false,
             snapshot: None,
             last_good: None,
             at: at(9500),
             since: at(9000),
         };
+        let by_hand = ByHand { state: GateState::Open, until: Some(1_763_900_000) };
+        let set = GateEvent {
+            previous: GateState::Closed,
+            enforced: Some(GateState::Open),
+            by_hand: Some(by_hand),
+            causes: vec![],
+            score: None,
+            smoothed: None,
+            ..gate.clone()
+        };
+        let taken_back = GateEvent { by_hand: None, enforced: Some(GateState::Closed), ..set.clone() };
+        let frozen = GateEvent {
+            state: GateState::Closed,
+            previous: GateState::Closed,
+            reason: GateReason::Frozen,
+            enforced: Some(GateState::Open),
+            by_hand: None,
+            score: None,
+            smoothed: None,
+            causes: vec![],
+            ..gate.clone()
+        };
         vec![
+            (
+                Event::Gate(set),
+                r#"{"type":"gate","stream":"yard","state":"closed","previous":"closed","enforced":"open","by_hand":{"state":"open","until":1763900000},"reason":"score_low","head":"cls_consistency","score":null,"smoothed":null,"causes":[],"flaps":2,"at":12.34,"since":11.5}"#,
+                &*format!(
+                    "   12.340  yard  gate still CLOSED: score low (enforced: open by hand until {})",
+                    day(1_763_900_000)
+                )
+                .leak(),
+            ),
+            (
+                Event::Gate(taken_back),
+                r#"{"type":"gate","stream":"yard","state":"closed","previous":"closed","enforced":"closed","reason":"score_low","head":"cls_consistency","score":null,"smoothed":null,"causes":[],"flaps":2,"at":12.34,"since":11.5}"#,
+                "   12.340  yard  gate still CLOSED: score low (enforced: closed)",
+            ),
+            (
+                Event::Gate(frozen),
+                r#"{"type":"gate","stream":"yard","state":"closed","previous":"closed","enforced":"open","reason":"frozen","head":"cls_consistency","score":null,"smoothed":null,"causes":[],"flaps":2,"at":12.34,"since":11.5}"#,
+                "   12.340  yard  gate still CLOSED: picture frozen (enforced: open)",
+            ),
             (
                 Event::StreamStarted { stream: "yard".into(), width: 1920, height: 1080, at: at(0) },
                 r#"{"type":"stream_started","stream":"yard","width":1920,"height":1080,"at":0.0}"#,

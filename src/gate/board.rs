@@ -71,7 +71,9 @@ impl Board {
         let old = state.entries.iter().position(|entry| entry.status.stream == status.stream);
         let moved = old.is_none_or(|i| {
             let Entry { status: old, gone, .. } = &state.entries[i];
-            *gone || (old.decided, old.enforced, old.reason) != (status.decided, status.enforced, status.reason)
+            *gone
+                || (old.decided, old.enforced, old.by_hand, old.reason)
+                    != (status.decided, status.enforced, status.by_hand, status.reason)
         });
         let entry = Entry { status, valid_until, version, moved, gone: false };
         match old {

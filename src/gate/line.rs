@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Standing;
-use crate::event::{Cause, GateReason, GateState, Seconds};
+use crate::event::{ByHand, Cause, GateReason, GateState, Seconds};
 
 /// Why a line was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Line {
     pub decided: GateState,
     /// What to obey; `null` in shadow mode, where nothing is commanded.
     pub enforced: Option<GateState>,
+    /// What somebody set by hand, as long as it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<ByHand>,
     /// What to take the gate for once `valid_until` has passed or the connection is gone.
     pub when_unknown: GateState,
     /// Why.
@@ -39,8 +42,11 @@ pub struct Line {
     /// Likely causes, the likeliest first; absent where the writer has no room for them (the mapped file).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causes: Option<Vec<Cause>>,
-    /// Stream time of the state's beginning, in seconds.
+    /// Stream time since which the reason holds, in seconds.
     pub since: Seconds,
+    /// More on why, for people; absent if there is nothing to add, and where the writer has no room (the mapped file).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// For how many seconds from when it was written the line may be believed.
     pub valid_for: Seconds,
     /// The same as a time of `CLOCK_MONOTONIC`, in nanoseconds.
@@ -59,12 +65,14 @@ impl Line {
             stream: status.stream,
             decided: status.decided,
             enforced: status.enforced,
+            by_hand: status.by_hand,
             when_unknown: status.when_unknown,
             reason: status.reason,
             score: status.score,
             smoothed: status.smoothed,
             causes: Some(status.causes),
             since: status.since,
+            detail: status.detail,
             valid_for: Seconds(std::time::Duration::from_nanos(valid_until.saturating_sub(now))),
             valid_until,
             gone,

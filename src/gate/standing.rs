@@ -30,7 +30,10 @@ impl Entry {
         if status.decided != GateState::Unknown && now >= self.valid_until {
             status.decided = GateState::Unknown;
             status.reason = GateReason::Stale;
-            status.enforced = status.enforced.map(|_| status.when_unknown);
+            // What somebody set by hand holds whatever is known.
+            if status.by_hand.is_none() {
+                status.enforced = status.enforced.map(|_| status.when_unknown);
+            }
             status.causes.clear();
         }
         let valid_until = match status.decided {

@@ -141,6 +141,14 @@ pub fn report(notes: &[Note], since: f64, now: f64, runs: bool) -> BTreeMap<Stri
     for note in notes {
         match &note.what {
             What::Gate(event) => {
+                // Set by hand to what it was anyway.
+                let same = |(run, _, before): &(&str, f64, &GateEvent)| {
+                    *run == note.run()
+                        && (before.state, before.enforced, before.reason) == (event.state, event.enforced, event.reason)
+                };
+                if open.get(&*event.stream).is_some_and(same) {
+                    continue;
+                }
                 if let Some((run, from, before)) = open.insert(&event.stream, (note.run(), note.time, event)) {
                     let end = if run == note.run() { (note.time, End::Moved) } else { (heard[run], End::Cut) };
                     close(from, before, end);
@@ -176,6 +184,7 @@ mod tests {
             state,
             previous: GateState::Unknown,
             enforced,
+            by_hand: None,
             reason,
             head: String::new(),
             score: None,

@@ -94,6 +94,17 @@ impl Alert {
         };
     }
 
+    /// Its condition will hold for ever: there is no use in waiting.
+    pub(super) fn fire(&mut self, now: Duration) -> Option<Change> {
+        let since = match self.phase {
+            Phase::Firing { .. } => return None,
+            Phase::Pending(since) => since,
+            Phase::Quiet => now,
+        };
+        self.phase = Phase::Firing { since, good: None };
+        Some(Change::Fires(since))
+    }
+
     /// The stream is over: nothing goes on firing.
     pub(super) fn end(&mut self) -> Option<Change> {
         match std::mem::replace(&mut self.phase, Phase::Quiet) {

@@ -35,8 +35,8 @@ pub(super) struct Machine {
     settings: GateSettings,
     state: GateState,
     reason: GateReason,
-    /// When the state began.
-    entered: Duration,
+    /// Since when the reason holds.
+    since: Duration,
     /// The last state that a score decided: between the thresholds it goes on to count, also after a gap.
     verdict: GateState,
     /// Since when scores ask for closed, for degraded or worse, for open.
@@ -53,7 +53,7 @@ impl Machine {
             settings,
             state: GateState::Unknown,
             reason: GateReason::Starting,
-            entered: Duration::ZERO,
+            since: Duration::ZERO,
             verdict: GateState::Unknown,
             closing: None,
             degrading: None,
@@ -70,8 +70,9 @@ impl Machine {
         self.reason
     }
 
-    pub(super) fn entered(&self) -> Duration {
-        self.entered
+    /// Since when the reason holds.
+    pub(super) fn since(&self) -> Duration {
+        self.since
     }
 
     /// Time of the newest evidence for the state.
@@ -94,7 +95,7 @@ impl Machine {
     /// Takes over where another machine stands. Its state holds until this one's own evidence decides; without a mark of
     /// evidence it can't grow stale, so that is taken over, too.
     pub(super) fn inherit(&mut self, other: &Self) -> Option<Move> {
-        (self.state, self.reason, self.entered) = (other.state, other.reason, other.entered);
+        (self.state, self.reason, self.since) = (other.state, other.reason, other.since);
         (self.verdict, self.evidence) = (other.verdict, other.evidence);
         None
     }
@@ -150,7 +151,7 @@ impl Machine {
                     continue;
                 }
                 self.verdict = state;
-                return if state == self.state && !undecided { None } else { self.go(now, state, reason, since) };
+                return if state == self.state && !undecided { None } else { self.go(state, reason, since) };
             }
         }
         None
@@ -166,25 +167,27 @@ impl Machine {
         self.forget();
         self.evidence = Some(now);
         let reason = GateReason::from(sight);
-        if reason == self.reason { None } else { self.go(now, sight.state(), reason, since) }
+        if reason == self.reason { None } else { self.go(sight.state(), reason, since) }
     }
 
     /// Lets time pass without evidence: too old evidence makes the state unknown.
     pub(super) fn tick(&mut self, now: Duration) -> Option<Move> {
         let evidence = self.evidence?;
         let stale = now.saturating_sub(evidence) > self.settings.stale_after;
-        if stale { self.lose(now, evidence, GateReason::Stale) } else { None }
+        if stale { self.lose(evidence, GateReason::Stale) } else { None }
     }
 
     /// Nothing known counts any more: frames stopped, or the stream is over.
-    pub(super) fn lose(&mut self, now: Duration, since: Duration, reason: GateReason) -> Option<Move> {
+    pub(super) fn lose(&mut self, since: Duration, reason: GateReason) -> Option<Move> {
         self.forget();
         self.evidence = None;
         if self.state == GateState::Unknown {
-            self.reason = reason;
+            if self.reason != reason {
+                (self.reason, self.since) = (reason, since);
+            }
             return None;
         }
-        self.go(now, GateState::Unknown, reason, since)
+        self.go(GateState::Unknown, reason, since)
     }
 
     fn forget(&mut self) {
@@ -193,10 +196,9 @@ impl Machine {
         self.opening = None;
     }
 
-    fn go(&mut self, now: Duration, state: GateState, reason: GateReason, since: Duration) -> Option<Move> {
+    fn go(&mut self, state: GateState, reason: GateReason, since: Duration) -> Option<Move> {
         let previous = std::mem::replace(&mut self.state, state);
-        self.reason = reason;
-        self.entered = now;
+        (self.reason, self.since) = (reason, since);
         Some(Move { previous, reason, since })
     }
 }

@@ -8,6 +8,7 @@ mod drop;
 mod flaps;
 mod gate;
 mod rules;
+mod say;
 mod settings;
 mod smooth;
 
@@ -17,17 +18,13 @@ pub use gate::GateSettings;
 pub use settings::{Settings, SettingsError};
 
 use crate::{
-    config::GateMode,
     engine::Scores,
-    event::{Cause, Event, GateEvent, GateReason, GateState, GateStatus, Seconds, Sight, Unjudged},
+    event::{ByHand, Event, GateReason, GateState, Seconds, Sight},
 };
 use flaps::Flaps;
 use gate::{Machine, Move};
 use rules::Rules;
 use smooth::Smooth;
-
-/// Probability from which a distortion is named as a likely cause.
-const LIKELY: f32 = 0.5;
 
 /// Something that is known of a stream without a score.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +71,7 @@ pub enum Input<'a> {
     /// Other thresholds from now on.
     Retune(GateSettings),
     /// Somebody sets what is enforced, until that stream time or until it is taken back with `None`.
-    Override(Option<(GateState, Option<Duration>)>),
+    Override(Option<(ByHand, Option<Duration>)>),
     /// Time passed.
     Tick,
 }
@@ -113,9 +110,13 @@ pub struct Monitor {
     now: Option<Duration>,
     tally: Tally,
     flaps: Flaps,
-    set: Option<(GateState, Option<Duration>)>,
+    set: Option<(ByHand, Option<Duration>)>,
     /// The model's last answer was no number; said once a streak.
     faulty: bool,
+    /// What was last said of missing frames or scores, until there are some.
+    trouble: Option<String>,
+    /// The stream is over; its last facts were told.
+    over: bool,
 }
 
 impl Monitor {
@@ -135,6 +136,8 @@ impl Monitor {
             flaps: Flaps::default(),
             set: None,
             faulty: false,
+            trouble: None,
+            over: false,
             settings,
         }
     }
@@ -150,10 +153,10 @@ impl Monitor {
         let mut fresh = Self::new(settings);
         let mut events = Vec::new();
         fresh.rules.take_over(&mut self.rules);
-        for change in self.rules.end() {
-            events.push(self.alert(now, change));
-        }
+        let ended = self.rules.end();
+        self.say_alerts(now, ended, &mut events);
         (fresh.now, fresh.tally, fresh.set, fresh.lost) = (self.now, self.tally, self.set, self.lost);
+        (fresh.trouble, fresh.over) = (self.trouble.take(), self.over);
         fresh.flaps = self.flaps.clone();
         let moved = fresh.gate.inherit(&self.gate);
         *self = fresh;
@@ -176,30 +179,6 @@ impl Monitor {
         self.tally
     }
 
-    /// Where the gate stands, for its readers.
-    pub fn status(&mut self) -> GateStatus {
-        let now = self.now();
-        let (smooth, score) = &self.heads[self.settings.head];
-        GateStatus {
-            stream: self.settings.stream.clone(),
-            decided: self.gate.state(),
-            enforced: self.enforced(),
-            when_unknown: self.settings.when_unknown,
-            reason: self.gate.reason(),
-            head: self.settings.heads[self.settings.head].clone(),
-            score: *score,
-            smoothed: smooth.value(),
-            causes: if matches!(self.gate.state(), GateState::Closed | GateState::Degraded) {
-                self.causes()
-            } else {
-                Vec::new()
-            },
-            flaps: self.flaps.count(now),
-            at: Seconds(self.gate.evidence().unwrap_or(now)),
-            since: Seconds(self.gate.entered()),
-        }
-    }
-
     /// The newest smoothed value of every head and the probability of every distortion, in the card's order.
     pub fn values(&self) -> (Vec<Option<f32>>, Vec<Option<f32>>) {
         let values = |series: &[Series]| series.iter().map(|(smooth, _)| smooth.value()).collect();
@@ -214,16 +193,6 @@ impl Monitor {
     /// How long evidence counts.
     pub fn stale_after(&self) -> Duration {
         self.gate.settings().stale_after
-    }
-
-    /// What readers are told to obey now.
-    fn enforced(&self) -> Option<GateState> {
-        match (self.set, self.settings.mode, self.gate.state()) {
-            (Some((state, _)), ..) => Some(state),
-            (None, GateMode::Shadow, _) => None,
-            (None, GateMode::Enforce, GateState::Unknown) => Some(self.settings.when_unknown),
-            (None, GateMode::Enforce, state) => Some(state),
-        }
     }
 
     /// Takes one input of stream time `now` and says what follows. A time before the newest one counts as the newest.
@@ -276,12 +245,14 @@ impl Monitor {
     fn scores(&mut self, now: Duration, scores: &Scores, events: &mut Vec<Event>) {
         if let Some(error) = self.fault(scores) {
             if !std::mem::replace(&mut self.faulty, true) {
+                self.trouble = Some(error.clone());
                 events.push(Event::Error { stream: Some(self.settings.stream.clone()), error, at: Some(Seconds(now)) });
             }
             return;
         }
         self.faulty = false;
         self.lost = false;
+        self.trouble = None;
         self.sights.clear();
         let take = |series: &mut Vec<(Smooth, Option<f32>)>, values: &[f32]| {
             for ((smooth, raw), &value) in series.iter_mut().zip(values) {
@@ -298,6 +269,7 @@ impl Monitor {
 
     fn sights(&mut self, now: Duration, sights: &[Seen], events: &mut Vec<Event>) {
         self.lost = false;
+        self.trouble = None;
         self.sights = sights.to_vec();
         let Some(seen) = Sight::ALL.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else {
             return;
@@ -308,12 +280,12 @@ impl Monitor {
         self.say_gate(now, moved, events);
     }
 
-    fn set(&mut self, now: Duration, set: Option<(GateState, Option<Duration>)>, events: &mut Vec<Event>) {
-        let before = self.enforced();
+    fn set(&mut self, now: Duration, set: Option<(ByHand, Option<Duration>)>, events: &mut Vec<Event>) {
+        let before = (self.enforced(), self.set.map(|(by_hand, _)| by_hand));
         self.set = set;
-        if self.enforced() != before {
+        if (self.enforced(), self.set.map(|(by_hand, _)| by_hand)) != before {
             let state = self.gate.state();
-            let still = Move { previous: state, reason: self.gate.reason(), since: self.gate.entered() };
+            let still = Move { previous: state, reason: self.gate.reason(), since: self.gate.since() };
             self.say_gate(now, Some(still), events);
         }
     }
@@ -338,47 +310,53 @@ impl Monitor {
             Fact::Started { width, height } => events.push(Event::StreamStarted { stream, width, height, at }),
             Fact::Resumed => {
                 self.lost = false;
+                self.trouble = None;
                 events.push(Event::StreamResumed { stream, at });
             }
-            Fact::Trouble(error) => events.push(Event::Error { stream: Some(stream), error, at: Some(at) }),
+            Fact::Trouble(error) => {
+                self.trouble = Some(error.clone());
+                events.push(Event::Error { stream: Some(stream), error, at: Some(at) });
+            }
             Fact::Stalled(reason) => {
+                self.trouble = Some(reason.clone());
                 events.push(Event::StreamStalled { stream, reason, at });
                 self.lost = true;
                 self.lose(now, GateReason::Stalled, events);
             }
             Fact::Ended | Fact::Stopped => {
-                let reason = if fact == Fact::Ended { "end of stream" } else { "stopped" };
-                events.push(Event::StreamEnded { stream, reason: reason.into(), at });
-                self.end(now, GateReason::Ended, events);
+                if !std::mem::replace(&mut self.over, true) {
+                    let reason = if fact == Fact::Ended { "end of stream" } else { "stopped" };
+                    events.push(Event::StreamEnded { stream, reason: reason.into(), at });
+                    self.trouble = None;
+                    self.lose(now, GateReason::Ended, events);
+                }
+                self.lost = false;
+                let changes = self.rules.end();
+                self.say_alerts(now, changes, events);
             }
             Fact::Failed(reason) => {
+                self.over = true;
+                self.trouble = Some(reason.clone());
                 events.push(Event::StreamEnded { stream, reason, at });
-                self.end(now, GateReason::Failed, events);
+                self.lose(now, GateReason::Failed, events);
+                self.lost = true;
+                let changes = self.rules.fail(now);
+                self.say_alerts(now, changes, events);
             }
         }
     }
 
     fn lose(&mut self, now: Duration, reason: GateReason, events: &mut Vec<Event>) {
-        let moved = self.gate.lose(now, now, reason);
+        let moved = self.gate.lose(now, reason);
         self.sights.clear();
         self.forget();
         self.say_gate(now, moved, events);
     }
 
-    fn end(&mut self, now: Duration, reason: GateReason, events: &mut Vec<Event>) {
-        self.lose(now, reason, events);
-        self.lost = false;
-        for change in self.rules.end() {
-            events.push(self.alert(now, change));
-        }
-    }
-
     /// Lets the rules judge what is known now.
     fn judge(&mut self, now: Duration, fresh: bool, events: &mut Vec<Event>) {
         let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, &self.sights, self.lost);
-        for change in changes {
-            events.push(self.alert(now, change));
-        }
+        self.say_alerts(now, changes, events);
     }
 
     /// Scores before a gap say nothing about what comes after it.
@@ -387,66 +365,6 @@ impl Monitor {
             smooth.clear();
             *raw = None;
         }
-    }
-
-    /// What is seen, then what the model takes for likely.
-    fn causes(&self) -> Vec<Cause> {
-        let lost = self.lost.then(|| Cause::new("lost", 1.0));
-        let seen = Sight::ALL.iter().filter(|sight| self.sights.iter().any(|seen| seen.sight == **sight));
-        let named = self.settings.distortions.iter().zip(&self.distortions);
-        let mut likely: Vec<_> = named
-            .filter_map(|(name, (smooth, _))| smooth.value().map(|probability| (name, probability)))
-            .filter(|(_, probability)| *probability >= LIKELY)
-            .collect();
-        likely.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let likely = likely.into_iter().map(|(name, probability)| Cause::new(name.as_str(), probability));
-        lost.into_iter().chain(seen.map(|sight| Cause::new(sight.name(), 1.0))).chain(likely).collect()
-    }
-
-    /// What can't be judged now, and why.
-    fn unjudged(&self) -> Vec<Unjudged> {
-        let scored = self.heads.iter().any(|(smooth, _)| smooth.value().is_some());
-        let why = match Sight::ALL.iter().find(|sight| self.sights.iter().any(|seen| seen.sight == **sight)) {
-            _ if self.lost => "no frames arrive".to_owned(),
-            Some(sight) => GateReason::from(*sight).to_string(),
-            None if self.faulty => "the model's answer is no number".into(),
-            None if !scored => "nothing was scored lately".into(),
-            None => return Vec::new(),
-        };
-        vec![Unjudged { what: "scores".into(), why }]
-    }
-
-    fn say_gate(&mut self, now: Duration, moved: Option<Move>, events: &mut Vec<Event>) {
-        let Some(Move { previous, reason, since }) = moved else { return };
-        let state = self.gate.state();
-        if state == GateState::Closed && previous != GateState::Closed {
-            self.tally.closings += 1;
-        }
-        let passable = |state| matches!(state, GateState::Open | GateState::Degraded);
-        if passable(state) && previous == GateState::Closed || state == GateState::Closed && passable(previous) {
-            self.flaps.add(now);
-        }
-        let GateStatus { stream, enforced, head, score, smoothed, causes, flaps, .. } = self.status();
-        let (at, since) = (Seconds(now), Seconds(since));
-        events.push(Event::Gate(GateEvent {
-            stream,
-            state,
-            previous,
-            enforced,
-            reason,
-            head,
-            score,
-            smoothed,
-            causes,
-            flaps,
-            at,
-            since,
-        }));
-    }
-
-    fn alert(&mut self, now: Duration, change: rules::RuleChange) -> Event {
-        let (causes, unjudged) = (self.causes(), self.unjudged());
-        self.rules.say(now, &self.settings, change, causes, unjudged)
     }
 }
 

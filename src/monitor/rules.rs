@@ -134,6 +134,17 @@ impl Rules {
         self.0.iter_mut().enumerate().filter_map(end).collect()
     }
 
+    /// The stream failed for good: no time will pass for it, so what watches for lost streams fires now, and nothing else
+    /// goes on firing.
+    pub(super) fn fail(&mut self, now: Duration) -> Vec<RuleChange> {
+        let fail = |(index, active): (usize, &mut Active)| {
+            let change =
+                if active.watch.watched == Watched::Lost { active.alert.fire(now) } else { active.alert.end() };
+            change.map(|change| RuleChange { index, change })
+        };
+        self.0.iter_mut().enumerate().filter_map(fail).collect()
+    }
+
     /// The event that a change makes.
     pub(super) fn say(
         &mut self,
@@ -171,6 +182,7 @@ impl Rules {
             causes,
             unjudged,
             flaps: active.flaps.count(now),
+            silenced: false,
             snapshot: None,
             last_good: None,
             at: Seconds(now),

@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use super::*;
-use crate::{config::Config, engine::Card};
+use crate::{
+    config::Config,
+    engine::Card,
+    event::{Cause, Unjudged},
+};
 
 const CARD: &str = r#"
 format = 1
@@ -433,15 +437,17 @@ fn shadow_decides_and_enforces_nothing_and_a_hand_wins() {
     let status = monitor.status();
     assert_eq!((status.decided, status.enforced), (GateState::Closed, None));
     let at = Duration::from_millis;
-    let said = monitor.step(at(1300), Input::Override(Some((GateState::Open, Some(at(2000))))));
+    let by_hand = ByHand { state: GateState::Open, until: Some(77) };
+    let said = monitor.step(at(1300), Input::Override(Some((by_hand, Some(at(2000))))));
     let [Event::Gate(gate)] = &said[..] else { panic!("{said:?}") };
     assert_eq!(
         (gate.state, gate.previous, gate.enforced),
         (GateState::Closed, GateState::Closed, Some(GateState::Open))
     );
+    assert_eq!((gate.by_hand, monitor.status().by_hand), (Some(by_hand), Some(by_hand)));
     assert!(monitor.step(at(1900), Input::Tick).is_empty());
     let said = monitor.step(at(2000), Input::Tick);
-    assert!(matches!(&said[..], [Event::Gate(gate)] if gate.enforced.is_none()), "{said:?}");
+    assert!(matches!(&said[..], [Event::Gate(gate)] if gate.enforced.is_none() && gate.by_hand.is_none()), "{said:?}");
 
     let (_, mut monitor) = play("[gate]\nwhen_unknown = \"open\"\n", &[]);
     let status = monitor.status();
@@ -487,6 +493,50 @@ fn stream_time_is_booked_to_the_gates_states() {
         closings: 1,
     };
     assert_eq!(tally, expected);
+}
+
+#[test]
+fn a_stream_that_failed_for_good_is_lost_until_it_is_taken_away() {
+    let rules = "[gate]\nsmooth = \"0s\"\n[[rule]]\nname = \"gone\"\nlost = true\nfor = \"1m\"\n\
+                 [[rule]]\nname = \"foggy\"\ndistortion = \"fog\"\nfire_above = 0.5\n";
+    let failed = fact(1200, Fact::Failed("no such picture".into()));
+    let script = [run(0, 1000, 0.1, 0.9), vec![failed, fact(9000, Fact::Stopped)]].concat();
+    let (said, mut monitor) = play(rules, &script);
+    let expected = [
+        "0.000 Firing s/foggy/0",
+        "0.800 closed (score low) since 0.000 fog",
+        "1.200  s  ended: no such picture",
+        "1.200 unknown (stream failed) since 1.200",
+        "1.200 Firing s/gone/1200",
+        "1.200 Resolved s/foggy/0",
+        "9.000 Resolved s/gone/1200",
+    ];
+    assert_eq!(said, expected);
+    let status = monitor.status();
+    assert_eq!((status.reason, status.detail.as_deref()), (GateReason::Failed, Some("no such picture")));
+}
+
+#[test]
+fn readers_are_told_the_same_since_as_the_event_and_why_frames_are_missing() {
+    let mut monitor = Monitor::new(settings(RAW).expect("settings"));
+    let at = Duration::from_millis;
+    let scores = Scores { heads: vec![0.5, 0.9], distortions: vec![0.1, 0.1] };
+    let events: Vec<_> = (1..8).flat_map(|i| monitor.step(at(200 * i), Input::Scores(&scores))).collect();
+    let [Event::Gate(opened)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((opened.since, opened.at), (Seconds(at(200)), Seconds(at(1000))));
+    assert_eq!(monitor.status().since, opened.since);
+    for (input, detail) in [
+        (Input::Fact(Fact::Stalled("login refused".into())), Some("login refused")),
+        (Input::Tick, Some("login refused")),
+        (Input::Fact(Fact::Trouble("cannot connect".into())), Some("cannot connect")),
+        (Input::Fact(Fact::Resumed), None),
+        (Input::Fact(Fact::Trouble("no answer".into())), Some("no answer")),
+        (Input::Scores(&scores), None),
+    ] {
+        let what = format!("{input:?}");
+        monitor.step(at(2000), input);
+        assert_eq!(monitor.status().detail.as_deref(), detail, "{what}");
+    }
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub use log::Log;
 pub use mqtt::Mqtt;
 pub use queue::Queue;
 pub use record::Record;
-pub use start::{Setting, start};
+pub(crate) use start::host;
+pub use start::{Setting, start, trial};
 pub use tally::Tally;
 pub use webhook::Webhook;
 

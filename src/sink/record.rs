@@ -86,6 +86,16 @@ impl Sink for Record {
     }
 
     fn write(&mut self, said: &Said) -> io::Result<()> {
+        let file = self.folder.join(FILE);
+        let named = |error: io::Error| {
+            io::Error::other(format!("{}: {error}; check free space and permissions", file.display()))
+        };
+        self.note(said).map_err(named)
+    }
+}
+
+impl Record {
+    fn note(&mut self, said: &Said) -> io::Result<()> {
         match &said.event {
             Event::Gate(_) => self.line(serde_json::to_vec(said)?),
             Event::Summary(_) => {
@@ -155,6 +165,7 @@ mod tests {
             state: GateState::Closed,
             previous: GateState::Open,
             enforced: None,
+            by_hand: None,
             reason: GateReason::Black,
             head: "h".into(),
             score: None,

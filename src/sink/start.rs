@@ -1,10 +1,13 @@
 //! Starts the outputs that a configuration asks for.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use crossbeam_channel::Sender;
 
-use super::{Frigate, JsonFile, Mqtt, Queue, Sink, SinkError, Webhook};
+use super::{Frigate, JsonFile, Mqtt, Queue, Sink, SinkError, Webhook, tls};
 use crate::{
     config::Outputs,
     gate::{Board, Command},
@@ -51,8 +54,28 @@ pub fn start(outputs: &Outputs, setting: &Setting, gone: &Arc<AtomicBool>) -> Re
     sinks.into_iter().map(start).collect()
 }
 
+/// What of the outputs can be tried without connecting anywhere: their certificates. The keys' paths and why they can't
+/// be used.
+pub fn trial(outputs: &Outputs) -> Vec<(String, SinkError)> {
+    let certificates = |file: &Option<PathBuf>| tls::client(file.as_deref()).err();
+    let mut found = Vec::new();
+    for (i, settings) in outputs.webhooks.iter().enumerate() {
+        found.extend(certificates(&settings.ca_file).map(|error| (format!("webhook[{i}].ca_file"), error)));
+    }
+    let brokers = [
+        ("mqtt", outputs.mqtt.as_ref().map(|settings| &settings.broker)),
+        ("frigate", outputs.frigate.as_ref().map(|settings| &settings.broker)),
+    ];
+    for (table, broker) in brokers {
+        let broker = broker.filter(|broker| broker.tls);
+        let error = broker.and_then(|broker| certificates(&broker.ca_file));
+        found.extend(error.map(|error| (format!("{table}.broker.ca_file"), error)));
+    }
+    found
+}
+
 /// The machine's name.
-pub(super) fn host() -> String {
+pub(crate) fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let plain: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-.".contains(*c)).collect();
     if plain.is_empty() { "unnamed".into() } else { plain }

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The file can't be opened.
-    #[error("{path}: cannot be opened: {reason}", path = path.display())]
+    #[error("{path}: cannot be opened: {reason}; check the path and its permissions", path = path.display())]
     Missing {
         /// The file.
         path: PathBuf,
@@ -110,7 +110,7 @@ pub enum SourceError {
         name: String,
     },
     /// No frame for too long.
-    #[error("{name}: no frame for {after}")]
+    #[error("{name}: no frame for {after}; check that the camera sends video")]
     Silent {
         /// The source.
         name: String,

@@ -18,7 +18,7 @@ use super::{
     pipeline::{Delivery, News, Pipeline},
     receive::{Progress, Receiver},
     tap::Tap,
-    watchdog::{self, Limits},
+    watchdog::{self, Limits, Silence},
 };
 use crate::{
     config::{Location, Period, Stream, Transport},
@@ -188,8 +188,8 @@ impl Supervisor {
                     self.remember(&error.to_string());
                     return (self.notify)(Notice::Failed(error));
                 }
-                Outcome::Ended => self.lose("the stream ended at its other end".into()),
-                Outcome::Failed(error) => self.lose(error.to_string()),
+                Outcome::Ended => self.lose("the stream ended at its other end"),
+                Outcome::Failed(error) => self.lose(&error.to_string()),
                 Outcome::Silent => {}
             }
             let pause = backoff.pause(flowed, refused, chance());
@@ -236,7 +236,7 @@ impl Supervisor {
         let hanging = self.known.abandoned.now();
         if hanging >= abandoned::MOST {
             let name = &self.stream.location;
-            self.lose(format!(
+            self.lose(&format!(
                 "{name}: {hanging} old pipelines hang in GStreamer, so no new one is made until one of them ends; check the device, disk or driver, then restart miqa"
             ));
         }
@@ -315,8 +315,8 @@ impl Supervisor {
                 News::Nothing => {}
             }
             if let Some(silent) = silent {
-                self.lose(format!("no frame for {:.1} s", silent.as_secs_f32()));
-                if self.stream.location.is_live() {
+                self.lose(&format!("no frame for {:.1} s", silent.lasted.as_secs_f32()));
+                if silent.dead && self.stream.location.is_live() {
                     return Outcome::Silent;
                 }
             }
@@ -324,7 +324,7 @@ impl Supervisor {
     }
 
     /// For how long no frame came, if that is too long.
-    fn silence(&self, progress: &Progress) -> Option<Duration> {
+    fn silence(&self, progress: &Progress) -> Option<Silence> {
         // The streaming thread waits for the engine: no frames is no fault of the source.
         if self.slot.is_waiting() {
             return None;
@@ -346,7 +346,8 @@ impl Supervisor {
     }
 
     /// Frames are missing: said once, and again only if the reason becomes another.
-    fn lose(&mut self, reason: String) {
+    fn lose(&mut self, reason: &str) {
+        let reason = secret::scrub(reason).into_owned();
         self.remember(&reason);
         match &self.missing {
             None => (self.notify)(Notice::Stalled(reason.clone())),

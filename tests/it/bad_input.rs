@@ -165,6 +165,12 @@ fn configurations() {
             &["stream \"a\" gate", "no head \"cls\""],
         );
     }
+    let live = ["replay", "rtsp://u:hunter2@cam/1", "--config", "config/miqa.toml"];
+    refused("a live stream", &live, &["rtsp:// is no recorded file", "miqa run"]);
+    for (at, part) in [("2026-11-23T22:00:00", "write 2026-11-23T22:00:00Z for UTC"), ("noon", "write it as 2026-")] {
+        let output = miqa(["replay", "a.mp4", "--config", "config/miqa.toml", "--at", at]);
+        assert!(output.status.code() == Some(2) && stderr(&output).contains(part), "{}", stderr(&output));
+    }
     let output = miqa(["run", "--config", &file(stream)]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(

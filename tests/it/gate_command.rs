@@ -10,10 +10,10 @@ use std::{
 
 use miqa::{
     config::Config,
-    event::{Cause, Event, GateEvent, GateReason, GateState, GateStatus, Said, Seconds, Summary},
+    event::{ByHand, Cause, Event, GateEvent, GateReason, GateState, GateStatus, Said, Seconds, Summary},
     gate::{Board, Readers, monotonic_ns},
     sink::{Record, Sink},
-    state::{FrigateChange, Store},
+    state::{FrigateChange, State, Store},
 };
 
 use crate::support::{command, config, miqa, stderr, stdout};
@@ -85,6 +85,60 @@ fn show_reads_mapped_file_or_socket_and_exits_by_the_gates() {
 }
 
 #[test]
+fn show_goes_by_what_is_enforced_and_says_what_was_set_by_hand_until_when() {
+    let in_an_hour = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_secs() + 3600;
+    let until = format!("by hand until {}", miqa::event::day(in_an_hour));
+    for (readers, said_until) in [
+        ("[socket]\npath = \"gate.sock\"\n", true),
+        ("[slot]\npath = \"gates\"\n[socket]\npath = \"gate.sock\"\n", true),
+        ("[slot]\npath = \"gates\"\n[state]\nfolder = \"state\"\n", true),
+        ("[slot]\npath = \"gates\"\n", false),
+    ] {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = config(folder.path(), "tiny", &format!("{STREAMS}{readers}"));
+        let (board, running) = serve(&file);
+        for (decided, enforced, set, code) in [
+            (GateState::Closed, Some(GateState::Open), true, 0),
+            (GateState::Open, Some(GateState::Closed), true, 1),
+            (GateState::Closed, Some(GateState::Closed), false, 1),
+            (GateState::Degraded, Some(GateState::Degraded), false, 1),
+            (GateState::Closed, None, false, 0),
+        ] {
+            let by_hand = enforced.filter(|_| set).map(|state| ByHand { state, until: Some(in_an_hour) });
+            if readers.contains("[state]") {
+                let store = Store::open(&folder.path().join("state")).expect("opens");
+                let keep =
+                    |state: &mut State| state.overrides = by_hand.map(|set| ("yard".into(), set)).into_iter().collect();
+                store.change(keep).expect("written");
+            }
+            put(&board, "gate", GateState::Open, Some(GateState::Open));
+            let mut status = board.get("gate").expect("there").status;
+            (status.stream, status.decided, status.enforced, status.by_hand) =
+                ("yard".into(), decided, enforced, by_hand);
+            board.put(status, monotonic_ns() + 60_000_000_000);
+            std::thread::sleep(Duration::from_millis(100));
+            let (exit, said) = show(&file, &[]);
+            assert_eq!(exit, Some(code), "{readers}: {decided} {enforced:?}\n{said}");
+            let row = said.lines().find(|line| line.starts_with("yard")).expect("a row");
+            assert_eq!(row.contains("by hand"), set, "{readers}: {said}");
+            assert_eq!(row.contains(&until), set && said_until, "{readers}: {said}");
+        }
+        drop(running);
+        if readers.contains("[slot]") && readers.contains("[socket]") {
+            // Killed: its file is left, with a lease that has not run out.
+            let now = monotonic_ns();
+            let mut writer =
+                miqa::gate::slot::Writer::create(&folder.path().join("gates"), 2, 0o600, now).expect("made");
+            let status = GateStatus { stream: "yard".into(), decided: GateState::Open, ..GateStatus::default() };
+            let entry = miqa::gate::Entry { status, valid_until: now + 60_000_000_000, ..Default::default() };
+            writer.take(vec![entry], monotonic_ns());
+            let (exit, said) = show(&file, &[]);
+            assert!(exit == Some(2) && said.contains("the daemon ended") && !said.contains("yard    open"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn show_takes_a_dead_daemons_file_for_unknown() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("gates");
@@ -94,7 +148,8 @@ fn show_takes_a_dead_daemons_file_for_unknown() {
     let entry = miqa::gate::Entry { status, valid_until: now + 60_000_000_000, ..Default::default() };
     writer.take(vec![entry], now - 5_000_000_000);
     let output = miqa(["gate", "show", "--slot", &path.display().to_string()]);
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no daemon keeps these gates") && stderr(&output).contains("start `miqa run`"));
     let said = stdout(&output);
     assert!(said.contains("unknown") && said.contains("the daemon does not beat"), "{said}");
 }
@@ -155,6 +210,7 @@ fn moved(ago: u64, number: u32, state: GateState, enforced: Option<GateState>, r
         state,
         previous: GateState::Unknown,
         enforced,
+        by_hand: None,
         reason,
         head: "cls_consistency".into(),
         score: None,

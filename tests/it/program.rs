@@ -120,7 +120,8 @@ fn check_says_what_it_found_and_a_gone_reader_is_no_error() {
     let missing = config(folder.path(), "tiny", "[[stream]]\nname = \"a\"\nlocation = \"none.mp4\"\n");
     let output = miqa(["check", "--config", &missing.display().to_string()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stdout(&output).contains("problem   stream \"a\""), "{}", stdout(&output));
+    let said = stdout(&output);
+    assert!(said.contains("tiny.toml: stream[0].location: ") && said.contains("none.mp4: cannot be opened"), "{said}");
     // `miqa check | head -0`: the reader is gone before the first line.
     let mut child = command()
         .args(["check", "--config"])
@@ -132,6 +133,49 @@ fn check_says_what_it_found_and_a_gone_reader_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("ends");
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn check_refuses_what_cannot_run_with_the_keys_path_and_the_next_step() {
+    let folder = tempfile::tempdir().expect("folder");
+    std::fs::write(folder.path().join("file"), "x").expect("written");
+    let stream = |name: &str, location: &str| format!("[[stream]]\nname = \"{name}\"\nlocation = \"{location}\"\n");
+    let good = stream("a", "test:ball");
+    let check = |text: &str| {
+        let output = miqa(["check", "--config", &config(folder.path(), "tiny", text).display().to_string()]);
+        (output.status.code(), stdout(&output) + &stderr(&output))
+    };
+    let (code, said) = check(&format!("{good}[state]\nfolder = \"s/t\"\n[jsonl]\npath = \"logs/e.jsonl\"\n"));
+    assert_eq!(code, Some(0), "{said}");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("there").flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left.len(), 2, "what was tried is undone: {left:?}");
+    for (text, code, parts) in [
+        (good.clone() + &stream("b", "test:bal"), 1, ["stream[1].location: test:bal: ", "try smpte"]),
+        (stream("b", "gst:vidoetestsrc ! queue"), 1, ["stream[0].location: gst:***", "gst-launch-1.0"]),
+        (stream("b", "rtsp://cam:99999/1"), 2, ["stream[0].location: ", "a port is a number from 1 to 65535"]),
+        (good.clone() + "[state]\nfolder = \"file\"\n", 1, ["state.folder: ", "a file is in the way"]),
+        (good.clone() + "[state]\nfolder = \"/proc/miqa\"\n", 1, ["state.folder: /proc/miqa: ", "name a place"]),
+        (good.clone() + "[snapshots]\nfolder = \"file/b\"\n", 1, ["snapshots.folder: ", "a file is in the way"]),
+        (good.clone() + "[jsonl]\npath = \"file/e.jsonl\"\n", 1, ["jsonl.path: ", "a file is in the way"]),
+        (good.clone() + "[jsonl]\npath = \".\"\n", 1, ["jsonl.path: ", "name a file in it"]),
+        (good.clone() + "[slot]\npath = \".\"\n", 1, ["slot.path: ", "name a file in it"]),
+        (
+            good.clone() + "[[webhook]]\nurl = \"https://h/\"\nca_file = \"file\"\n",
+            1,
+            ["webhook[0].ca_file: certificates of ", "give a PEM file"],
+        ),
+        (
+            good + "[frigate]\ncameras = { a = \"b\" }\nbroker = { address = \"mqtt://h\" }\n",
+            1,
+            ["frigate: ", "add [state] folder"],
+        ),
+    ] {
+        let (exit, said) = check(&text);
+        assert_eq!(exit, Some(code), "{text}\n{said}");
+        let mut lines = said.lines().filter(|line| line.starts_with(["problem   ", "miqa: "][usize::from(code == 2)]));
+        let line = lines.next().expect(&said);
+        assert!(parts.iter().all(|part| line.contains(part)) && lines.next().is_none(), "{parts:?} in {said}");
+    }
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn alert(number: usize) -> Arc<Said> {
         causes: vec![],
         unjudged: vec![],
         flaps: 0,
+        silenced: false,
         snapshot: None,
         last_good: None,
         at: Seconds::default(),
@@ -260,7 +261,7 @@ fn gates_are_set_by_commands_that_are_not_retained() {
     }
     let limit = Duration::from_secs(5);
     let in_an_hour = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 3600;
-    let Command::Override { stream, state, until } = wishes.recv_timeout(limit).unwrap();
+    let Command::Override { stream, state, until } = wishes.recv_timeout(limit).unwrap() else { panic!("a gate") };
     assert_eq!((stream.as_str(), state), ("yard", Some(GateState::Closed)));
     assert!(until.unwrap().abs_diff(in_an_hour) < 10);
     let back = Command::Override { stream: "yard".into(), state: None, until: None };

@@ -34,6 +34,7 @@ fn gate(number: usize, stream: &str) -> Arc<Said> {
         state: GateState::Closed,
         previous: GateState::Open,
         enforced: None,
+        by_hand: None,
         reason: GateReason::ScoreLow,
         head: "cls_consistency".into(),
         score: Some(0.25),

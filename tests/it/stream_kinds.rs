@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    clip,
     rtsp_camera::Camera,
     stream_watched::Watched,
     support::{command, miqa, stderr, stdout},
@@ -52,6 +53,37 @@ fn raw_and_encoded_fragments_play() {
         stream.gives(0, 5, 15);
         assert_eq!(stream.status().codec.as_deref(), codec, "{fragment}");
         assert!(stream.seen().frames[4].middle > 225, "{fragment}");
+    }
+}
+
+#[test]
+fn a_fragment_may_end_in_whatever_gives_video() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("white.mp4");
+    clip::make(&path, &[(50, clip::WHITE)]);
+    let (file, decoded) = (path.display().to_string(), Some("H.264"));
+    for (fragment, codec) in [
+        // Encoded, from a pad that is there; behind a demuxer, whose own pads come later.
+        (format!("filesrc location={file} ! qtdemux ! h264parse"), decoded),
+        (format!("filesrc location={file} ! qtdemux name=d d.video_0 ! queue ! h264parse ! identity"), decoded),
+        // Encoded, from a pad that comes later.
+        (format!("filesrc location={file} ! qtdemux"), decoded),
+        (format!("filesrc location={file} ! parsebin"), decoded),
+        // Raw, from a pad that is there and from one that comes later.
+        (format!("filesrc location={file} ! qtdemux ! h264parse ! avdec_h264"), decoded),
+        (format!("filesrc location={file} ! decodebin ! videoconvert ! video/x-raw,format=RGB ! identity"), decoded),
+        (format!("filesrc location={file} ! decodebin"), decoded),
+        (format!("uridecodebin uri=file://{file}"), decoded),
+        // A container that nobody has looked into.
+        (format!("filesrc location={file}"), decoded),
+        // What gives sound as well, first.
+        (format!("filesrc location={file} ! decodebin name=d audiotestsrc ! fakesink d. ! queue"), decoded),
+    ] {
+        let stream = Watched::start(&format!("location = \"gst:{fragment}\"\ninterval = \"0s\""));
+        stream.until(&format!("20 frames of {fragment}"), 15, |seen, _| seen.frames.len() >= 20);
+        assert_eq!(stream.status().codec.as_deref(), codec, "{fragment}");
+        assert!(stream.seen().frames[4].middle > 225, "{fragment}");
+        assert_eq!(stream.seen().notices, [""; 0], "{fragment}");
     }
 }
 

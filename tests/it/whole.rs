@@ -62,7 +62,7 @@ fn with_everything_on_all_tell_the_same_and_no_secret() {
     let http = free_port();
     let text = format!(
         "[[stream]]\nname = \"cam\"\nlocation = \"rtsp://bob:hunter2@127.0.0.1:{}/cam\"\nviews = \"centre\"\n\
-         [[rule]]\nname = \"bright\"\nhead = \"cls_consistency\"\nfire_below = 1.0\n\
+         [[rule]]\nname = \"bright\"\nhead = \"cls_consistency\"\nfire_above = 0.9\n\
          [state]\nfolder = \"state\"\n[snapshots]\nfolder = \"pictures\"\n[socket]\npath = \"gate.sock\"\n[slot]\npath = \"gates\"\n\
          [jsonl]\npath = \"events.jsonl\"\n\
          [[webhook]]\nurl = \"http://127.0.0.1:{}/hook\"\nsecret_file = \"zq7-signing.secret\"\ntoken_file = \"zq7-bearer.secret\"\n\
@@ -80,7 +80,10 @@ fn with_everything_on_all_tell_the_same_and_no_secret() {
         .spawn()
         .expect("starts");
     let begun = Instant::now();
-    let told = || std::fs::read_to_string(at("out")).is_ok_and(|out| out.contains("\"state\":\"open\""));
+    let told = || {
+        std::fs::read_to_string(at("out"))
+            .is_ok_and(|out| out.contains("\"state\":\"open\"") && out.contains("\"state\":\"firing\""))
+    };
     while !told() && begun.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(50));
     }

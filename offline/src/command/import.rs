@@ -127,6 +127,13 @@ fn say(report: &ImportReport) {
             table.rows
         );
     }
+    if report.labelled_regions > 0 {
+        println!(
+            "import: {task}: scores of {} region patterns are in imported.parquet only: later steps make pictures again, and \
+             which candidates the authors fused isn't published",
+            report.labelled_regions
+        );
+    }
     let missing = report.missing_variants.iter();
     let missing = missing.map(|(id, missing)| format!("{id}: {} missing, {}", missing.count, missing.first.join(", ")));
     list(task, "originals lack variants", missing);

@@ -15,6 +15,9 @@ use crate::source::{
     read_exclusions, read_sources, write_sources, write_sources_in,
 };
 
+/// How many pictures that are left out are named one by one.
+const PRINTED: usize = 20;
+
 /// How many ids of a list are named when they are not among the pictures.
 const NAMED: usize = 5;
 
@@ -169,8 +172,11 @@ fn listed(
         (None, None) => plain_folder(folder, &args.licence, orientation),
     };
     let Selection { originals, rejected } = selection.map_err(classify)?;
-    for rejected in &rejected {
+    for rejected in rejected.iter().take(PRINTED) {
         eprintln!("select: left out {}: {}", rejected.place, rejected.error);
+    }
+    if rejected.len() > PRINTED {
+        eprintln!("select: … and {} more, {} in all", rejected.len() - PRINTED, rejected.len());
     }
     if rejected.len() > args.max_errors {
         let broken = rejected.len();

@@ -11,7 +11,7 @@ use image::RgbImage;
 
 use self::kernel::{Kernel, TAPS};
 use self::ring::Ring;
-use self::row_sums::{RowSums, SUMS};
+use self::row_sums::{RowSums, SUMS, Sums};
 use super::parameter::{ParameterSpec, checked};
 use super::quantise::truncate_single;
 use super::{DistortError, Distortion};
@@ -67,17 +67,21 @@ fn correlate(rgb: &RgbImage, kernel: &Kernel) -> RgbImage {
             }
             fresh += 1;
         }
+        if taps == 0 && kernel.border.is_empty() {
+            // Nothing to blur: the Gaussian's only weight is 1.
+            let disk = disks.row(y);
+            out.iter_mut().zip(disk).for_each(|(out, disk)| *out = truncate_single(disk * kernel.mean[0]));
+            continue;
+        }
         let above: [usize; TAPS + 1] = std::array::from_fn(|k| reflect(y + taps, k + taps, height));
         let below: [usize; TAPS + 1] = std::array::from_fn(|k| reflect(y + taps + k, taps, height));
         let around = |ring| Around::rows(ring, &above, &below);
         let middle = &mut column[3 * taps..3 * taps + room];
+        let ends = sums.as_mut().map_or(&[][..], |sums| sums.ends(y));
         match taps {
-            0 => weigh_rows::<0>(&kernel.mean, around(&disks), middle),
-            1 => weigh_rows::<1>(&kernel.mean, around(&disks), middle),
-            _ => weigh_rows::<TAPS>(&kernel.mean, around(&disks), middle),
-        }
-        if let Some(sums) = &mut sums {
-            sums.add_ends(y, middle);
+            0 => weigh_rows::<0>(&kernel.mean, around(&disks), ends, middle),
+            1 => weigh_rows::<1>(&kernel.mean, around(&disks), ends, middle),
+            _ => weigh_rows::<TAPS>(&kernel.mean, around(&disks), ends, middle),
         }
         reflect_ends(&mut column, line, taps);
         let sides = (!kernel.border.is_empty()).then(|| around(&sides));
@@ -135,11 +139,31 @@ impl<'a> Around<'a> {
     }
 }
 
-fn weigh_rows<const REACH: usize>(weights: &[f32; TAPS + 1], rows: Around<'_>, out: &mut [f32]) {
+/// Blurs the columns of a row, and adds what differs at the grid's upper and lower border: as many at once as can be.
+fn weigh_rows<const REACH: usize>(weights: &[f32; TAPS + 1], rows: Around<'_>, ends: &[Sums], out: &mut [f32]) {
     let rows = rows.cut(out.len());
-    for (at, out) in out.iter_mut().enumerate() {
-        *out = rows.weigh::<REACH>(weights, at);
-    }
+    let blurred = |at| rows.weigh::<REACH>(weights, at);
+    let rest = match ends {
+        [a, b, rest @ ..] => {
+            let (x, y) = (&a.totals[..out.len()], &b.totals[..out.len()]);
+            for (at, out) in out.iter_mut().enumerate() {
+                *out = blurred(at) + a.weight * f32::from(x[at] as i16) + b.weight * f32::from(y[at] as i16);
+            }
+            rest
+        }
+        [a] => {
+            let x = &a.totals[..out.len()];
+            for (at, out) in out.iter_mut().enumerate() {
+                *out = blurred(at) + a.weight * f32::from(x[at] as i16);
+            }
+            &[]
+        }
+        [] => {
+            out.iter_mut().enumerate().for_each(|(at, out)| *out = blurred(at));
+            &[]
+        }
+    };
+    rest.iter().for_each(|sums| sums.add(out));
 }
 
 /// Blurs a row along itself, adds what differs at the grid's left and right border, truncates.

@@ -253,17 +253,20 @@ impl Lines {
 }
 
 /// The smallest and the largest of `points` and of what was known before.
+///
+/// One after the other: compilers make of both at once a muddle six times as slow.
 fn bounds(points: &[f32], (low, high): (f32, f32)) -> (f32, f32) {
-    let (mut lows, mut highs) = ([low; 16], [high; 16]);
-    let (chunks, rest) = points.as_chunks::<16>();
+    (extreme(points, low, |a, b| if a < b { a } else { b }), extreme(points, high, |a, b| if a > b { a } else { b }))
+}
+
+/// What `better` leaves of `points` and of `known`.
+fn extreme(points: &[f32], known: f32, better: impl Fn(f32, f32) -> f32) -> f32 {
+    let (chunks, rest) = points.as_chunks::<8>();
+    let mut best = [known; 8];
     for chunk in chunks {
-        for lane in 0..16 {
-            lows[lane] = if chunk[lane] < lows[lane] { chunk[lane] } else { lows[lane] };
-            highs[lane] = if chunk[lane] > highs[lane] { chunk[lane] } else { highs[lane] };
-        }
+        best = std::array::from_fn(|lane| better(chunk[lane], best[lane]));
     }
-    let low = lows.iter().chain(rest).copied().fold(low, f32::min);
-    (low, highs.iter().chain(rest).copied().fold(high, f32::max))
+    best.iter().chain(rest).fold(known, |best, &point| better(point, best))
 }
 
 /// Numbers `start` and on of the field, in steps of 2⁻¹⁶.

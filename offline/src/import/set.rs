@@ -28,7 +28,9 @@ pub struct Imported {
     pub rows: Vec<ImportedRow>,
     /// The originals whose files are there, class unknown.
     pub originals: Vec<Original>,
-    /// Originals and uniform variants that have a consistency score, in the shape of `labels.parquet`. `row` is the parameter
+    /// Originals and uniform variants that have a consistency score, in the shape of `labels.parquet`. Scores of region
+    /// patterns stay in `rows`: the steps that read labels make the pictures again, and a variant of two levels is a
+    /// fusion of two candidates of the authors' choice through their weight, neither of which is published. `row` is the parameter
     /// row that has the level's rank where PSNR falls with the row; the authors' own choice isn't published.
     pub labels: Vec<LabelRow>,
     /// What was found, used, missing and odd.
@@ -52,6 +54,8 @@ pub struct ImportReport {
     pub bytes: u64,
     /// Pictures with at least one score.
     pub labelled: usize,
+    /// Region patterns among them: their scores are in `imported.parquet` only.
+    pub labelled_regions: usize,
     /// Label tables by kind: columns found and used.
     pub tables: BTreeMap<String, KindReport>,
     /// Originals that lack variants: how many, and the first names.
@@ -143,6 +147,8 @@ pub fn import(set: &PublishedSet, mapping: &Mapping, licence: &str) -> Imported 
     }
     let scored = |row: &&ImportedRow| row.consistency.or(row.accuracy).or(row.composite).is_some();
     report.labelled = all.rows.iter().filter(scored).count();
+    let two_levels = |row: &&ImportedRow| row.roi_level != row.background_level;
+    report.labelled_regions = all.rows.iter().filter(scored).filter(two_levels).count();
     let known: BTreeSet<&str> = all.rows.iter().map(|row| row.sample.as_str()).collect();
     report.labels_without_picture =
         labels.scores.keys().filter(|name| !known.contains(name.as_str())).cloned().collect();

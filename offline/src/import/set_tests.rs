@@ -47,6 +47,7 @@ fn a_whole_set_and_all_its_flaws() {
     assert_eq!((whole.rows.len(), whole.originals.len(), whole.labels.len()), (251, 1, 51));
     let report = &whole.report;
     assert_eq!((report.flaws(), report.complete, report.variants, report.labelled), (0, 1, 250, 251), "{report:?}");
+    assert_eq!(report.labelled_regions, 200);
     let row = whole.rows.iter().find(|row| row.sample == "n_1_snow_bg_stronger_fg2_bg5").unwrap();
     assert_eq!((row.pattern.as_str(), row.roi_level, row.background_level), ("background_dominated", 2, 5));
     assert_eq!((row.consistency, row.accuracy, row.composite), (Some(0.25), Some(0.5), None));

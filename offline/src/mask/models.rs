@@ -17,6 +17,10 @@ use crate::label::zoo::{Element, Input, load_file};
 /// The list that comes with the program.
 const BUILT_IN: &str = include_str!("../../zoo/masks.toml");
 
+/// Version of what is done to a picture before a model sees it, and to the model's output until it is a mask. Masks of
+/// another version are made again: raise it with every change that can change a mask.
+const PROCESSING: u32 = 1;
+
 /// Models that make masks.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -195,9 +199,13 @@ fn check_input(section: &str, input: &Input) -> Result<(), String> {
     wrong.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, what)| Err(format!("{section}: {what}")))
 }
 
-/// A short fingerprint of everything in a model's entry; a file without a hash there counts by its name.
+/// A short fingerprint of everything in a model's entry, and of how pictures and outputs are processed; a file without a
+/// hash there counts by its name.
 pub(super) fn fingerprint(entry: &impl Serialize) -> String {
-    super::short_hex(&Sha256::digest(serde_json::to_vec(entry).expect("plain values always serialise")))
+    let mut hash = Sha256::new();
+    hash.update(format!("processing {PROCESSING}\n"));
+    hash.update(serde_json::to_vec(entry).expect("plain values always serialise"));
+    super::short_hex(&hash.finalize())
 }
 
 /// A session on the model file whose outputs are the tensors of these names, also such as lie inside the graph.
@@ -237,6 +245,12 @@ pub(super) fn open_with_outputs(
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
+    use crate::label::fit::{Geometry, normalise};
+    use crate::mask::clusters::{Points, elbow};
+    use crate::mask::saliency::above;
+    use crate::mask::upscale::Map;
+    use crate::render::RandomField;
+    use crate::source::PixelHash;
 
     #[test]
     fn the_built_in_list_is_sound_and_nonsense_is_refused_by_name() {
@@ -262,6 +276,44 @@ mod tests {
         fs::write(&path, "").unwrap();
         let text = MaskModels::read(Some(&path)).unwrap().saliency().unwrap_err().to_string();
         assert!(text.contains("[saliency]"), "{text}");
+    }
+
+    /// Masks of an earlier run are kept by the fingerprint. Should this hash change, raise `PROCESSING`.
+    #[test]
+    fn a_version_of_processing_is_one_tensor_and_one_mask_for_one_picture() {
+        let scene = crate::distort::golden::scene();
+        let models = MaskModels::read(None).unwrap();
+        let (saliency, shared) = (models.saliency().unwrap(), models.co_segmentation().unwrap());
+        let mut hash = Sha256::new();
+        for input in [&saliency.input, &shared.input] {
+            let mut tensor = Vec::new();
+            normalise(input, &Geometry::of(input).fit(&scene).unwrap(), &mut tensor);
+            tensor.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        }
+        // A hill, a speck and a hole, as a model may give them.
+        let value = |at: usize| {
+            let (x, y) = ((at % 16) as f32 - 6.0, (at / 16) as f32 - 8.0);
+            1.0 / (1.0 + x * x + 0.5 * y * y) + if at == 15 { 0.8 } else { 0.0 }
+                - if at == 8 * 16 + 6 { 0.9 } else { 0.0 }
+        };
+        let map = Map { width: 16, height: 16, values: (0..256).map(value).collect() };
+        let map = map.stretched().resized(scene.width() as usize, scene.height() as usize);
+        let refined = shared.refine.as_ref().unwrap().apply(&map, &scene);
+        for (map, clean_up) in [(&map, &saliency.clean_up), (&refined, &shared.clean_up)] {
+            let mask = clean_up.as_ref().unwrap().apply(&above(map, 0.2));
+            assert!(mask.area() > 0);
+            hash.update(mask.pixels());
+        }
+        // Two kinds of patches in four pictures.
+        let points: Vec<f32> = (0..200_u8).flat_map(|i| [f32::from(i % 2), f32::from(i % 7) / 20.0, 0.5]).collect();
+        let field = |count: usize| RandomField::of(&PixelHash([4; 32]), "co-segmentation", count, shared.seed);
+        let clusters = elbow(Points::new(&points, 3), shared.elbow, shared.clusters, shared.rounds, field);
+        clusters.labels.iter().for_each(|&label| hash.update([label as u8]));
+        let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(
+            (PROCESSING, found.as_str()),
+            (1, "35d79a3522f09dc38e2eb16f13782944847a2239dee130788d814dab2ac69c37")
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::planned::{Choice, PlannedMask, PlannedOriginal, PlannedVariant};
 use crate::mask::MaskRow;
 use crate::rank::RankRow;
 use crate::recipe::{Pair, Pattern, Recipe};
-use crate::source::{Original, check_unique};
+use crate::source::{Original, check_unique, is_id};
 
 /// What a plan is joined from. The order of the rows does not matter.
 #[derive(Debug, Clone, Copy)]
@@ -94,12 +94,10 @@ pub fn join(inputs: &Inputs) -> Result<Planned, PlanError> {
     Ok(planned)
 }
 
-/// Whether an id can name a folder and start a file name, here and in an archive.
+/// That an id can be one: tables may be written by others than `select`.
 fn check_id(original: &Original) -> Result<(), PlanError> {
     let id = original.id.as_str();
-    let plain =
-        !id.is_empty() && id != "." && id != ".." && !id.contains(|c: char| c == '/' || c == '\\' || c.is_control());
-    if plain { Ok(()) } else { Err(PlanError::Id { id: id.to_owned(), path: original.path.clone() }) }
+    if is_id(id) { Ok(()) } else { Err(PlanError::Id { id: id.to_owned(), path: original.path.clone() }) }
 }
 
 /// The variants of an original; the inner error says which ranks it lacks.

@@ -15,8 +15,8 @@ pub(crate) use folder::split_csv;
 pub use folder::{Rejected, Selection, coco_folder, labelled_folder, plain_folder};
 pub use imagenet::{class_of_synset, imagenet_folder};
 pub use original::{
-    Original, SourceError, check_unique, decode, decode_as, read_shards, read_sources, sources_id, write_sources,
-    write_sources_in,
+    Original, SourceError, check_unique, decode, decode_as, is_id, read_shards, read_sources, sources_id,
+    write_sources, write_sources_in,
 };
 pub use pixel_hash::PixelHash;
 pub use selection::{Listed, SelectionList, read_exclusions};

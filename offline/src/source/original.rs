@@ -1,6 +1,7 @@
 //! One original and the table of all of them.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
@@ -17,6 +18,14 @@ pub enum SourceError {
     /// A file could not be opened or decoded.
     #[error("image {0}, or leave it out of the folder")]
     Image(#[from] miqa::picture::PictureError),
+    /// The file's name can't become an id or be kept in a table.
+    #[error("image {path:?}: its name can't be an id, {reason}; rename it, or leave it out of the folder")]
+    Name {
+        /// The picture's file.
+        path: PathBuf,
+        /// What is wrong with the name.
+        reason: &'static str,
+    },
     /// The pixels are not those that `select` saw.
     #[error(
         "image {path} has changed since `select`: pixels {found}, the table says {expected}; run `select` and what follows again"
@@ -85,12 +94,19 @@ impl Original {
     /// Decodes the file at `path`, turned or not, and describes it; its id is the file stem.
     ///
     /// # Errors
-    /// The file can't be read or decoded.
+    /// The file can't be read or decoded, or its name can't be an id.
     pub fn describe_as(path: &Path, class: i32, licence: &str, orientation: Orientation) -> Result<Self, SourceError> {
+        let refuse = |reason| SourceError::Name { path: path.to_owned(), reason };
+        // Tables hold text: another path would not be found again.
+        let text = path.to_str().ok_or_else(|| refuse("it is no UTF-8"))?;
+        let id = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        if !is_id(id) {
+            return Err(refuse("an id names a folder, so it holds no control characters and no backslash"));
+        }
         let rgb = decode_as(path, orientation)?;
         Ok(Self {
-            id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-            path: path.to_string_lossy().into_owned(),
+            id: id.to_owned(),
+            path: text.to_owned(),
             class,
             pixel_sha256: PixelHash::of(&rgb),
             width: rgb.width(),
@@ -116,6 +132,12 @@ impl Original {
         }
         Ok(rgb)
     }
+}
+
+/// Whether an id can name a folder and start a file name, here and in an archive.
+#[must_use]
+pub fn is_id(id: &str) -> bool {
+    !id.is_empty() && id != "." && id != ".." && !id.contains(|c: char| c == '/' || c == '\\' || c.is_control())
 }
 
 /// Decodes a picture to RGB8 as [`miqa::picture`] does; EXIF orientation is ignored.
@@ -246,6 +268,27 @@ mod tests {
         assert_eq!((stored.width, stored.height, turned.width, turned.height), (24, 16, 16, 24));
         let (stored, turned) = (stored.load().unwrap(), turned.load().unwrap());
         assert_eq!(image::imageops::rotate90(&stored), turned);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn names_that_can_be_no_id_are_refused_before_anything_is_made_of_them() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        for name in [b"a\nb.png".as_slice(), b"a\\b.png", b"a\xffb.png", b"..png"] {
+            let path = folder.path().join(OsStr::from_bytes(name));
+            RgbImage::new(2, 2).save(folder.path().join("plain.png")).unwrap();
+            std::fs::rename(folder.path().join("plain.png"), &path).unwrap();
+            let found = Original::describe(&path, -1, "");
+            assert!(matches!(found, Err(SourceError::Name { .. })), "{path:?}");
+            assert!(!found.unwrap_err().to_string().contains('\n'));
+        }
+        for name in ["two.dots.v1.png", "näme with spaces & \"quote\" %41.png", "-dash.png"] {
+            let path = folder.path().join(name);
+            RgbImage::new(2, 2).save(&path).unwrap();
+            assert_eq!(Original::describe(&path, -1, "").unwrap().id, name.strip_suffix(".png").unwrap());
+        }
     }
 
     #[test]

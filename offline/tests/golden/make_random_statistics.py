@@ -10,7 +10,7 @@ The plasma of fog is imagecorruptions' own; the blurs of glass are scikit-image'
 numbers are numpy's. The twenty pictures are drawn here and in the test by the same whole numbers.
 
 For each distortion and row, over all pictures and draws: what is added (result less picture) by its mean, variance and
-autocorrelation, and the PSNR; for each level the PSNR of the candidate that takes it. Of each figure the mean, and the
+autocorrelation, the contrast that is left (what a step from a pixel to the next one has become), and the PSNR; for each level the PSNR of the candidate that takes it. Of each figure the mean, and the
 deviation from one draw to the next of the same picture, from which the test knows how far chance may take it.
 """
 
@@ -92,12 +92,14 @@ ROWS = {
 
 
 def figures(rgb, out):
-    """Mean, variance, autocorrelations (of one channel with itself) of what was added, and the PSNR."""
+    """Mean, variance, autocorrelations (of one channel with itself) of what was added, the contrast left, and the PSNR."""
     added = out.astype(float) - rgb
     centred = added - added.mean()
     variance = (centred**2).mean()
     lags = [(centred[: HEIGHT - dy, : WIDTH - dx] * centred[dy:, dx:]).mean() / variance for dy, dx in LAGS]
-    return [added.mean(), variance, *lags, 10 * np.log10(255**2 / (added**2).mean())]
+    steps, left = np.diff(rgb.astype(float), axis=1), np.diff(out.astype(float), axis=1)
+    contrast = (steps * left).sum() / (steps**2).sum()
+    return [added.mean(), variance, *lags, contrast, 10 * np.log10(255**2 / (added**2).mean())]
 
 
 def summary(values):
@@ -112,7 +114,7 @@ def main():
     # So that the test knows that it draws the same.
     result["sums"] = [int(p.astype(np.int64).ravel() @ (np.arange(p.size) % 251)) for p in pictures]
     for name, (work, rows) in ROWS.items():
-        values = np.empty((PICTURES, DRAWS, len(rows), 3 + len(LAGS)))
+        values = np.empty((PICTURES, DRAWS, len(rows), 4 + len(LAGS)))
         for at in np.ndindex(values.shape[:3]):
             rng = np.random.default_rng([20261, *at])
             values[at] = figures(pictures[at[0]], work(pictures[at[0]], rows[at[2]], rng))

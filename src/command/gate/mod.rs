@@ -5,6 +5,7 @@ mod restore;
 mod show;
 mod source;
 mod watch;
+mod wish;
 
 use clap::{Args, Subcommand};
 
@@ -18,12 +19,16 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Print where every gate stands; exit code 1 unless all are open
+    /// Print where every gate stands; exit code 0 if all let pass, 1 if not, 2 without a daemon
     Show(show::Arguments),
     /// Print every change until the daemon ends
     Watch(watch::Arguments),
     /// Print what was gated, or would have been in shadow mode: when, why, for how long
     Report(report::Arguments),
+    /// Set a gate by hand for a while
+    Set(wish::Set),
+    /// Silence a stream's alerts for a while: they are recorded, and sent to nobody
+    Silence(wish::Silencing),
     /// Put back everything that the daemon changed elsewhere; the daemon must not run
     Restore(restore::Arguments),
 }
@@ -33,6 +38,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         Action::Show(arguments) => show::run(arguments),
         Action::Watch(arguments) => watch::run(arguments),
         Action::Report(arguments) => report::run(arguments),
+        Action::Set(arguments) => wish::set(arguments),
+        Action::Silence(arguments) => wish::silence(arguments),
         Action::Restore(arguments) => restore::run(arguments),
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 }
 
 /// A length of time, days allowed.
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     match text.strip_suffix('d').map(str::parse::<u32>) {
         Some(Ok(days)) if days <= 366 => Ok(Duration::from_secs(u64::from(days) * 86_400)),
         Some(_) => Err(format!("\"{text}\" is no number of days up to 366d")),

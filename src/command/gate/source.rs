@@ -29,6 +29,9 @@ pub(super) struct Shown {
     /// Why it is unknown whatever its writer said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) doubt: Option<&'static str>,
+    /// Nobody is there who could know.
+    #[serde(skip)]
+    pub(super) dead: bool,
 }
 
 impl Shown {
@@ -40,17 +43,27 @@ impl Shown {
             stream: stream.into(),
             decided: record.decided,
             enforced: record.enforced,
+            by_hand: None,
             when_unknown: record.when_unknown,
             reason: record.reason.unwrap_or_default(),
             score: record.score,
             smoothed: record.smoothed,
             causes: None,
             since: Seconds(Duration::from_nanos(record.since)),
+            detail: None,
             valid_for: Seconds(Duration::from_nanos(left)),
             valid_until: record.valid_until,
             gone: false,
         };
-        Self { line, doubt: reading.doubt.map(Doubt::name) }
+        let dead = matches!(reading.doubt, Some(Doubt::Heartbeat | Doubt::Closed | Doubt::Torn));
+        Self { line, doubt: reading.doubt.map(Doubt::name), dead }
+    }
+
+    /// Its daemon is known to be gone, though its lease may not have run out.
+    pub(super) fn bury(&mut self) {
+        self.line.decided = GateState::Unknown;
+        self.line.enforced = self.line.enforced.map(|_| self.line.when_unknown);
+        (self.line.valid_for, self.doubt, self.dead) = (Seconds::default(), Some(Doubt::Closed.name()), true);
     }
 
     fn missing(stream: &str) -> Self {
@@ -59,17 +72,19 @@ impl Shown {
             stream: stream.into(),
             decided: GateState::Unknown,
             enforced: Some(GateState::Unknown),
+            by_hand: None,
             when_unknown: GateState::Unknown,
             reason: Default::default(),
             score: None,
             smoothed: None,
             causes: None,
             since: Seconds::default(),
+            detail: None,
             valid_for: Seconds::default(),
             valid_until: 0,
             gone: false,
         };
-        Self { line, doubt: Some(Doubt::Missing.name()) }
+        Self { line, doubt: Some(Doubt::Missing.name()), dead: false }
     }
 }
 
@@ -97,6 +112,12 @@ pub(super) fn connect(path: &Path, limit: Option<Duration>) -> Result<BufReader<
     })
 }
 
+/// Whether a program listens on the socket, be it one that we may not talk to.
+pub(super) fn is_heard(path: &Path) -> bool {
+    let error = UnixStream::connect(path).err();
+    !error.is_some_and(|e| matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused))
+}
+
 /// The named streams' gates from the socket.
 pub(super) fn told(path: &Path, streams: &[String]) -> Result<Vec<Shown>, CommandError> {
     let deadline = Instant::now() + PATIENCE;
@@ -110,12 +131,18 @@ pub(super) fn told(path: &Path, streams: &[String]) -> Result<Vec<Shown>, Comman
             Ok(_) => {
                 let line = parse(&text)?;
                 if let Some(place) = shown.iter_mut().find(|shown| shown.line.stream == line.stream) {
-                    *place = Shown { line, doubt: None };
+                    *place = Shown { line, doubt: None, dead: false };
                 }
             }
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
             Err(e) => return Err(e.into()),
         }
+    }
+    if !shown.is_empty() && shown.iter().all(|shown| shown.doubt.is_some()) {
+        return Err(CommandError::Gate(format!(
+            "{}: the daemon says nothing, so every gate is unknown; look at its log and restart it",
+            path.display()
+        )));
     }
     Ok(shown)
 }

@@ -63,10 +63,11 @@ fn print(out: &mut impl Write, line: &Line) -> io::Result<()> {
     if line.gone {
         return writeln!(out, "{}  removed", line.stream);
     }
-    let enforced = match line.enforced {
-        Some(state) if state == line.decided => String::new(),
-        Some(state) => format!(" (enforced: {state})"),
-        None => " (shadow, not enforced)".into(),
+    let enforced = match (line.by_hand, line.enforced) {
+        (Some(by_hand), _) => format!(" (enforced: {by_hand})"),
+        (None, Some(state)) if state == line.decided => String::new(),
+        (None, Some(state)) => format!(" (enforced: {state})"),
+        (None, None) => " (shadow, not enforced)".into(),
     };
     write!(out, "{}  {}{enforced}: {}", line.stream, line.decided.name().to_uppercase(), line.reason)?;
     if let (Some(score), Some(smoothed), true) = (line.score, line.smoothed, line.decided != GateState::Unknown) {

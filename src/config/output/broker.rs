@@ -80,7 +80,11 @@ fn address(text: &str) -> Result<(bool, String, u16), String> {
         None => rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port))),
     };
     let port = match port {
-        Some(port) => port.parse().map_err(|_| format!("\"{text}\" has no valid port"))?,
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| format!("\"{text}\" has a port that is none; a port is a number from 1 to 65535"))?,
         None if tls => 8883,
         None => 1883,
     };

@@ -139,36 +139,20 @@ mod tests {
     }
 
     #[test]
-    fn the_outputs_of_the_example_file_are_valid_and_show_the_defaults() {
+    fn the_outputs_of_the_example_file_are_valid() {
         let text = include_str!("../../../config/miqa.toml");
         let (_, outputs) = text.split_once("# Outputs: ").expect("a part on outputs");
         // What is commented out, without the keys that name files.
-        let lines = outputs.lines().filter_map(|line| line.strip_prefix("# "));
-        let shown: Vec<_> = lines
+        let bare = |line: &'static str| line.strip_prefix("# e.g. ").or(line.strip_prefix("# "));
+        let shown: Vec<_> = outputs
+            .lines()
+            .filter_map(bare)
             .filter(|line| line.starts_with('[') || line.contains(" = "))
             .filter(|line| !line.contains("_file = "))
             .collect();
         let outputs = check(&shown.join("\n")).expect("valid");
-        let plain = check(
-            "[jsonl]\npath = \"e\"\n[[webhook]]\nurl = \"http://x\"\n[mqtt.broker]\naddress = \"mqtts://b\"\n\
-             [frigate.cameras]\nyard = \"y\"\n[http]\n",
-        )
-        .expect("valid");
-        let (shown, plain) =
-            ((&outputs.jsonl, &outputs.mqtt), (&plain.jsonl, &plain.mqtt, &plain.webhooks[0], &plain.http));
-        let (Some(a), Some(b)) = (shown.0, plain.0) else { panic!("jsonl") };
-        assert_eq!(
-            (a.rotate_bytes, a.rotate_after, a.keep, &a.events),
-            (b.rotate_bytes, b.rotate_after, b.keep, &b.events)
-        );
-        let (Some(a), Some(b)) = (shown.1, plain.1) else { panic!("mqtt") };
-        assert_eq!((&a.prefix, &a.events, a.renew_every), (&b.prefix, &b.events, b.renew_every));
-        assert_eq!((a.home_assistant, a.commands, a.override_for), (b.home_assistant, b.commands, b.override_for));
-        assert_eq!((&a.discovery_prefix, a.broker.port), (&b.discovery_prefix, b.broker.port));
-        let (a, b) = (&outputs.webhooks[0], plain.2);
-        assert_eq!((&a.name, &a.events, a.timeout), (&b.name, &b.events, b.timeout));
-        assert_eq!((a.retry_for, a.attempts), (b.retry_for, b.attempts));
-        assert_eq!(outputs.http.expect("http").listen, plain.3.as_ref().expect("http").listen);
+        assert!(outputs.jsonl.is_some() && outputs.mqtt.is_some() && outputs.frigate.is_some());
+        assert!(outputs.http.is_some() && outputs.webhooks.len() == 1);
     }
 
     #[test]

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Fault, credential, fault, is_plain};
-use crate::{config::Period, event::EventKind, secret::Secret};
+use crate::{
+    config::{Period, location::has_sound_port},
+    event::EventKind,
+    secret::Secret,
+};
 
 /// The keys of one `[[webhook]]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +19,7 @@ pub struct WebhookKeys {
     #[serde(default = "name")]
     pub name: String,
     /// The receiver, `https://…` or `http://…`. An address that holds a secret belongs in `url_file` or `url_env`.
+    #[serde(serialize_with = "masked", skip_serializing_if = "Option::is_none")]
     pub url: Option<Secret>,
     /// A file whose first line is the receiver's address.
     pub url_file: Option<PathBuf>,
@@ -132,17 +137,31 @@ impl WebhookKeys {
     }
 }
 
+/// The address with `***` for what may be its secret.
+fn masked<S: Serializer>(url: &Option<Secret>, s: S) -> Result<S::Ok, S::Error> {
+    let text = url.as_ref().map_or("", |url| url.reveal());
+    let masked = match shown(text) {
+        Ok(host) if text.trim_end_matches('/') == host => text.to_owned(),
+        Ok(host) => format!("{host}/***"),
+        Err(_) => "***".into(),
+    };
+    s.serialize_str(&masked)
+}
+
 /// Scheme and host of an address: paths and queries of webhooks often are the secret.
 fn shown(url: &str) -> Result<String, &'static str> {
     let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme)) else {
-        return Err("must begin with https:// or http://");
+        return Err("must begin with https:// or http://; give the receiver's whole address");
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.is_empty() {
-        return Err("has no host");
+        return Err("has no host; write https://HOST/PATH");
     }
     if host.contains('@') {
         return Err("holds a user name; use token_file or token_env");
+    }
+    if !has_sound_port(host) {
+        return Err("has a port that is none; a port is a number from 1 to 65535");
     }
     Ok(format!("{scheme}://{host}"))
 }

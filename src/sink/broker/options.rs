@@ -5,7 +5,7 @@ use std::time::Duration;
 use rumqttc::{LastWill, MqttOptions, QoS, TlsConfiguration, Transport};
 
 use crate::{
-    config::Broker,
+    config::{Broker, Known},
     sink::{SinkError, start::host, tls},
 };
 
@@ -37,7 +37,7 @@ impl Options {
     /// # Errors
     /// Certificates that can't be had.
     pub(in crate::sink) fn new(broker: &Broker, role: &str, will: Option<Will>) -> Result<Self, SinkError> {
-        let id = broker.client_id.clone().unwrap_or_else(|| format!("miqa-{}", host()));
+        let id = broker.client_id.clone().unwrap_or_else(|| Known::client_id(&host()));
         // An IPv6 address stands in brackets before a port.
         let name = if broker.host.contains(':') { format!("[{}]", broker.host) } else { broker.host.clone() };
         let mut mqtt = MqttOptions::new(format!("{id}{role}"), name.clone(), broker.port);

@@ -3,13 +3,15 @@
 use std::{
     collections::VecDeque,
     hash::{BuildHasher, RandomState},
+    io::ErrorKind,
     pin::pin,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, Outgoing, QoS, SubscribeReasonCode,
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, Outgoing, QoS, StateError,
+    SubscribeReasonCode,
 };
 use tokio::{
     sync::Notify,
@@ -119,16 +121,31 @@ impl Wire {
 
 /// An error in words that say what to do.
 fn reason(error: &ConnectionError) -> String {
-    match error {
+    let next = match error {
         ConnectionError::ConnectionRefused(ConnectReturnCode::BadUserNamePassword) => {
-            "wrong user name or password; check the broker's user and password_file".into()
+            return "wrong user name or password; check the broker's user and password_file".into();
         }
         ConnectionError::ConnectionRefused(ConnectReturnCode::NotAuthorized) => {
-            "login refused; check the broker's user and password_file".into()
+            return "login refused; check the broker's user and password_file".into();
         }
-        ConnectionError::NetworkTimeout => "no answer".into(),
-        other => other.to_string(),
-    }
+        ConnectionError::ConnectionRefused(ConnectReturnCode::BadClientId) => {
+            return "the broker refuses our client id; set the broker's client_id".into();
+        }
+        ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
+            return "the broker does not answer; check its address, and the network and firewalls on the way".into();
+        }
+        ConnectionError::Tls(_) => "check that its port speaks TLS, and ca_file",
+        // Also what a broker does to the older of two clients with one id, and to TLS on a port without or the other way round.
+        ConnectionError::MqttState(StateError::Io(_) | StateError::ConnectionAborted | StateError::AwaitPingResp) => {
+            "the broker hung up: its log says why; mostly it restarted, another client has the same client_id, or the port wants TLS (mqtts://)"
+        }
+        ConnectionError::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            "start the broker, or check its address and port"
+        }
+        ConnectionError::Io(_) => "check the broker's address and port, and that it runs",
+        _ => "the broker's log may say more",
+    };
+    format!("{error}; {next}")
 }
 
 /// A number in 0–1, another one each time.

@@ -25,7 +25,7 @@ use crate::{
         Setting,
         broker::{Message, Talk},
     },
-    state::{Store, in_force},
+    state::Store,
 };
 
 /// How often gates that didn't move are looked at: a lease may have run out.
@@ -149,13 +149,11 @@ impl Announcer {
 
     /// Tells where gates stand that moved, or that were not told of for a while.
     fn tell(&mut self, now: Instant) {
-        let overrides = self.store.as_ref().map(|store| store.get().overrides).unwrap_or_default();
-        let today = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
         let (monotonic, expires) = (monotonic_ns(), discovery::expires(&self.settings));
         for (stream, announced) in &mut self.streams {
-            let by_hand = in_force(overrides.get(stream), today);
             let standing: Standing = announced.entry.standing(monotonic);
             let status = &standing.status;
+            let by_hand = status.by_hand.map(|by_hand| by_hand.state);
             let told: Told = (status.decided, status.enforced, status.reason, by_hand);
             let kind = match &announced.told {
                 Some((before, _)) if *before != told => Kind::Change,

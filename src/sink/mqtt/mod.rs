@@ -75,7 +75,7 @@ impl Sink for Mqtt {
 
     fn wants(&self) -> Box<dyn Fn(&Event) -> bool + Send + Sync> {
         let settings = Arc::clone(&self.settings);
-        Box::new(move |event| settings.events.contains(&event.kind()))
+        Box::new(move |event| settings.events.contains(&event.kind()) && !event.is_quiet())
     }
 
     fn hurry(&self) -> Arc<AtomicBool> {

@@ -57,7 +57,7 @@ impl Webhook {
             .user_agent(concat!("miqa/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        let source = settings.source.clone().unwrap_or_else(|| format!("/miqa/{}", super::start::host()));
+        let source = settings.source.clone().unwrap_or_else(|| config::Known::source(&super::start::host()));
         Ok(Self { settings: Arc::new(settings), source, agent, hurry: Arc::default() })
     }
 
@@ -117,7 +117,7 @@ impl Sink for Webhook {
 
     fn wants(&self) -> Box<dyn Fn(&Event) -> bool + Send + Sync> {
         let settings = Arc::clone(&self.settings);
-        Box::new(move |event| settings.events.contains(&event.kind()))
+        Box::new(move |event| settings.events.contains(&event.kind()) && !event.is_quiet())
     }
 
     fn hurry(&self) -> Arc<AtomicBool> {

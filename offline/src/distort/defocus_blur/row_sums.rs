@@ -31,8 +31,9 @@ pub(super) struct RowSums<'a> {
     columns: Vec<u16>,
     /// Where in `columns` those of the disk are, in parts of at most 257 samples: 16 bits hold their sum.
     parts: Vec<Vec<usize>>,
-    /// Sums of one row in work.
-    totals: Vec<u16>,
+    /// Sums of one row in work: the disk's by part, the border's by weight.
+    disk: Vec<Vec<u16>>,
+    border: Vec<Sums>,
     /// Where in `columns` those of the grid's left and right border are.
     sides: Vec<Terms>,
     /// The border, and where in `runs` those of its upper and lower side are.
@@ -60,16 +61,19 @@ impl Terms {
             places.extend(runs.iter().flat_map(&pair));
         }
     }
+}
 
-    /// Adds the weighted sums to `to`, or replaces it by them if they are the `first`; `totals` is room for them.
-    fn add(&self, rows: &[u16], totals: &mut [u16], to: &mut [f32], first: bool) {
-        add_up(rows, &self.more, &self.less, totals);
-        // What was wrapped is a difference within 16 bits.
-        let terms = to.iter_mut().zip(totals).map(|(to, total)| (to, self.weight * f32::from(*total as i16)));
-        if first {
-            terms.for_each(|(to, term)| *to = term);
-        } else {
-            terms.for_each(|(to, term)| *to += term);
+/// Whole sums and the weight of each; what was wrapped is a difference within 16 bits.
+pub(super) struct Sums {
+    pub(super) weight: f32,
+    pub(super) totals: Vec<u16>,
+}
+
+impl Sums {
+    /// Adds the weighted sums to `to`.
+    pub(super) fn add(&self, to: &mut [f32]) {
+        for (to, total) in to.iter_mut().zip(&self.totals) {
+            *to += self.weight * f32::from(*total as i16);
         }
     }
 }
@@ -134,8 +138,9 @@ impl<'a> RowSums<'a> {
             runs: Ring::new(depth, room * run_halves.len()),
             run_halves,
             columns: vec![0; column_halves.len() * length],
+            disk: vec![vec![0; room]; parts.len()],
             parts,
-            totals: vec![0; room],
+            border: kernel.border.iter().map(|_| Sums { weight: 0.0, totals: vec![0; room] }).collect(),
             sides: kernel.border.iter().map(|border| Terms::of(border, border.weight, aside)).collect(),
             ends: kernel
                 .border
@@ -154,15 +159,19 @@ impl<'a> RowSums<'a> {
             let row = &self.rgb.as_raw()[start..start + line];
             let (above, next) = self.above.with_next(self.loaded);
             let middle = 3 * self.margin..3 * self.margin + line;
-            for ((next, &above), &sample) in next[middle.clone()].iter_mut().zip(&above[middle]).zip(row) {
+            for ((next, &above), &sample) in next[middle.clone()].iter_mut().zip(&above[middle.clone()]).zip(row) {
                 *next = above.wrapping_add(u16::from(sample));
             }
             let pixels = next.as_chunks_mut::<3>().0;
             for &[at, from] in &self.reflections {
                 pixels[at] = pixels[from];
             }
-            for ((sample, &next), &above) in self.samples.iter_mut().zip(&*next).zip(above) {
-                *sample = next.wrapping_sub(above);
+            if !self.samples.is_empty() {
+                self.samples[middle].iter_mut().zip(row).for_each(|(sample, &from)| *sample = u16::from(from));
+                let pixels = self.samples.as_chunks_mut::<3>().0;
+                for &[at, from] in &self.reflections {
+                    pixels[at] = pixels[from];
+                }
             }
             self.add_runs();
             self.loaded += 1;
@@ -207,34 +216,66 @@ impl<'a> RowSums<'a> {
 
     /// Sums over the disk around each of the row whose columns are summed.
     pub(super) fn disk(&mut self, disk: &mut [f32]) {
-        for (number, part) in self.parts.iter().enumerate() {
-            add_up(&self.columns, part, &[], &mut self.totals);
-            let terms = disk.iter_mut().zip(&self.totals);
-            if number == 0 {
-                terms.for_each(|(disk, &total)| *disk = f32::from(total));
-            } else {
-                terms.for_each(|(disk, &total)| *disk += f32::from(total));
+        for (part, totals) in self.parts.iter().zip(&mut self.disk) {
+            add_up(&self.columns, part, &[], totals);
+        }
+        let length = disk.len();
+        // Whole numbers below 2²⁴: 32 bits hold them however they are added.
+        let rest = match self.disk.as_slice() {
+            [a, b, rest @ ..] => {
+                for ((disk, &a), &b) in disk.iter_mut().zip(&a[..length]).zip(&b[..length]) {
+                    *disk = (i32::from(a) + i32::from(b)) as f32;
+                }
+                rest
             }
+            [a] => {
+                disk.iter_mut().zip(a).for_each(|(disk, &a)| *disk = f32::from(a));
+                &[]
+            }
+            [] => &[],
+        };
+        for part in rest {
+            disk.iter_mut().zip(part).for_each(|(disk, &total)| *disk += f32::from(total));
         }
     }
 
     /// What differs at the grid's left and right border: columns, not yet blurred along them.
     pub(super) fn sides(&mut self, sides: &mut [f32]) {
-        for (number, terms) in self.sides.iter().enumerate() {
-            terms.add(&self.columns, &mut self.totals, sides, number == 0);
+        for (terms, sums) in self.sides.iter().zip(&mut self.border) {
+            add_up(&self.columns, &terms.more, &terms.less, &mut sums.totals);
+            sums.weight = terms.weight;
         }
+        let rest = match self.border.as_slice() {
+            [a, b, rest @ ..] => {
+                let (x, y) = (&a.totals[..sides.len()], &b.totals[..sides.len()]);
+                for (at, side) in sides.iter_mut().enumerate() {
+                    *side = a.weight * f32::from(x[at] as i16) + b.weight * f32::from(y[at] as i16);
+                }
+                rest
+            }
+            [a] => {
+                for (side, &total) in sides.iter_mut().zip(&a.totals) {
+                    *side = a.weight * f32::from(total as i16);
+                }
+                &[]
+            }
+            [] => &[],
+        };
+        rest.iter().for_each(|sums| sums.add(sides));
     }
 
-    /// Adds what differs at the grid's upper and lower border around row `y`: runs, not yet blurred along them.
-    pub(super) fn add_ends(&mut self, y: usize, column: &mut [f32]) {
-        let Self { ends, runs, run_halves, margin, room, totals, .. } = self;
-        for (border, terms) in ends.iter_mut() {
-            terms.place(border, |run| {
+    /// What differs at the grid's upper and lower border around row `y`: runs, not yet blurred along them.
+    pub(super) fn ends(&mut self, y: usize) -> &[Sums] {
+        let Self { ends, runs, run_halves, margin, room, border, .. } = self;
+        for ((of, terms), sums) in ends.iter_mut().zip(&mut *border) {
+            terms.place(of, |run| {
                 let among = run_halves.iter().position(|&half| half == run.half).unwrap_or(0);
                 let y = y + *margin;
                 [y - run.distance, y + run.distance].map(|y| runs.place(y) * runs.length + among * *room)
             });
-            terms.add(&runs.rows, totals, column, false);
+            add_up(&runs.rows, &terms.more, &terms.less, &mut sums.totals);
+            sums.weight = terms.weight;
         }
+        border
     }
 }
