@@ -10,8 +10,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 
-def evaluation(found, truth, size, kind, classes=None):
-    """COCOeval over one picture, with its default parameters, run and summarised.
+def prepared(found, truth, size, kind, classes=None):
+    """COCOeval over one picture, with its default parameters, not yet run.
 
     found: (class, score, [x, y, width, height], mask or None); truth: (class, bbox, mask or None, crowd); a mask is COCO's
     compressed text; size: height and width; kind: "bbox" or "segm"; classes: categories of the data set, by default those
@@ -43,7 +43,13 @@ def evaluation(found, truth, size, kind, classes=None):
         data.createIndex()
         # loadRes refuses an empty list.
         answers = data.loadRes(results) if results else COCO()
-        evaluation = COCOeval(data, answers, kind)
+        return COCOeval(data, answers, kind)
+
+
+def evaluation(found, truth, size, kind):
+    """As above, run and summarised."""
+    evaluation = prepared(found, truth, size, kind)
+    with contextlib.redirect_stdout(io.StringIO()):
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
