@@ -1,5 +1,5 @@
 """COCOeval on the pictures of benches/agree.rs: nanoseconds a picture of evaluate, accumulate and summarize, of the
-compiled overlaps alone (per class, inputs ready), and the mean of ap.
+compiled overlaps alone (pycocotools.mask.iou per class, lists ready), and the mean of ap.
 
     venv/bin/python offline/benches/agree_reference.py FILE bbox|segm HEIGHT WIDTH      (numpy 2.4.6, pycocotools 2.0.11)
 

@@ -1,3 +1,5 @@
+use std::slice::from_ref;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -65,17 +67,17 @@ fn classes_without_objects_are_left_out() {
 #[test]
 fn without_a_mask_nothing_overlaps() {
     let (some, none) = (covering(0.5, pixels([3, 3, 9, 9])), found(0, 0.5, BOX));
-    assert_eq!(precision(&[none.clone()], &[Annotation::of(&some)], Overlap::Masks), NONE);
-    assert_eq!(precision(&[some.clone()], &[Annotation::of(&none)], Overlap::Masks), NONE);
-    assert_eq!(precision(&[some.clone()], &[Annotation::of(&some)], Overlap::Masks), ONE);
-    assert_eq!(precision(&[none.clone()], &[Annotation::of(&none)], Overlap::Boxes), ONE);
+    assert_eq!(precision(from_ref(&none), &[Annotation::of(&some)], Overlap::Masks), NONE);
+    assert_eq!(precision(from_ref(&some), &[Annotation::of(&none)], Overlap::Masks), NONE);
+    assert_eq!(precision(from_ref(&some), &[Annotation::of(&some)], Overlap::Masks), ONE);
+    assert_eq!(precision(from_ref(&none), &[Annotation::of(&none)], Overlap::Boxes), ONE);
 }
 
 #[test]
 fn a_detection_without_area_is_false() {
     let truth = [object(0, BOX)];
     let (flat, right) = (found(0, 0.75, [100.0, 100.0, 80.0, 0.0]), found(0, 0.5, BOX));
-    assert_eq!(of_boxes(&[flat.clone()], &[Annotation::of(&flat)]), NONE);
+    assert_eq!(of_boxes(from_ref(&flat), &[Annotation::of(&flat)]), NONE);
     assert_eq!(of_boxes(&[flat.clone(), right.clone()], &truth).ap, 0.5);
     // On a reference both sides leave it out.
     let reference = Reference::of(&[flat.clone(), right.clone()], 0.1, Overlap::Boxes);
