@@ -16,7 +16,7 @@
 //! * [`sample`]: what is labelled, trained on and measured: originals and their variants, by ranks or by a plan.
 //! * [`shard`]: which shard a worker takes, and the record that makes its results visible.
 //! * [`store`]: folders and object stores behind the few operations that both have.
-//! * [`agree`]: how far two answers to one picture agree.
+//! * [`agree`]: how far two answers to one picture agree; average precision as COCO has it.
 //! * [`label`]: many vision models over the variants → predictions → MMOS labels.
 //! * [`train`]: RA-MIQA (feature `train`): region features, model, loop, checkpoints.
 //! * [`export`]: trained weights → one ONNX graph and its card.

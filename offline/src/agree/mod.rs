@@ -1,57 +1,33 @@
-//! How far two answers to one picture agree (equations 2, 3 and 8 of the paper).
-#![allow(missing_docs, unused)]
-#[derive(Debug, Clone, PartialEq)]
-pub struct Detection {
-    pub class: u16,
-    pub score: f32,
-    pub bbox: [f32; 4],
-    pub mask: Option<Runs>,
-}
-#[derive(Debug, Clone, PartialEq)]
-pub struct Annotation {
-    pub class: u16,
-    pub bbox: [f64; 4],
-    pub mask: Option<Runs>,
-    pub crowd: bool,
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overlap {
-    Boxes,
-    Masks,
-}
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Precision {
-    pub ap50: f64,
-    pub ap75: f64,
-    pub ap: f64,
-}
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Runs;
-pub fn canonical(_found: &mut [Detection]) {}
-pub struct Reference;
-impl Reference {
-    pub fn of(clean: &[Detection], threshold: f32, overlap: Overlap) -> Self {
-        Self
-    }
-}
-#[derive(Default)]
-pub struct Matching;
-impl Matching {
-    pub fn precision(&mut self, found: &[Detection], truth: &[Annotation], overlap: Overlap) -> Precision {
-        todo!()
-    }
-    pub fn consistency(&mut self, found: &[Detection], reference: &Reference) -> Precision {
-        todo!()
-    }
-}
-impl Runs {
-    pub fn of_segmentation(_w: u32, _h: u32, _outline: &crate::source::coco::Segmentation) -> Result<Self, String> {
-        todo!()
-    }
-    pub fn text(&self) -> String {
-        todo!()
-    }
-    pub fn from_text(_width: u32, _height: u32, _text: &str) -> Result<Self, String> {
-        todo!()
-    }
-}
+//! How far two answers to one picture agree: the measures M of equations 2, 3 and 8.
+//!
+//! An answer of a detector or segmenter is a list of [`Detection`]s. Its accuracy is its [`precision`] against the
+//! annotations of the picture; its consistency is that against what the model itself found on the clean picture, its
+//! [`Reference`]. Both equal what COCOeval of pycocotools says of that one picture, where it says anything:
+//!
+//! * detections in the order of their scores, equal ones in the order given; the best 100 of each class;
+//! * each takes the free object of its class that it overlaps most, the later of equal ones, if they overlap at least as
+//!   much as the threshold; a crowd takes any number of them, and they then count neither way;
+//! * average precision at 101 recall points; the mean over classes that have an object other than a crowd;
+//! * objects of all sizes.
+//!
+//! Where no object is to be found COCOeval says nothing. Here an answer that finds nothing either is right (1), and one
+//! that does is wrong (0); what lies in a crowd of its class counts neither way.
+
+mod detection;
+#[cfg(test)]
+mod golden;
+mod matching;
+mod overlap;
+mod precision;
+mod recall;
+mod reference;
+#[cfg(test)]
+mod tests;
+
+pub use detection::{Annotation, Detection, canonical};
+pub use matching::Matching;
+pub use overlap::Overlap;
+pub use precision::{Precision, THRESHOLDS, precision};
+pub use reference::{Reference, consistency};
+
+pub use crate::mask::{Runs, RunsError};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Mask, MaskError, OriginalMasks, polygon, run_lengths};
+use super::{Mask, MaskError, OriginalMasks, Runs};
 use crate::source::Original;
-use crate::source::coco::{CocoAnnotations, CocoInstance, Segmentation};
+use crate::source::coco::{CocoAnnotations, CocoInstance};
 
 /// Which instances make the mask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,18 +82,9 @@ impl CocoMasks {
                 path: self.path.clone(),
                 reason: format!("instance {} of `{original}`: {reason}", instance.id),
             };
-            match &instance.segmentation {
-                Segmentation::Polygons(polygons) => {
-                    polygons.iter().for_each(|corners| union.unite(&polygon::fill(corners, width, height)));
-                }
-                Segmentation::Runs(runs) if runs.size == [height, width] => {
-                    union.unite(&run_lengths::fill(runs).map_err(refuse)?);
-                }
-                Segmentation::Runs(runs) => {
-                    let [rows, columns] = runs.size;
-                    return Err(refuse(format!("is {columns}×{rows} pixels, the original has {width}×{height}")));
-                }
-            }
+            let runs =
+                Runs::of_segmentation(width, height, &instance.segmentation).map_err(|e| refuse(e.to_string()))?;
+            union.unite(&runs.mask());
         }
         Ok(Some(union))
     }
@@ -134,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::mask::tests::original;
-    use crate::source::coco::{Counts, RunLengths};
+    use crate::source::coco::{Counts, RunLengths, Segmentation};
 
     #[derive(Deserialize)]
     struct Golden {
@@ -152,13 +143,13 @@ mod tests {
         assert!(cases.len() > 20);
         for case in cases {
             let [height, width] = case.size;
-            let mut ours = Mask::from_fn(width, height, |_, _| false);
-            case.polygons.iter().for_each(|corners| ours.unite(&polygon::fill(corners, width, height)));
-            let plain = RunLengths { size: case.size, counts: Counts::Plain(case.counts) };
-            let theirs = run_lengths::fill(&plain).unwrap();
-            assert!(ours == theirs, "{}: {ours:?}, {theirs:?}", case.name);
-            let text = RunLengths { size: case.size, counts: Counts::Compressed(case.compressed) };
-            assert!(run_lengths::fill(&text).unwrap() == theirs, "{}", case.name);
+            let ours = Runs::from_polygons(width, height, &case.polygons).unwrap();
+            assert!(ours.lengths().eq(case.counts.iter().copied()), "{}: {ours:?}", case.name);
+            assert_eq!(ours.text(), case.compressed, "{}", case.name);
+            for counts in [Counts::Plain(case.counts), Counts::Compressed(case.compressed)] {
+                let theirs = Runs::read(&RunLengths { size: case.size, counts }).unwrap();
+                assert!(ours == theirs, "{}: {ours:?}, {theirs:?}", case.name);
+            }
         }
     }
 
@@ -215,14 +206,13 @@ mod tests {
         let (mut sum, mut beyond) = (0.0, 0.0);
         for instance in parsed.annotations.iter().filter(|instance| instance.iscrowd == 1) {
             let Segmentation::Runs(runs) = &instance.segmentation else { panic!("a crowd without run lengths") };
-            assert_eq!(run_lengths::fill(runs).unwrap().area() as f64, instance.area);
+            assert_eq!(Runs::read(runs).unwrap().area() as f64, instance.area);
         }
         for instance in parsed.annotations.iter().filter(|instance| instance.area > 2000.0) {
             if let Segmentation::Polygons(polygons) = &instance.segmentation {
-                let mut mask = Mask::from_fn(640, 640, |_, _| false);
-                polygons.iter().for_each(|corners| mask.unite(&polygon::fill(corners, 640, 640)));
+                let runs = Runs::from_polygons(640, 640, polygons).unwrap();
                 sum += instance.area;
-                beyond += (mask.area() as f64 - instance.area).abs();
+                beyond += (runs.area() as f64 - instance.area).abs();
             }
         }
         assert!(sum > 1e6 && beyond < 0.01 * sum, "{beyond} of {sum} pixels");

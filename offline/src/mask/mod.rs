@@ -20,10 +20,10 @@ pub mod groups;
 #[cfg(test)]
 pub(crate) mod model_tests;
 pub mod models;
-pub mod polygon;
+mod polygon;
 pub mod refine;
 pub mod row;
-pub mod run_lengths;
+mod runs;
 pub mod saliency;
 pub mod upscale;
 
@@ -33,6 +33,7 @@ use std::str::FromStr;
 pub use binary::{INSIDE, Mask, Verdict};
 pub use error::MaskError;
 pub use row::{MaskRow, read_masks};
+pub use runs::{Runs, RunsError};
 
 use crate::source::Original;
 

@@ -4,33 +4,30 @@
 //! pixel centres to the next, and fills by parity down the columns, column by column. The steps here are those that
 //! its results show: halves round up, lines run along their longer axis in the positive direction.
 
-use super::Mask;
-
 /// Steps of the fine grid to a pixel.
 const FINE: f64 = 5.0;
 
-/// The inside of one closed polygon `x₀ y₀ x₁ y₁ …` in a picture of `width` × `height` pixels; empty for fewer than
-/// two corners.
+/// Where outside and inside of one closed polygon `x₀ y₀ x₁ y₁ …` change in a picture of `width` × `height` pixels read
+/// column by column, ascending; none for fewer than two corners. If their number is odd, the inside lasts to the end.
+///
+/// The picture must have at most 2³² − 1 pixels and the corners must be at most some millions.
 #[must_use]
-pub fn fill(corners: &[f64], width: u32, height: u32) -> Mask {
+pub(super) fn flips(corners: &[f64], width: u32, height: u32) -> Vec<u32> {
     let (columns, rows) = (width as usize, height as usize);
-    // Where the parity changes, as positions in the picture read column by column.
-    let mut flips = vec![false; columns * rows + 1];
-    let outline = outline(corners);
-    for pair in outline.windows(2) {
-        if let Some((x, y)) = crossing(pair[0], pair[1], columns, rows) {
-            flips[x * rows + y] ^= true;
+    let pairs = outline(corners);
+    let crossings = pairs.windows(2).filter_map(|pair| crossing(pair[0], pair[1], columns, rows));
+    let mut positions: Vec<u32> = crossings.map(|(x, y)| (x * rows + y) as u32).collect();
+    positions.sort_unstable();
+    let mut flips = Vec::with_capacity(positions.len());
+    for position in positions.into_iter().filter(|&position| position < width * height) {
+        // Two at one place are none.
+        if flips.last() == Some(&position) {
+            flips.pop();
+        } else {
+            flips.push(position);
         }
     }
-    let mut pixels = vec![0; columns * rows];
-    let mut inside = false;
-    for (at, flip) in flips[..columns * rows].iter().enumerate() {
-        inside ^= flip;
-        if inside {
-            pixels[at % rows * columns + at / rows] = super::binary::INSIDE;
-        }
-    }
-    Mask::from_pixels(width, height, pixels).expect("made for this size, of 0 and 255")
+    flips
 }
 
 /// The points of the fine grid along the outline, ends of lines twice.
