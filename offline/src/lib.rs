@@ -16,6 +16,7 @@
 //! * [`sample`]: what is labelled, trained on and measured: originals and their variants, by ranks or by a plan.
 //! * [`shard`]: which shard a worker takes, and the record that makes its results visible.
 //! * [`store`]: folders and object stores behind the few operations that both have.
+//! * [`submit`]: shard workers as scripts for Slurm and manifests for Kubernetes.
 //! * [`label`]: many vision models over the variants → predictions → MMOS labels.
 //! * [`train`]: RA-MIQA (feature `train`): region features, model, loop, checkpoints.
 //! * [`export`]: trained weights → one ONNX graph and its card.
@@ -47,5 +48,6 @@ pub mod shard;
 pub mod source;
 pub mod stats;
 pub mod store;
+pub mod submit;
 pub mod table;
 pub mod train;
