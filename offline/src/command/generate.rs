@@ -134,6 +134,9 @@ fn dry_run(args: &Args, plan: &Plan, store: &dyn Store) -> Result<(), CommandErr
         "generate: about {core_hours:.2} core-hours, {:.2} hours with {threads} threads",
         core_hours / threads as f64
     );
+    if let Some(memory) = estimate.memory {
+        println!("generate: about {} of memory with {threads} threads", in_bytes(memory.with(threads)));
+    }
     match store.free() {
         None => println!("generate: {} does not say how much it holds", store.place()),
         Some(free) if free >= estimate.bytes => {

@@ -30,7 +30,7 @@ mod worker;
 pub use destination::Destination;
 pub use encode::{EncodeError, Format};
 pub use error::GenerateError;
-pub use estimate::{Estimate, estimate};
+pub use estimate::{Estimate, MemoryUse, estimate};
 pub use finalize::{Manifest, Statistics, finalize};
 pub use layout::{FileRow, Layout};
 pub use status::{ShardState, Status, status};

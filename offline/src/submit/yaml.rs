@@ -106,7 +106,7 @@ mod tests {
             "list": [{"x": "1", "y": {"z": null}}, "two\nlines", [3, [4]]],
             "é": "\u{1f600}\u{85}\"\\"
         });
-        let text = "a:\n  b: 1\n  c: []\n  d: {}\n  \"on\": true\nlist:\n  - x: \"1\"\n    y:\n      z: null\n  - \"two\\u000alines\"\n  -\n    - 3\n    -\n      - 4\n\"\\u00e9\": \"\\U0001f600\\u0085\\\"\\\\\"\n";
+        let text = "a:\n  b: 1\n  c: []\n  d: {}\n  \"on\": true\nlist:\n  - x: \"1\"\n    \"y\":\n      z: null\n  - \"two\\u000alines\"\n  -\n    - 3\n    -\n      - 4\n\"\\u00e9\": \"\\U0001f600\\u0085\\\"\\\\\"\n";
         assert_eq!(document(&value), text);
     }
 }

@@ -38,7 +38,7 @@ def trimmed(schema):
     if "items" in schema:
         kept["items"] = trimmed(schema["items"])
     if "properties" in schema:
-        kept["properties"] = {name: trimmed(value) for name, value in schema["properties"].items() if name != "status"}
+        kept["properties"] = {name: trimmed(value) for name, value in schema["properties"].items()}
     return kept
 
 

@@ -66,8 +66,8 @@ SlurmdTimeout=10
 KillWait=5
 MinJobAge=3600
 SchedulerParameters=sched_interval=2,bf_interval=2
-NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=1
-NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=1
+NodeName=n1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=1 RealMemory=4000
+NodeName=n2 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 2)) CPUs=1 RealMemory=4000
 PartitionName=main Nodes=n1,n2 Default=YES State=UP
 CONF
   export SLURM_CONF=$d/slurm.conf
