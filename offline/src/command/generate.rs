@@ -37,7 +37,7 @@ pub struct Args {
     /// Originals that may fail before the run counts as failed
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_errors: usize,
-    /// Only say how many files, bytes and hours it will take, and whether the disk holds them
+    /// Only say how many files, bytes, hours and how much memory it will take, and whether the disk holds them
     #[arg(long)]
     dry_run: bool,
     /// Originals that --dry-run renders to know

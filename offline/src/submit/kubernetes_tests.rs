@@ -158,7 +158,10 @@ fn jobs_fit_the_published_schema_and_the_servers_rules() {
     let wrong = |change: &dyn Fn(&mut Value)| {
         let mut job = full().job().unwrap();
         change(&mut job);
-        (by_schema(&job), by_rules(&job))
+        let faults = by_schema(&job);
+        // The rules are about jobs of the right shape.
+        let rules = if faults.is_empty() { by_rules(&job) } else { Vec::new() };
+        (faults, rules)
     };
     assert_eq!(wrong(&|j| j["spec"]["retries"] = json!(1)).0, ["job.spec.retries: unknown"]);
     assert_eq!(wrong(&|j| j["spec"]["completions"] = json!("7")).0.len(), 1);
