@@ -61,7 +61,7 @@ cp -r "$data/work" "$work/alone"
 "$bin" finalize --plan "$plan" --out "$work/whole" >/dev/null
 
 label=()
-if zoo=$(scripts/zoo.sh 2>/dev/null) && [ -f .deps/onnxruntime/lib/libonnxruntime.so ] || [ -n "${ORT_DYLIB_PATH:-}" ]; then
+if compgen -G '.deps/onnxruntime/lib/libonnxruntime.so*' >/dev/null && zoo=$(scripts/zoo.sh 2>/dev/null); then
   models=(--zoo-dir "$zoo" --zoo "$repository/offline/zoo/smoke.toml")
   "$bin" label --work "$work/alone" --plan "$plan" "${models[@]}" >/dev/null
   "$bin" mmos --work "$work/alone" --plan "$plan" --zoo "$repository/offline/zoo/smoke.toml" >/dev/null
@@ -84,18 +84,25 @@ finalize=$(sed -n 's/^finalize: job //p' "$work/jobs/ids")
 # The process id of the worker of a shard of generate; waits for it to have done an original.
 worker_at_work() { # shard
   local begun=$SECONDS process
-  while [ $((SECONDS - begun)) -lt 120 ]; do
-    if [ -n "$(ls "$out/generate/progress/$1" 2>/dev/null)" ] && [ ! -f "$out/generate/shards/$1.json" ]; then
-      for process in /proc/[0-9]*; do
-        if tr '\0' '\n' <"$process/cmdline" 2>/dev/null | grep -qx -- generate &&
-          [ "$(tail -z -n 2 "$process/cmdline" 2>/dev/null | tr '\0' ' ')" = "--shard $1 " ] &&
-          [ "$(realpath "$process/exe")" = "$bin" ] && [ "$(realpath "$process/cwd")" = "$data" ]; then
-          echo "${process#/proc/}"
-          return
-        fi
-      done
+  while [ $((SECONDS - begun)) -lt 120 ] && [ ! -f "$out/generate/shards/$1.json" ]; do
+    if compgen -G "$out/generate/progress/$1/*" >/dev/null; then
+      process=$(python3 - "$bin" "$data" "$1" <<'PY'
+import os, sys
+
+program, folder, shard = sys.argv[1:]
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        words = open(f"/proc/{pid}/cmdline", "rb").read().decode(errors="replace").split("\0")[:-1]
+        ours = os.readlink(f"/proc/{pid}/exe") == program and os.readlink(f"/proc/{pid}/cwd") == folder
+    except OSError:
+        continue
+    if ours and words[1:2] == ["generate"] and words[-2:] == ["--shard", shard]:
+        print(pid)
+        break
+PY
+)
+      [ -z "$process" ] || { echo "$process"; return; }
     fi
-    [ ! -f "$out/generate/shards/$1.json" ] || break
     sleep 0.01
   done
   fail "shard $1 was never seen at work"
@@ -106,7 +113,8 @@ worker=$(worker_at_work 0)
 kill -KILL "$worker"
 step "killed the worker of shard 0"
 worker_at_work 2 >/dev/null
-scancel --batch --signal=USR1 "${generate}_2"
+# In the background: scancel asks again and again when the task was quick to obey and is being requeued.
+scancel --batch --signal=USR1 "${generate}_2" >/dev/null 2>&1 &
 step "told task 2 that its time is over"
 worker=$(worker_at_work 4)
 script=$(parent "$worker")
