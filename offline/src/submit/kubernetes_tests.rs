@@ -70,7 +70,8 @@ fn faults(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> 
     };
     let kinds = schema.get("type").cloned().unwrap_or(Value::Null);
     let allowed = |name: &str| kinds == name || kinds.as_array().is_some_and(|kinds| kinds.iter().any(|k| k == name));
-    if !allowed(kind) && !(kind == "integer" && allowed("number")) {
+    let fits = allowed(kind) || kind == "integer" && allowed("number");
+    if !fits {
         found.push(format!("{at}: {kind}, should be {kinds}"));
     }
     if schema.get("enum").is_some_and(|allowed| !allowed.as_array().unwrap().contains(value)) {
