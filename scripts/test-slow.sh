@@ -2,7 +2,8 @@
 # The tests that take minutes; their last figures are in docs/measured.md.
 #   1. memory: one stream, 10,000 scored frames with the shipped model; at most 400 MB, no growth over the second half
 #   2. integration tests marked slow
-#   3. the offline chain on the images of a package, killed in each step and resumed (with DATA=<folder>: on those)
+#   3. shards under GNU parallel and a real Slurm, with killed workers (skipped where the packages are missing)
+#   4. the offline chain on the images of a package, killed in each step and resumed (with DATA=<folder>: on those)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,6 +44,12 @@ echo "resident: peak $((last_peak / 1024)) MB, half way $((half / 1024)) MB, at 
 
 echo "== tests that are slow: 500 reloads, timeouts of half a minute, tables of encoders"
 cargo test --locked -p miqa --test it -- --ignored --test-threads 1
+
+echo "== shards under GNU parallel"
+cargo build --release --locked --quiet -p miqa-offline
+BIN=target/release/miqa-offline offline/tests/gnu_parallel.sh
+echo "== shards under a real Slurm"
+BIN=target/release/miqa-offline offline/tests/slurm/run.sh
 
 echo "== the offline chain, killed and resumed"
 chain=$work/chain

@@ -17,6 +17,7 @@
 //! * [`shard`]: which shard a worker takes, and the record that makes its results visible.
 //! * [`store`]: folders and object stores behind the few operations that both have.
 //! * [`agree`]: how far two answers to one picture agree; average precision as COCO has it.
+//! * [`submit`]: shard workers as scripts for Slurm and manifests for Kubernetes.
 //! * [`label`]: many vision models over the variants → predictions → MMOS labels.
 //! * [`train`]: RA-MIQA (feature `train`): region features, model, loop, checkpoints.
 //! * [`export`]: trained weights → one ONNX graph and its card.
@@ -49,5 +50,6 @@ pub mod shard;
 pub mod source;
 pub mod stats;
 pub mod store;
+pub mod submit;
 pub mod table;
 pub mod train;

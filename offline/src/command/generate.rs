@@ -37,7 +37,7 @@ pub struct Args {
     /// Originals that may fail before the run counts as failed
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_errors: usize,
-    /// Only say how many files, bytes and hours it will take, and whether the disk holds them
+    /// Only say how many files, bytes, hours and how much memory it will take, and whether the disk holds them
     #[arg(long)]
     dry_run: bool,
     /// Originals that --dry-run renders to know
@@ -134,6 +134,9 @@ fn dry_run(args: &Args, plan: &Plan, store: &dyn Store) -> Result<(), CommandErr
         "generate: about {core_hours:.2} core-hours, {:.2} hours with {threads} threads",
         core_hours / threads as f64
     );
+    if let Some(memory) = estimate.memory {
+        println!("generate: about {} of memory with {threads} threads", in_bytes(memory.with(threads)));
+    }
     match store.free() {
         None => println!("generate: {} does not say how much it holds", store.place()),
         Some(free) if free >= estimate.bytes => {

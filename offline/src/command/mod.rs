@@ -20,6 +20,7 @@ pub mod select;
 pub mod split;
 pub mod stats;
 pub mod status;
+pub mod submit;
 pub mod train;
 pub mod verify;
 

@@ -25,6 +25,25 @@ pub struct Estimate {
     pub bytes: u64,
     /// Work of one core.
     pub core_time: Duration,
+    /// Main memory, where the system says how much a process has.
+    pub memory: Option<MemoryUse>,
+}
+
+/// Main memory of a worker, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// The program and the plan's index.
+    pub at_rest: u64,
+    /// On top, for each original in work at the same time, if it is as large as the largest of the plan.
+    pub an_original: u64,
+}
+
+impl MemoryUse {
+    /// With so many originals in work.
+    #[must_use]
+    pub fn with(&self, threads: usize) -> u64 {
+        self.at_rest + self.an_original * threads as u64
+    }
 }
 
 /// Renders and encodes all variants of `sample` originals, drawn by `seed`, and scales up by pixels and variants.
@@ -33,12 +52,15 @@ pub struct Estimate {
 /// The plan can't be read, or none of the drawn originals could be made (the last reason is given).
 pub fn estimate(plan: &Plan, format: Format, sample: usize, seed: u64) -> Result<Estimate, StageError> {
     // All sizes are needed to scale by: one pass over the plan, 64 originals in memory at a time.
-    let mut pixels = 0_f64;
+    let (mut pixels, mut largest) = (0_f64, 0_f64);
     for planned in plan.iter() {
         let planned = planned?;
-        pixels +=
-            f64::from(planned.original.width) * f64::from(planned.original.height) * planned.variants.len() as f64;
+        let size = f64::from(planned.original.width) * f64::from(planned.original.height);
+        pixels += size * planned.variants.len() as f64;
+        largest = largest.max(size);
     }
+    let at_rest = of_process("VmRSS:");
+    let mut largest_seen = 0_f64;
     let (mut bytes, mut seen, mut spent) = (0_u64, 0_f64, Duration::ZERO);
     let (mut sampled, mut sampled_variants) = (0, 0);
     let mut refused = None;
@@ -62,11 +84,16 @@ pub fn estimate(plan: &Plan, format: Format, sample: usize, seed: u64) -> Result
         sampled_variants += planned.variants.len() as u64;
         let size = f64::from(planned.original.width) * f64::from(planned.original.height);
         seen += size * planned.variants.len() as f64;
+        largest_seen = largest_seen.max(size);
     }
     if let (0, Some(error)) = (sampled, refused) {
         return Err(error);
     }
     let scale = pixels / seen;
+    let memory = at_rest.zip(of_process("VmHWM:")).map(|(at_rest, peak)| MemoryUse {
+        at_rest,
+        an_original: (peak.saturating_sub(at_rest) as f64 * largest / largest_seen) as u64,
+    });
     Ok(Estimate {
         originals: plan.originals(),
         variants: plan.variants(),
@@ -74,7 +101,18 @@ pub fn estimate(plan: &Plan, format: Format, sample: usize, seed: u64) -> Result
         sampled_variants,
         bytes: (bytes as f64 * scale) as u64 + plan.variants() * BESIDES,
         core_time: spent.mul_f64(scale),
+        memory,
     })
+}
+
+/// A size of this process from `/proc/self/status`, in bytes; `None` where there is no such file.
+fn of_process(field: &str) -> Option<u64> {
+    std::fs::read_to_string("/proc/self/status").ok().and_then(|status| in_status(&status, field))
+}
+
+fn in_status(status: &str, field: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix(field))?;
+    Some(value.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 /// `sample` different numbers below `count`, or all of them; the same for the same seed. Sorted.
@@ -87,4 +125,17 @@ pub(super) fn drawn(count: usize, sample: usize, seed: u64) -> Vec<usize> {
     let mut numbers: Vec<usize> = keyed.into_iter().map(|(_, i)| i).collect();
     numbers.sort_unstable();
     numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MemoryUse, in_status};
+
+    #[test]
+    fn memory_of_a_process() {
+        let status = "Name:\tx\nVmHWM:\t   20480 kB\nVmRSS:\t    1024 kB\n";
+        assert_eq!((in_status(status, "VmHWM:"), in_status(status, "VmRSS:")), (Some(20_971_520), Some(1_048_576)));
+        assert_eq!((in_status(status, "VmSwap:"), in_status("VmRSS: many kB", "VmRSS:")), (None, None));
+        assert_eq!(MemoryUse { at_rest: 5, an_original: 7 }.with(3), 26);
+    }
 }

@@ -21,7 +21,7 @@ mod variants;
 mod verify;
 
 pub use encode::{EncodeError, Format};
-pub use estimate::{Estimate, estimate};
+pub use estimate::{Estimate, MemoryUse, estimate};
 pub use finalize::{Manifest, Statistics, finalize};
 pub use layout::{FileRow, Layout};
 pub use variants::Variants;

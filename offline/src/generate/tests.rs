@@ -292,6 +292,7 @@ fn an_estimate_is_near_what_comes() {
     let pictures = found.bytes - found.variants * 1024;
     assert!(pictures.abs_diff(bytes) < bytes / 20, "estimated {pictures}, came {bytes}");
     assert!(found.core_time > std::time::Duration::ZERO);
+    assert_eq!(found.memory.is_some_and(|memory| memory.at_rest > 0), Path::new("/proc/self/status").exists());
     fs::write(&place.planned[0].original.path, b"").unwrap();
     assert_eq!(estimate(&plan, Format::Png, 5, 0).unwrap().sampled, 4);
 }
