@@ -41,8 +41,7 @@ mod tests {
 
     fn top(values: &[f32], logits: bool, classes: &ClassMap) -> Result<TopFive, DecodeError> {
         let outputs = [Tensor { name: "y".into(), shape: vec![values.len()], values: values.to_vec() }];
-        let placement =
-            Placement { picture: (1, 1), input: (1, 1), scale: (1.0, 1.0), corner: (0.0, 0.0) };
+        let placement = Placement { picture: (1, 1), input: (1, 1), scale: (1.0, 1.0), corner: (0.0, 0.0) };
         top_five(&Seen { outputs: &outputs, placement: &placement, classes }, logits)
     }
 
@@ -68,7 +67,10 @@ mod tests {
         (values[0], values[8]) = (0.9, 0.1);
         assert_eq!(top(&values, false, &with).unwrap()[0], (7, 0.1));
         let own = ClassMap::Own(vec![10, -1, 30, 40, 50, 60]);
-        assert_eq!(top(&[1.0, 9.0, 3.0, 4.0, 5.0, 6.0], false, &own).unwrap().map(|(class, _)| class), [60, 50, 40, 30, 10]);
+        assert_eq!(
+            top(&[1.0, 9.0, 3.0, 4.0, 5.0, 6.0], false, &own).unwrap().map(|(class, _)| class),
+            [60, 50, 40, 30, 10]
+        );
         assert!(top(&[1.0; 3], false, &ClassMap::Own(vec![1, 2, 3])).unwrap_err().0.contains("five"));
     }
 
