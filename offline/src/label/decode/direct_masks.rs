@@ -46,9 +46,9 @@ impl DirectMasks {
 
     pub(super) fn decode(&self, seen: &Seen) -> Result<Vec<Detection>, DecodeError> {
         let masks = seen.output(&self.masks)?;
-        let (of_box, height, width) = match masks.shape.as_slice() {
-            &[_, height, width] => (1, height, width),
-            &[_, of_box, height, width] if of_box == 1 || of_box == seen.classes.positions() => (of_box, height, width),
+        let (of_box, height, width) = match *masks.shape.as_slice() {
+            [_, height, width] => (1, height, width),
+            [_, of_box, height, width] if of_box == 1 || of_box == seen.classes.positions() => (of_box, height, width),
             _ => return Err(masks.refuse("[boxes, rows, columns] or [boxes, classes, rows, columns]")),
         };
         let pixels = height * width;
