@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
     CommandError, clip, degrade, evaluate, export, finalize, generate, import, label, mask, mmos, plan, quality, rank,
-    render, scenes, select, split, stats, status, train, verify,
+    render, scenes, select, split, stats, status, train, verify, zoo,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -44,6 +44,8 @@ enum Step {
     Verify(verify::Args),
     /// Write manifest, index, error table and statistics of a finished destination
     Finalize(finalize::Args),
+    /// List the labelling models, and measure whether they do what their entries claim
+    Zoo(zoo::Args),
     /// Show every sample, ranked or planned, to every model of the zoo
     Label(label::Args),
     /// Compute consistency, accuracy and composite scores from the predictions
@@ -80,6 +82,7 @@ impl Step {
             Self::Status(args) => status::run(args),
             Self::Verify(args) => verify::run(args),
             Self::Finalize(args) => finalize::run(args),
+            Self::Zoo(args) => zoo::run(args),
             Self::Label(args) => label::run(args),
             Self::Mmos(args) => mmos::run(args),
             Self::Split(args) => split::run(args),

@@ -21,6 +21,7 @@ pub mod stats;
 pub mod status;
 pub mod train;
 pub mod verify;
+pub mod zoo;
 
 mod by_shard;
 mod error;

@@ -1,10 +1,11 @@
 //! Labels: what a zoo of vision models makes of each variant, and the scores (MMOS) computed from it.
 //!
-//! [`zoo`] lists the models, [`fit`] brings a picture to a model's size, [`model`] runs one (in a [`picture_session`]),
+//! [`zoo`] lists the models, [`check`] measures whether they do what it claims, [`fit`] brings a picture to a model's size, [`model`] runs one (in a [`picture_session`]),
 //! [`decode`] says what its outputs mean, [`predictions`] keeps what they said, [`mmos`] turns that into scores, [`ceiling`] says how far such scores can be trusted, [`labelled`] finds
 //! the pictures of labelled samples again.
 
 pub mod ceiling;
+pub mod check;
 pub mod decode;
 pub mod fit;
 pub mod labelled;

@@ -71,7 +71,7 @@ impl DirectMasks {
                     map.paste(seen, [left, top, right, bottom], within, self.threshold, Beyond::Nothing)
                 }
             };
-            found.mask = Some(mask);
+            found.mask = Some(mask?);
             Ok(Some(found))
         };
         candidates.iter().filter_map(|candidate| object(candidate).transpose()).collect()
@@ -82,8 +82,7 @@ impl DirectMasks {
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
-    use crate::agree::Runs;
-    use crate::label::decode::synthetic::{placement, seen, tensor};
+    use crate::label::decode::synthetic::{bitmap, placement, seen, tensor};
     use crate::label::zoo::ClassMap;
 
     const BOXES: &str = "boxes = { boxes = 'b', classes = 'c' }\nmasks = 'm'\n";
@@ -100,13 +99,13 @@ mod tests {
         let found = decoder.decode(&seen(&outputs, &placement, &classes)).unwrap();
         assert_eq!((found[0].class, found[0].bbox), (4, [0.0, 0.0, 4.0, 8.0]));
         // The edges fade over half a cell: the last column is still over a half two pixels further in, not at the corner.
-        let expected = Runs::from_bitmap(8, 8, |x, y| x < 4 && y < 4 && !(x == 3 && (y == 0 || y == 3)));
+        let expected = bitmap(8, 8, |x, y| x < 4 && y < 4 && !(x == 3 && (y == 0 || y == 3)));
         assert_eq!(found[0].mask, Some(expected));
 
         outputs[2] = tensor("m", &[1, 1, 8, 8], (0..64).map(|at| if at % 8 < 3 { 1.0 } else { 0.0 }).collect());
         let whole: DirectMasks = toml::from_str(&format!("{BOXES}cover = 'input'")).unwrap();
         let found = whole.decode(&seen(&outputs, &placement, &classes)).unwrap();
-        assert_eq!(found[0].mask, Some(Runs::from_bitmap(8, 8, |x, _| x < 3)));
+        assert_eq!(found[0].mask, Some(bitmap(8, 8, |x, _| x < 3)));
         outputs[2] = tensor("m", &[0, 1, 8, 8], vec![]);
         assert!(whole.decode(&seen(&outputs, &placement, &classes)).unwrap_err().0.contains("`m`"));
     }

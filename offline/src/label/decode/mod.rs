@@ -117,6 +117,26 @@ pub struct Seen<'a> {
 pub struct DecodeError(pub String);
 
 impl Decoder {
+    /// As it is named in lists.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Logits => "logits",
+            Self::Probabilities => "probabilities",
+            Self::Yolox(_) => "yolox",
+            Self::Yolo(_) => "yolo",
+            Self::Decoded(_) => "decoded",
+            Self::Anchors(_) => "anchors",
+            Self::Gfl(_) => "gfl",
+            Self::FastestDet(_) => "fastestdet",
+            Self::Queries(_) => "queries",
+            Self::Finished(_) => "finished",
+            Self::Prototypes(_) => "prototypes",
+            Self::QueryMasks(_) => "query_masks",
+            Self::DirectMasks(_) => "direct_masks",
+        }
+    }
+
     /// Whether it fits the task and its parameters make sense.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! A small map of values over an input or a box, enlarged to the pixels of the picture.
 
-use super::Seen;
+use std::ops::Range;
+
+use super::{DecodeError, Seen};
 use crate::agree::Runs;
 
 /// Values of a mask on a grid, row by row.
@@ -31,7 +33,14 @@ impl Map<'_> {
     ///
     /// The map covers `area` (left, top, right, bottom in pixels of the picture); only pixels whose centres lie in
     /// `within` (likewise) can be inside.
-    pub(super) fn paste(&self, seen: &Seen, area: [f64; 4], within: [f64; 4], threshold: f32, beyond: Beyond) -> Runs {
+    pub(super) fn paste(
+        &self,
+        seen: &Seen,
+        area: [f64; 4],
+        within: [f64; 4],
+        threshold: f32,
+        beyond: Beyond,
+    ) -> Result<Runs, DecodeError> {
         let (width, height) = seen.placement.picture;
         let (columns, rows) = (span(within[0], within[2], width), span(within[1], within[3], height));
         let across = axis(&columns, area[0], area[2], self.width);
@@ -50,34 +59,60 @@ impl Map<'_> {
             .map(|(row, column)| value(row, column))
             .collect();
         let stride = self.width + 2;
-        let mut inside = Vec::with_capacity(across.len() * down.len());
+        let mut inside = vec![false; across.len() * down.len()];
         let mut blended = vec![0.0; stride];
-        for Between { first, weight } in down {
+        for (Between { first, weight }, inside) in down.iter().zip(inside.chunks_exact_mut(across.len().max(1))) {
             let (above, below) = (&bordered[first * stride..][..stride], &bordered[(first + 1) * stride..][..stride]);
             for ((blended, above), below) in blended.iter_mut().zip(above).zip(below) {
                 *blended = above + (below - above) * weight;
             }
-            inside.extend(across.iter().map(|between| {
+            for (inside, between) in inside.iter_mut().zip(&across) {
                 let (left, right) = (blended[between.first], blended[between.first + 1]);
-                left + (right - left) * between.weight > threshold
-            }));
+                *inside = left + (right - left) * between.weight > threshold;
+            }
         }
-        let (left, top) = (columns.start, rows.start);
-        Runs::from_bitmap(width, height, |x, y| {
-            columns.contains(&x) && rows.contains(&y) && inside[(y - top) as usize * across.len() + (x - left) as usize]
-        })
+        runs((width, height), &columns, &rows, &inside)
     }
 }
 
+/// The runs of a picture whose pixels in these columns and rows are as given, row by row, and outside elsewhere.
+fn runs(
+    (width, height): (u32, u32),
+    columns: &Range<u32>,
+    rows: &Range<u32>,
+    inside: &[bool],
+) -> Result<Runs, DecodeError> {
+    let (across, height_there) = (columns.len(), rows.len() as u32);
+    // Runs go down the columns, outside first; they are as long as they have become when the next begins.
+    let mut lengths = vec![columns.start * height];
+    let mut within = false;
+    let mut add = |length: u32, inside: bool| {
+        if inside != within {
+            lengths.push(0);
+            within = inside;
+        }
+        if let Some(last) = lengths.last_mut() {
+            *last += length;
+        }
+    };
+    for column in 0..across {
+        add(rows.start, false);
+        inside.iter().skip(column).step_by(across).for_each(|&inside| add(1, inside));
+        add(height - rows.start - height_there, false);
+    }
+    add((width - columns.start - across as u32) * height, false);
+    Runs::from_lengths(width, height, &lengths).map_err(|e| DecodeError(format!("a mask of its answer: {e}")))
+}
+
 /// The pixels whose centres lie in from..to.
-fn span(from: f64, to: f64, pixels: u32) -> std::ops::Range<u32> {
+fn span(from: f64, to: f64, pixels: u32) -> Range<u32> {
     // Casts of negative numbers give 0, of large ones the largest.
     let edge = |position: f64| ((position - 0.5).ceil() as u32).min(pixels);
     edge(from)..edge(to).max(edge(from))
 }
 
 /// Between which of `count` values, whose cells share from..to evenly, the pixels' centres lie.
-fn axis(pixels: &std::ops::Range<u32>, from: f64, to: f64, count: usize) -> Vec<Between> {
+fn axis(pixels: &Range<u32>, from: f64, to: f64, count: usize) -> Vec<Between> {
     let cells = count as f64 / (to - from).max(1e-6);
     pixels
         .clone()
@@ -107,12 +142,12 @@ pub(super) fn picture_area(seen: &Seen) -> [f64; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::label::decode::synthetic::{placement, seen};
+    use crate::label::decode::synthetic::{bitmap, placement, seen};
     use crate::label::zoo::ClassMap;
 
     fn paste(map: &Map, picture: (u32, u32), area: [f64; 4], within: [f64; 4], beyond: Beyond) -> Runs {
         let (classes, placement) = (ClassMap::Own(vec![0]), placement(picture, (8, 8)));
-        map.paste(&seen(&[], &placement, &classes), area, within, 0.5, beyond)
+        map.paste(&seen(&[], &placement, &classes), area, within, 0.5, beyond).expect("a small picture")
     }
 
     #[test]
@@ -121,18 +156,18 @@ mod tests {
         // Cells of 4 pixels: 0 up to x = 2, 1 from x = 6, over a half beyond x = 4.
         let all = [0.0, 0.0, 8.0, 8.0];
         let half = paste(&map, (8, 8), all, all, Beyond::Edge);
-        assert_eq!(half, Runs::from_bitmap(8, 8, |x, _| x >= 4));
+        assert_eq!(half, bitmap(8, 8, |x, _| x >= 4));
         // Falling to 0 within a cell: over a half up to the map's edge, but not at its corners.
         let ends = paste(&map, (16, 16), [4.0, 4.0, 12.0, 12.0], [0.0, 0.0, 16.0, 16.0], Beyond::Nothing);
         assert_eq!(
             ends,
-            Runs::from_bitmap(16, 16, |x, y| {
+            bitmap(16, 16, |x, y| {
                 let corner = (x == 8 || x == 11) && (y == 4 || y == 11);
                 (8..12).contains(&x) && (4..12).contains(&y) && !corner
             })
         );
         let within = paste(&map, (8, 8), all, [0.0, 2.5, 5.4, 4.51], Beyond::Edge);
-        assert_eq!(within, Runs::from_bitmap(8, 8, |x, y| x == 4 && (2..5).contains(&y)));
+        assert_eq!(within, bitmap(8, 8, |x, y| x == 4 && (2..5).contains(&y)));
     }
 
     #[test]
@@ -146,8 +181,8 @@ mod tests {
     fn a_map_of_one_value_fills_its_area() {
         let map = Map { values: &[1.0], width: 1, height: 1 };
         let all = [0.0, 0.0, 3.0, 2.0];
-        assert_eq!(paste(&map, (3, 2), all, all, Beyond::Edge), Runs::from_bitmap(3, 2, |_, _| true));
+        assert_eq!(paste(&map, (3, 2), all, all, Beyond::Edge), bitmap(3, 2, |_, _| true));
         let empty = paste(&map, (3, 2), [1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], Beyond::Edge);
-        assert_eq!(empty, Runs::from_bitmap(3, 2, |_, _| false));
+        assert_eq!(empty, bitmap(3, 2, |_, _| false));
     }
 }

@@ -46,8 +46,8 @@ impl Prototypes {
         };
         let (candidates, rows) = self.boxes.candidates(seen)?;
         let mut sums = vec![0.0_f32; width * height];
-        let with_mask = |candidate: &super::candidate::Candidate| {
-            let mut found = candidate.detection(seen)?;
+        let mut with_mask = |candidate: &super::candidate::Candidate| {
+            let Some(mut found) = candidate.detection(seen) else { return Ok(None) };
             let row = &rows[candidate.row];
             let coefficients = &row[row.len() - count..];
             match self.axes {
@@ -66,10 +66,10 @@ impl Prototypes {
             let map = Map { values: &sums, width, height };
             let [left, top, width, height] = found.bbox.map(f64::from);
             let within = [left, top, left + width, top + height];
-            found.mask = Some(map.paste(seen, input_area(seen), within, 0.0, Beyond::Edge));
-            Some(found)
+            found.mask = Some(map.paste(seen, input_area(seen), within, 0.0, Beyond::Edge)?);
+            Ok(Some(found))
         };
-        Ok(candidates.iter().filter_map(with_mask).collect())
+        candidates.iter().filter_map(|candidate| with_mask(candidate).transpose()).collect()
     }
 }
 
@@ -77,8 +77,7 @@ impl Prototypes {
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
-    use crate::agree::Runs;
-    use crate::label::decode::synthetic::{seen, tensor};
+    use crate::label::decode::synthetic::{bitmap, seen, tensor};
     use crate::label::fit::Placement;
     use crate::label::zoo::ClassMap;
 
@@ -102,10 +101,10 @@ mod tests {
             found[0].mask.clone().unwrap()
         };
         let left = mask(&chw, [2.0, 0.0], tensor("p", &[2, 2, 2], flat.clone()));
-        let expected = Runs::from_bitmap(40, 20, |x, y| (4..20).contains(&x) && (6..14).contains(&y));
+        let expected = bitmap(40, 20, |x, y| (4..20).contains(&x) && (6..14).contains(&y));
         assert_eq!(left, expected);
         // The lower half of the input is grey, so nothing above its middle is below.
-        assert_eq!(mask(&chw, [0.0, -1.0], tensor("p", &[2, 2, 2], flat)), Runs::from_bitmap(40, 20, |_, _| false));
+        assert_eq!(mask(&chw, [0.0, -1.0], tensor("p", &[2, 2, 2], flat)), bitmap(40, 20, |_, _| false));
         let hwc = Prototypes { axes: PrototypeAxes::Hwc, ..chw };
         let interleaved: Vec<f32> = (0..4).flat_map(|at| [across[at], down[at]]).collect();
         assert_eq!(mask(&hwc, [2.0, 0.0], tensor("p", &[2, 2, 2], interleaved)), expected);

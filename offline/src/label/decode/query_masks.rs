@@ -46,12 +46,13 @@ impl QueryMasks {
                 values.iter().filter(|value| **value > 0.0).map(|value| f64::from(sigmoid(*value))).collect();
             let certainty = inside.iter().sum::<f64>() / inside.len().max(1) as f64;
             let map = Map { values, width, height };
-            let mask = map.paste(seen, input_area(seen), picture_area(seen), 0.0, Beyond::Edge);
+            let mask = map.paste(seen, input_area(seen), picture_area(seen), 0.0, Beyond::Edge)?;
             let bbox = mask.bounding_box().map(|side| side as f32);
             let score = (f64::from(score) * certainty) as f32;
-            (bbox[2] > 0.0 && score > self.keep.floor).then_some(Detection { class, score, bbox, mask: Some(mask) })
+            let found = Detection { class, score, bbox, mask: Some(mask) };
+            Ok((bbox[2] > 0.0 && score > self.keep.floor).then_some(found))
         };
-        Ok(objects.into_iter().filter_map(object).collect())
+        objects.into_iter().filter_map(|found| object(found).transpose()).collect()
     }
 }
 
@@ -59,8 +60,7 @@ impl QueryMasks {
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
-    use crate::agree::Runs;
-    use crate::label::decode::synthetic::{placement, seen, tensor};
+    use crate::label::decode::synthetic::{bitmap, placement, seen, tensor};
     use crate::label::zoo::ClassMap;
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
         let found = decoder.decode(&seen(&outputs, &placement, &classes)).unwrap();
         assert_eq!((found.len(), found[0].class, found[0].bbox), (1, 4, [0.0, 0.0, 4.0, 4.0]));
         assert!((found[0].score - 0.5 * 0.731_058_6).abs() < 1e-6);
-        assert_eq!(found[0].mask, Some(Runs::from_bitmap(8, 4, |x, _| x < 4)));
+        assert_eq!(found[0].mask, Some(bitmap(8, 4, |x, _| x < 4)));
         let wrong = [outputs[0].clone(), tensor("m", &[1, 1, 2], vec![0.0; 2])];
         assert!(decoder.decode(&seen(&wrong, &placement, &classes)).unwrap_err().0.contains("`m`"));
     }

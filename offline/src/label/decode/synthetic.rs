@@ -1,6 +1,7 @@
 //! Outputs made for tests.
 
 use super::{Seen, Tensor};
+use crate::agree::Runs;
 use crate::label::fit::Placement;
 use crate::label::zoo::ClassMap;
 
@@ -20,4 +21,11 @@ pub(super) fn seen<'a>(outputs: &'a [Tensor], placement: &'a Placement, classes:
 pub(super) fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> Tensor {
     assert_eq!(shape.iter().product::<usize>(), values.len(), "{name}");
     Tensor { name: name.into(), shape: shape.to_vec(), values }
+}
+
+/// The runs of the pixels of which `inside` says so.
+pub(super) fn bitmap(width: u32, height: u32, inside: impl Fn(u32, u32) -> bool) -> Runs {
+    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let bitmap: Vec<bool> = pixels.map(|(x, y)| inside(x, y)).collect();
+    Runs::from_bitmap(width, height, &bitmap).expect("a small picture")
 }

@@ -97,7 +97,10 @@ mod tests {
         let classes: Vec<u16> = (0..=91).filter_map(coco_class).collect();
         assert_eq!(classes, (0..80).collect::<Vec<u16>>());
         // person, stop sign after the gap, toothbrush.
-        assert_eq!((coco_class(1), coco_class(12), coco_class(13), coco_class(90)), (Some(0), None, Some(11), Some(79)));
+        assert_eq!(
+            (coco_class(1), coco_class(12), coco_class(13), coco_class(90)),
+            (Some(0), None, Some(11), Some(79))
+        );
         assert!((0..80).all(|class| coco_category(class).and_then(coco_class) == Some(class)));
         assert_eq!(coco_category(80), None);
     }
