@@ -4,6 +4,7 @@
 //! fields once and derives the schema, the writer and the reader from their types.
 //! Files appear whole or not at all: rows go to a temporary name that is renamed at the end.
 
+mod append;
 mod bytes;
 mod list;
 
@@ -15,13 +16,16 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 
+pub use append::{Appender, Rows};
 pub use bytes::{Encoder, decode, encode};
 
 /// Why a table could not be read or written.
@@ -264,17 +268,21 @@ pub fn read<R: Row>(path: &Path) -> Result<Vec<R>, TableError> {
 }
 
 fn rows<R: Row>(path: &Path, file: impl ChunkReader + 'static) -> Result<Vec<R>, TableError> {
+    let mut rows = Vec::new();
+    for batch in reader::<R>(path, file)? {
+        let batch = batch.map_err(|e| TableError::Format { path: path.to_owned(), reason: e.to_string() })?;
+        rows.extend(R::from_batch(&batch).map_err(|at| mismatch::<R>(path, &batch, at))?);
+    }
+    Ok(rows)
+}
+
+/// Reads the columns that the row has, 8192 rows at a time.
+fn reader<R: Row>(path: &Path, file: impl ChunkReader + 'static) -> Result<ParquetRecordBatchReader, TableError> {
     let format = |reason: String| TableError::Format { path: path.to_owned(), reason };
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| format(e.to_string()))?;
     let fields = R::fields();
     let wanted = ProjectionMask::columns(builder.parquet_schema(), fields.iter().map(|field| field.name().as_str()));
-    let reader = builder.with_projection(wanted).with_batch_size(8192).build().map_err(|e| format(e.to_string()))?;
-    let mut rows = Vec::new();
-    for batch in reader {
-        let batch = batch.map_err(|e| format(e.to_string()))?;
-        rows.extend(R::from_batch(&batch).map_err(|at| mismatch::<R>(path, &batch, at))?);
-    }
-    Ok(rows)
+    builder.with_projection(wanted).with_batch_size(8192).build().map_err(|e| format(e.to_string()))
 }
 
 /// A note in the footer of the table at `path`; `None` if it has none of that key.

@@ -1,43 +1,57 @@
 //! How far two answers to one picture agree (equations 2, 3 and 8 of the paper).
-
-/// One object that a model found.
+#![allow(missing_docs, unused)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detection {
-    /// Class 0..80 of COCO, or of the zoo's own map.
     pub class: u16,
-    /// 0..=1.
     pub score: f32,
-    /// Left, top, width and height in pixels of the picture.
     pub bbox: [f32; 4],
-    /// Its pixels, where the model says them.
     pub mask: Option<Runs>,
 }
-
-/// COCO's run lengths of a mask.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Annotation {
+    pub class: u16,
+    pub bbox: [f64; 4],
+    pub mask: Option<Runs>,
+    pub crowd: bool,
+}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlap {
+    Boxes,
+    Masks,
+}
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Precision {
+    pub ap50: f64,
+    pub ap75: f64,
+    pub ap: f64,
+}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runs;
-
-impl Runs {
-    /// As COCO's compressed text.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        String::new()
-    }
-
-    /// From COCO's compressed text.
-    ///
-    /// # Errors
-    /// The text is no valid compression, or does not fill the picture; one line.
-    pub fn from_text(_text: &str, _width: u32, _height: u32) -> Result<Self, String> {
-        Ok(Self)
-    }
-
-    /// The set pixels of a row-major bitmap.
-    #[must_use]
-    pub fn from_bitmap(_width: u32, _height: u32, _inside: impl Fn(u32, u32) -> bool) -> Self {
+pub fn canonical(_found: &mut [Detection]) {}
+pub struct Reference;
+impl Reference {
+    pub fn of(clean: &[Detection], threshold: f32, overlap: Overlap) -> Self {
         Self
     }
 }
-
-/// Sorts into the stored order.
-pub fn canonical(_found: &mut [Detection]) {}
+#[derive(Default)]
+pub struct Matching;
+impl Matching {
+    pub fn precision(&mut self, found: &[Detection], truth: &[Annotation], overlap: Overlap) -> Precision {
+        todo!()
+    }
+    pub fn consistency(&mut self, found: &[Detection], reference: &Reference) -> Precision {
+        todo!()
+    }
+}
+impl Runs {
+    pub fn of_segmentation(_w: u32, _h: u32, _outline: &crate::source::coco::Segmentation) -> Result<Self, String> {
+        todo!()
+    }
+    pub fn text(&self) -> String {
+        todo!()
+    }
+    pub fn from_text(_width: u32, _height: u32, _text: &str) -> Result<Self, String> {
+        todo!()
+    }
+}

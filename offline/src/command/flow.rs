@@ -7,10 +7,13 @@ use clap::Parser;
 use image::RgbImage;
 
 use super::{CommandError, WorkFolder, degrade, label, mmos, rank, select, split};
+use crate::label::answers::table_of;
 use crate::label::labelled::Labelled;
-use crate::label::predictions::{Prediction, write_predictions};
+use crate::label::predictions::PredictionRow;
 use crate::label::read_labels;
-use crate::label::zoo::Zoo;
+use crate::label::stage::by_model;
+use crate::label::weights::Alpha;
+use crate::label::zoo::{Task, Zoo, ZooModel};
 use crate::rank::read_rank;
 use crate::sample::{Sample, SampleSource};
 use crate::source::read_split;
@@ -41,7 +44,7 @@ fn pictures(folder: &Path) {
 }
 
 /// Each model answers the class up to a level of its own, the worse one where there are two, then class 999.
-fn predictions(zoo: &Zoo, source: &SampleSource) -> Vec<Prediction> {
+fn predictions(zoo: &Zoo, source: &SampleSource) -> Vec<PredictionRow> {
     let mut all = Vec::new();
     for planned in source.all() {
         let planned = planned.unwrap();
@@ -53,20 +56,14 @@ fn predictions(zoo: &Zoo, source: &SampleSource) -> Vec<Prediction> {
             };
             for (i, model) in zoo.models.iter().enumerate() {
                 let class = if usize::from(level) <= i % 5 { original.class } else { 999 };
-                all.push(Prediction {
+                all.push(PredictionRow {
                     model: model.name.clone(),
                     sample: sample.id(&original.id),
-                    class_1: class,
-                    class_2: 0,
-                    class_3: 0,
-                    class_4: 0,
-                    class_5: 0,
-                    score_1: 0.9,
-                    score_2: 0.0,
-                    score_3: 0.0,
-                    score_4: 0.0,
-                    score_5: 0.0,
                     psnr: sample.psnr().is_none().then_some(21.0),
+                    classes: vec![class as u16, 0, 0, 0, 0],
+                    scores: vec![0.9, 0.0, 0.0, 0.0, 0.0],
+                    boxes: Vec::new(),
+                    masks: None,
                 });
             }
         }
@@ -99,24 +96,30 @@ fn from_pictures_to_labels_and_folds() {
     let kinds = recipe.names().len();
     assert_eq!(ranks.len(), 3 * kinds * 12);
     assert_eq!(ranks.iter().filter(|row| row.level.is_some()).count(), 3 * kinds * 5);
-    let zoo = Zoo::read(None).unwrap();
+    let zoo = Zoo::read(&[]).unwrap();
     let source = folder.samples(None).unwrap();
-    write_predictions(&folder.predictions(), &zoo, predictions(&zoo, &source), &source.notes()).unwrap();
+    for (model, rows) in by_model(&zoo, predictions(&zoo, &source)) {
+        crate::table::write(&table_of(&folder.predictions(), &model), &rows).unwrap();
+    }
     mmos::run(&args(&["--work", work, "--without-family", "efficientnet_lite"])).unwrap();
     let rows = read_labels(&folder.labels()).unwrap();
     assert_eq!(rows.len(), 3 * (1 + 5 * kinds));
     for row in &rows {
         let agreeing = |zoo: &Zoo| -> f64 {
-            let weights = zoo.weights().into_iter().enumerate();
+            let models: Vec<&ZooModel> = zoo.models.iter().collect();
+            let weights = Alpha::Performance.weights(&models).unwrap().into_iter().enumerate();
             weights.filter_map(|(i, weight)| (usize::from(row.level) <= i % 5).then_some(weight)).sum()
         };
         assert!((f64::from(row.consistency) - agreeing(&zoo)).abs() < 1e-6, "{row:?}");
         assert_eq!(row.accuracy, Some(row.consistency));
     }
-    assert_eq!(read_labels(&folder.labels_without("efficientnet_lite")).unwrap().len(), 3 * (1 + 5 * kinds));
+    assert_eq!(
+        read_labels(&folder.labels_of(Task::Classification, Some("efficientnet_lite"))).unwrap().len(),
+        3 * (1 + 5 * kinds)
+    );
     let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.labels_summary()).unwrap()).unwrap();
     assert_eq!(summary["labels"]["models"].as_array().unwrap().len(), 9);
-    assert_eq!(summary["labels"]["models"][0]["top1_clean"], 1.0);
+    assert_eq!(summary["labels"]["models"][0]["clean_accuracy"], 1.0);
     assert!(summary["labels"]["ceiling"]["composite"]["srcc"].as_f64().unwrap() > 0.5);
     assert_eq!(summary["labels-without-efficientnet_lite"]["models"].as_array().unwrap().len(), 5);
 

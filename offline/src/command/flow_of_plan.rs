@@ -34,7 +34,8 @@ fn write_zoo(folder: &Path) -> PathBuf {
     let entry = |name: &str, colour: &str| {
         format!(
             "[[model]]\nname = \"{name}\"\nfamily = \"{name}\"\narchitecture = \"means\"\nfile = \"tiny.onnx\"\n\
-             source = \"this test\"\nlicence = \"CC0-1.0\"\nperformance = 0.5\nclass_offset = 0\noutput = \"logits\"\n\
+             source = \"this test\"\nlicence = \"CC0-1.0\"\nperformance = 0.5\ntask = \"classification\"\n\
+             classes = \"imagenet-1k\"\ndecoder = {{ kind = \"logits\" }}\n\
              [model.input]\nname = \"image\"\nsize = 8\nlayout = \"nchw\"\ncolour = \"{colour}\"\nelement = \"f32\"\n\
              mean = [127.0, 127.0, 127.0]\nstd = [64.0, 64.0, 64.0]\ninterpolation = \"bilinear\"\n"
         )

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::progress::bar;
 use super::rank::threads;
 use super::{CommandError, plan, stop_flag};
-use crate::generate::{Ended, Format, GenerateError, Layout, Tick, Worker, estimate};
+use crate::generate::{Format, Layout, Variants, estimate};
 use crate::plan::Plan;
-use crate::shard::{RecordError, ShardChoice};
+use crate::shard::{Ended, RecordError, ShardChoice, Stage, StageError, Tick, Worker};
 use crate::store::{self, Store, StoreError};
 
 /// Arguments of `generate`.
@@ -56,27 +56,27 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     if args.dry_run {
         return dry_run(args, &plan, store.as_ref());
     }
-    let shards = match args.shard {
+    let stage = Variants { recipe: plan.recipe(), format: args.format, layout: args.layout };
+    let stop = stop_flag()?;
+    let (threads, max_errors) = (threads(args.threads), args.max_errors);
+    let worker = Worker { plan: &plan, stage, store: store.as_ref(), threads, max_errors, stop: &stop };
+    work(&worker, args.shard, "variants")
+}
+
+/// Makes the chosen shard, or all of them one after the other; `rows` is what the stage's rows are called.
+pub(super) fn work<S: Stage>(worker: &Worker<S>, choice: Option<ShardChoice>, rows: &str) -> Result<(), CommandError> {
+    let (plan, stage) = (worker.plan, worker.stage.name());
+    let shards = match choice {
         None => 0..plan.shards(),
         Some(choice) => {
             let chosen = choice.resolve(plan.shards(), |name| std::env::var(name).ok()).map_err(CommandError::usage)?;
-            println!("generate: {chosen} of {}", plan.shards());
+            println!("{stage}: {chosen} of {}", plan.shards());
             chosen.shard..chosen.shard + 1
         }
     };
-    let stop = stop_flag()?;
-    let worker = Worker {
-        plan: &plan,
-        store: store.as_ref(),
-        format: args.format,
-        layout: args.layout,
-        threads: threads(args.threads),
-        max_errors: args.max_errors,
-        stop: &stop,
-    };
-    worker.destination().claim(store.as_ref()).map_err(failure)?;
+    worker.destination().claim(worker.store, stage).map_err(failure)?;
     let originals: usize = shards.clone().map(|shard| plan.positions(shard).len()).sum();
-    let bar = bar(originals, "generate");
+    let bar = bar(originals, stage);
     let failed = AtomicUsize::new(0);
     let tick = |tick: Tick| {
         if tick.kept > 0 {
@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         bar.inc((tick.made + tick.errors) as u64);
         let errors = failed.fetch_add(tick.errors, Ordering::Relaxed) + tick.errors;
         if errors > 0 {
-            bar.set_message(format!("generate, {errors} errors"));
+            bar.set_message(format!("{stage}, {errors} errors"));
         }
     };
     let mut errors = 0;
@@ -96,11 +96,11 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         errors += record.errors.len();
         bar.suspend(|| {
             for error in &record.errors {
-                eprintln!("generate: left out `{}`: {}", error.original, error.reason);
+                eprintln!("{stage}: left out `{}`: {}", error.original, error.reason);
             }
             let how = if matches!(ended, Ended::Committed(_)) { "committed" } else { "was committed already" };
             println!(
-                "generate: shard {shard} {how}: {} originals, {} variants, {}, {} errors",
+                "{stage}: shard {shard} {how}: {} originals, {} {rows}, {}, {} errors",
                 record.originals,
                 record.rows,
                 in_bytes(record.bytes),
@@ -156,18 +156,16 @@ pub(super) fn open(destination: &str) -> Result<Box<dyn Store>, CommandError> {
 }
 
 /// The exit code that fits.
-pub(super) fn failure(error: GenerateError) -> CommandError {
+pub(super) fn failure(error: StageError) -> CommandError {
     let of_store = |error: StoreError| {
         if error.passing { CommandError::retry(error) } else { CommandError::usage(error) }
     };
     match error {
-        GenerateError::Store(error) | GenerateError::Record(RecordError::Store(error)) => of_store(error),
-        GenerateError::OtherPlan { .. } | GenerateError::Record(RecordError::Inputs { .. }) => {
-            CommandError::plan(error)
-        }
-        GenerateError::Stopped { .. } => CommandError::retry(error),
-        GenerateError::Nothing { .. } => CommandError::usage(error),
-        GenerateError::Plan(error) => plan::data(error),
+        StageError::Store(error) | StageError::Record(RecordError::Store(error)) => of_store(error),
+        StageError::OtherPlan { .. } | StageError::Record(RecordError::Inputs { .. }) => CommandError::plan(error),
+        StageError::Stopped { .. } => CommandError::retry(error),
+        StageError::Nothing { .. } | StageError::Start(_) => CommandError::usage(error),
+        StageError::Plan(error) => plan::data(error),
         other => CommandError::data(other),
     }
 }

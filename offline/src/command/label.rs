@@ -1,40 +1,56 @@
-//! `miqa-offline label`: every sample through every model → `predictions/<model>.parquet`, or a table a shard of a plan.
+//! `miqa-offline label`: every sample through every model of a zoo; a table a model and shard of a plan, or a table a
+//! model in `predictions/`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miqa::engine::{Device, Runtime};
 
-use super::by_shard::{Made, ShardArgs, ShardedStep};
+use super::generate::{failure, open, work};
 use super::progress::{bar, report};
 use super::rank::{threads, tick};
 use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, stop_flag};
-use crate::label::classifier::{ClassifierError, Classifiers};
-use crate::label::mmos::Answered;
-use crate::label::predictions::{LabelError, Prediction, predict, read_predictions, table_of, write_predictions};
-use crate::label::zoo::Zoo;
-use crate::parts::{Outcome, Parts, PartsError};
-use crate::plan::Plan;
-use crate::sample::{Listed, SampleSource, check_plan};
-use crate::shard::Inputs;
-use crate::store::LocalStore;
+use crate::label::answers::{Answers, AnswersError, table_of};
+use crate::label::model::{ModelError, Models};
+use crate::label::predictions::{LabelError, PredictionRow, predict};
+use crate::label::stage::{Predictions, STAGE, by_model};
+use crate::label::zoo::{Zoo, ZooModel};
+use crate::parts::{Parts, PartsError};
+use crate::plan::{Plan, PlanId, PlannedOriginal};
+use crate::sample::{Listed, Sample, SampleSource, check_plan};
+use crate::shard::{ShardChoice, Worker, status};
+use crate::table;
+
+/// Which models, and where their predictions are kept.
+#[derive(Debug, clap::Args)]
+pub struct Labelled {
+    #[command(flatten)]
+    pub(super) work: WorkFolder,
+    /// Plan whose variants are labelled, straight from its originals; without it the uniform variants of `rank`
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<PathBuf>,
+    /// List of models, or builtin:cls, builtin:det, builtin:paper; may be given several times. Without it builtin:cls, nine
+    /// classifiers
+    #[arg(long, value_name = "FILE")]
+    pub(super) zoo: Vec<PathBuf>,
+    /// Where the predictions for a plan lie: a folder, or an object store's URL; a folder of the plan and zoo below the
+    /// work folder unless given
+    #[arg(long, value_name = "DEST", requires = "plan")]
+    pub(super) out: Option<String>,
+}
 
 /// Arguments of `label`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    work: WorkFolder,
-    /// Plan whose variants are labelled, straight from its originals; without it the uniform variants of `rank`
-    #[arg(long, value_name = "FILE")]
-    plan: Option<PathBuf>,
-    #[command(flatten)]
-    shard: ShardArgs,
+    of: Labelled,
+    /// One shard, from 0; `auto` takes it from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX or SGE_TASK_ID; without it
+    /// all shards, one after the other
+    #[arg(long, value_name = "I|auto", requires = "plan")]
+    shard: Option<ShardChoice>,
     /// Folder with the models' files; may be given several times
     #[arg(long = "zoo-dir", value_name = "DIR", required = true)]
     zoo_dirs: Vec<PathBuf>,
-    /// List of models; without it the nine classifiers that the program knows
-    #[arg(long, value_name = "FILE")]
-    zoo: Option<PathBuf>,
     /// Worker threads, each with sessions of its own; 0 takes one a core
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
@@ -43,85 +59,117 @@ pub struct Args {
     max_errors: usize,
 }
 
+impl Labelled {
+    pub(super) fn zoo(&self) -> Result<Zoo, CommandError> {
+        Zoo::read(&self.zoo).map_err(CommandError::usage)
+    }
+
+    /// Where the predictions of this zoo for a plan lie.
+    pub(super) fn destination(&self, plan: &Plan, zoo: &Zoo) -> String {
+        let below = || self.work.parts(STAGE, &format!("{}-{}", plan.id().short(), zoo.fingerprint()));
+        self.out.clone().unwrap_or_else(|| below().display().to_string())
+    }
+}
+
 /// Runs `label`.
 ///
 /// # Errors
 /// 2: no ranks or plan, no such shard, or the zoo is not as listed; 65: too many originals failed; 75: stopped by a
-/// signal.
+/// signal, or the store can't be reached; 78: the destination belongs to another plan or zoo.
 pub fn run(args: &Args) -> Result<(), CommandError> {
-    let zoo = Zoo::read(args.zoo.as_deref()).map_err(CommandError::usage)?;
-    let source = args.work.samples(args.plan.as_deref())?;
-    if let Some(choice) = args.shard.shard {
-        let plan = source.plan().ok_or_else(|| CommandError::usage("--shard needs --plan, which has the shards"))?;
-        return sharded(&args.work, plan, &zoo).run(choice, args.shard.shards, |shard| {
-            let listed = source.list_shard(shard).map_err(samples_failure)?;
-            let (rows, outcome) = predict_listed(args, &zoo, &source, &listed)?;
-            Ok(Made::of(rows, listed.len(), outcome))
-        });
-    }
-    let listed = source.list().map_err(samples_failure)?;
-    let (all, _) = predict_listed(args, &zoo, &source, &listed)?;
-    write_predictions(&args.work.predictions(), &zoo, all, &source.notes()).map_err(CommandError::unexpected)
+    let zoo = args.of.zoo()?;
+    zoo.require_files(&args.zoo_dirs).map_err(CommandError::usage)?;
+    let source = args.of.work.samples(args.of.plan.as_deref())?;
+    let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
+    let Some(plan) = source.plan() else { return label_ranked(args, &zoo, &source, &runtime) };
+    let store = open(&args.of.destination(plan, &zoo))?;
+    let stop = stop_flag()?;
+    let stage = Predictions { recipe: plan.recipe(), zoo: &zoo, folders: &args.zoo_dirs, runtime: &runtime };
+    let (threads, max_errors) = (threads(args.threads), args.max_errors);
+    work(&Worker { plan, stage, store: store.as_ref(), threads, max_errors, stop: &stop }, args.shard, "predictions")
 }
 
-/// Labels what is missing; the predictions for all these originals, and which of them failed.
-fn predict_listed(
-    args: &Args,
-    zoo: &Zoo,
-    source: &SampleSource,
-    listed: &[Listed],
-) -> Result<(Vec<Prediction>, Outcome<LabelError>), CommandError> {
-    let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
+/// Labels what is missing of the uniform variants of `rank`, and writes a table a model.
+fn label_ranked(args: &Args, zoo: &Zoo, source: &SampleSource, runtime: &Runtime) -> Result<(), CommandError> {
+    let listed = source.list().map_err(samples_failure)?;
     let version = format!("{}-{}", source.recipe().key(), zoo.fingerprint());
-    let parts = Parts::new(args.work.parts("label", &version), listed);
+    let parts = Parts::new(args.of.work.parts(STAGE, &version), &listed);
     let stop = stop_flag()?;
-    let bar = bar(listed.len(), "label");
-    let start = || Classifiers::open(&runtime, zoo, &args.zoo_dirs).map_err(LabelError::from);
-    let work = |classifiers: &mut Classifiers, listed: &Listed| predict(classifiers, zoo, source, &listed.original);
+    let bar = bar(listed.len(), STAGE);
+    let start = || Models::open(runtime, zoo, &args.zoo_dirs).map_err(LabelError::from);
+    let work = |models: &mut Models, listed: &Listed| {
+        let planned = source.planned(&listed.original)?;
+        let rows = predict(models, zoo, source.recipe(), planned, &|| false)?;
+        Ok(rows.expect("nothing stops it"))
+    };
     let outcome = parts.make(threads(args.threads), &stop, |progress| tick(&bar, progress.kept), start, work);
     bar.finish_and_clear();
     let outcome = outcome.map_err(|error| match error {
-        PartsError::Start(LabelError::Classifier(ClassifierError::Zoo(error))) => CommandError::usage(error),
+        PartsError::Start(LabelError::Model(ModelError::Zoo(error))) => CommandError::usage(error),
         other => CommandError::unexpected(other),
     })?;
-    report("label", &outcome, args.max_errors)?;
-    Ok((parts.join().map_err(CommandError::data)?, outcome))
-}
-
-/// The shards of a plan under a zoo; another plan or other models, another folder.
-fn sharded(work: &WorkFolder, plan: &Plan, zoo: &Zoo) -> ShardedStep {
-    let folder = work.parts("predicted", &format!("{}-{}", plan.id().short(), zoo.fingerprint()));
-    ShardedStep {
-        step: "label",
-        stage: "label".to_owned(),
-        store: LocalStore::new(folder),
-        inputs: Inputs::PlanId(plan.id().0.clone()),
-        shards: plan.shards(),
+    report(STAGE, &outcome, args.max_errors)?;
+    let rows: Vec<PredictionRow> = parts.join().map_err(CommandError::data)?;
+    for (model, rows) in by_model(zoo, rows) {
+        let path = table_of(&args.of.work.predictions(), &model);
+        table::write_noted(&path, &rows, &source.notes()).map_err(CommandError::unexpected)?;
     }
+    Ok(())
 }
 
-/// What the models of the zoo said of these samples: from the plan's shards if all are committed, else from
-/// `predictions/`.
-pub(super) fn answered(work: &WorkFolder, source: &SampleSource, zoo: &Zoo) -> Result<Answered, CommandError> {
-    let mut answered = Answered::default();
-    let mut shards = None;
-    if let Some(plan) = source.plan() {
-        let step = sharded(work, plan, zoo);
-        let missing = step.join(|rows| answered.add(rows))?;
-        if missing.is_empty() {
-            return Ok(answered);
+/// Hands over what these models said of every original's samples, original by original: a list of rows a model.
+/// Originals that `label` left out are left out.
+pub(super) fn each_answered(
+    args: &Labelled,
+    source: &SampleSource,
+    zoo: &Zoo,
+    models: &[&ZooModel],
+    each: &mut dyn FnMut(&PlannedOriginal, &[Sample], Vec<Vec<PredictionRow>>) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let mut all = |answers: &mut Answers, planned: PlannedOriginal| {
+        let samples = Sample::of(planned.clone());
+        match answers.next_of(&planned, &samples).map_err(answers_failure)? {
+            Some(rows) => each(&planned, &samples, rows),
+            None => Ok(()),
         }
-        shards = Some(step.missing(&missing));
+    };
+    let Some(plan) = source.plan() else {
+        let folder = args.work.predictions();
+        for model in models {
+            needed(&folder, model, None)?;
+        }
+        let mut answers = Answers::of_folder(&folder, models).map_err(answers_failure)?;
+        for planned in source.all() {
+            all(&mut answers, planned.map_err(samples_failure)?)?;
+        }
+        return answers.finish().map_err(answers_failure);
+    };
+    let store = open(&args.destination(plan, zoo))?;
+    let found = status(store.as_ref(), STAGE).map_err(failure)?;
+    if found.destination.plan_id != *plan.id() {
+        let (theirs, ours) = (found.destination.plan_id.short().to_owned(), plan.id().short());
+        return Err(CommandError::plan(format!("{} has predictions for plan {theirs}, not {ours}", store.place())));
     }
-    let folder = work.predictions();
-    for model in &zoo.models {
-        let table = table_of(&folder, &model.name);
-        needs(&table, "label").map_err(|error| match &shards {
-            Some(missing) => CommandError::usage(format!("{missing}, and {error}")),
-            None => error,
-        })?;
-        check_plan(&table, source.plan().map(Plan::id)).map_err(samples_failure)?;
-        answered.add(read_predictions(&folder, &model.name).map_err(CommandError::data)?);
+    for record in found.whole(store.as_ref()).map_err(failure)? {
+        let mut answers = Answers::of_shard(store.as_ref(), record, models).map_err(answers_failure)?;
+        for position in plan.positions(record.shard) {
+            all(&mut answers, plan.original(position).map_err(super::plan::data)?)?;
+        }
+        answers.finish().map_err(answers_failure)?;
     }
-    Ok(answered)
+    Ok(())
+}
+
+fn needed(folder: &Path, model: &ZooModel, plan: Option<&PlanId>) -> Result<(), CommandError> {
+    let table = table_of(folder, &model.name);
+    needs(&table, STAGE)?;
+    check_plan(&table, plan).map_err(samples_failure)
+}
+
+fn answers_failure(error: AnswersError) -> CommandError {
+    match error {
+        AnswersError::Stage(error) => failure(error),
+        AnswersError::NoModel { .. } => CommandError::usage(error),
+        other => CommandError::data(other),
+    }
 }

@@ -1,35 +1,54 @@
-//! `miqa-offline mmos`: predictions → `labels.parquet` and how far it can be trusted (`labels.json`).
+//! `miqa-offline mmos`: stored predictions → scores and labels of each task, and how far they can be trusted
+//! (`labels.json`). No model runs.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::label::answered;
-use super::work::samples_failure;
+use super::label::{Labelled, each_answered};
 use super::{CommandError, WorkFolder};
 use crate::label::LabelRow;
+use crate::label::answers::of_task;
 use crate::label::ceiling::{Ceiling, ceiling};
-use crate::label::mmos::{Answers, Verdicts, judge};
-use crate::label::zoo::Zoo;
+use crate::label::drawn::Drawn;
+use crate::label::mmos::{composite, label, weighted};
+use crate::label::predictions::PredictionRow;
+use crate::label::score::{MODELS_NOTE, Right, Rules, ScoreRow, Tau, score};
+use crate::label::truth::Truth;
+use crate::label::weights::{Alpha, Lambda};
+use crate::label::zoo::{Task, Zoo, ZooModel};
+use crate::plan::PlannedOriginal;
 use crate::sample::{Sample, SampleSource};
-use crate::table;
+use crate::table::Appender;
 
 /// Random partitions of the zoo from which the ceiling is averaged.
 const SPLITS: usize = 100;
+
+/// Samples that the ceiling is computed on at most: more change its third digit at best, and memory should not grow.
+const CEILING_SAMPLES: usize = 50_000;
 
 /// Arguments of `mmos`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    work: WorkFolder,
-    /// Plan whose variants were labelled; without it the uniform variants of `rank`
+    of: Labelled,
+    /// COCO annotations (instances_*.json) that detections and masks are measured against; may be given several times
     #[arg(long, value_name = "FILE")]
-    plan: Option<PathBuf>,
-    /// List of models; without it the nine classifiers that the program knows
-    #[arg(long, value_name = "FILE")]
-    zoo: Option<PathBuf>,
+    annotations: Vec<PathBuf>,
+    /// Overlap from which a detection is right: 0.50, 0.75 or the mean over 0.50:0.95; all three are stored
+    #[arg(long, value_name = "IOU", default_value = "0.75")]
+    tau: Tau,
+    /// Detections under this score count neither as reference nor as answer in consistency
+    #[arg(long, value_name = "SCORE", default_value_t = Rules::default().reference_score)]
+    reference_score: f32,
+    /// Shares of consistency and accuracy in the composite
+    #[arg(long, value_name = "C,A", default_value_t = Lambda::default())]
+    lambda: Lambda,
+    /// Weights of the models: performance, equal, or a .toml file with a weight a model
+    #[arg(long, value_name = "RULE", default_value_t = Alpha::default())]
+    alpha: Alpha,
     /// Also write labels from the models outside this family; may be given several times
     #[arg(long, value_name = "FAMILY")]
     without_family: Vec<String>,
@@ -38,8 +57,14 @@ pub struct Args {
 /// What `labels.json` holds, a label table each.
 #[derive(Debug, Serialize)]
 struct Summary {
+    task: Task,
+    samples: usize,
+    rules: Rules,
+    lambda: Lambda,
+    alpha: Alpha,
     models: Vec<ModelSummary>,
-    /// Split-half agreement of the labels, on all distorted samples where the score exists.
+    /// Split-half agreement of the labels, on distorted samples where the score exists; of 50,000 of them if there are
+    /// more.
     ceiling: Ceilings,
 }
 
@@ -50,10 +75,10 @@ struct ModelSummary {
     licence: String,
     /// α.
     weight: f64,
-    /// Top-1 accuracy from which α follows.
+    /// Benchmark performance from which α follows.
     performance: f64,
-    /// Top-1 accuracy on the clean originals of known class here; none without such originals.
-    top1_clean: Option<f64>,
+    /// Mean accuracy on the clean originals whose truth is known here; none without such originals.
+    clean_accuracy: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,7 +86,7 @@ struct Ceilings {
     composite: Option<Ceiling>,
     consistency: Option<Ceiling>,
     accuracy: Option<Ceiling>,
-    /// Consistency on originals of known class only: the samples that composite and accuracy are compared on.
+    /// Consistency on originals of known truth only: the samples that composite and accuracy are compared on.
     consistency_of_known_class: Option<Ceiling>,
 }
 
@@ -70,64 +95,157 @@ struct Ceilings {
 /// # Errors
 /// 2: a step before is missing, or the zoo has no such family; 65: predictions are incomplete.
 pub fn run(args: &Args) -> Result<(), CommandError> {
-    let zoo = Zoo::read(args.zoo.as_deref()).map_err(CommandError::usage)?;
-    let mut tables = vec![(args.work.labels(), "labels".to_owned(), zoo.clone())];
-    for family in &args.without_family {
-        let rest = zoo.without_family(family).map_err(CommandError::usage)?;
-        tables.push((args.work.labels_without(family), format!("labels-without-{family}"), rest));
+    let zoo = args.of.zoo()?;
+    let source = args.of.work.samples(args.of.plan.as_deref())?;
+    let truth = Truth::read(&args.annotations).map_err(CommandError::usage)?;
+    let known = |family: &&String| !zoo.models.iter().any(|model| model.family == **family);
+    if let Some(family) = args.without_family.iter().find(known) {
+        zoo.without_family(family).map_err(CommandError::usage)?;
     }
-    let source = args.work.samples(args.plan.as_deref())?;
-    let said = answered(&args.work, &source, &zoo)?;
-
     let mut summaries = BTreeMap::new();
-    for (path, name, zoo) in tables {
-        let models: Vec<&Answers> = zoo.models.iter().filter_map(|model| said.of(&model.name)).collect();
-        let mut verdicts = Vec::new();
-        for planned in source.all() {
-            let planned = planned.map_err(samples_failure)?;
-            let original = planned.original.clone();
-            // What `label` left out (it said so) has no labels; all else must be complete.
-            if models.iter().any(|answers| answers.contains_key(&original.id)) {
-                let samples = Sample::of(planned);
-                let judged = judge(&original, samples, &models, |sample| said.psnr(sample));
-                verdicts.extend(judged.map_err(CommandError::data)?);
-            }
+    for task in Task::ALL {
+        let models = of_task(&zoo, task);
+        if !models.is_empty() {
+            of_one_task(args, task, &zoo, &models, &source, &truth, &mut summaries)?;
         }
-        let summary = write_labels(&path, &zoo, &verdicts, &source)?;
-        println!("mmos: {}: {} samples, {}", path.display(), verdicts.len(), describe(&summary.ceiling));
-        summaries.insert(name, summary);
     }
     let json = serde_json::to_vec_pretty(&summaries).map_err(CommandError::unexpected)?;
-    fs::write(args.work.labels_summary(), json).map_err(CommandError::unexpected)
+    fs::write(args.of.work.labels_summary(), json).map_err(CommandError::unexpected)
 }
 
-fn write_labels(path: &Path, zoo: &Zoo, verdicts: &[Verdicts], source: &SampleSource) -> Result<Summary, CommandError> {
-    let weights = zoo.weights();
-    let rows: Vec<LabelRow> = verdicts.iter().map(|verdict| verdict.label(&weights)).collect();
-    table::write_noted(path, &rows, &source.notes()).map_err(CommandError::unexpected)?;
+/// A label table on its way: of all models of a task, or of those outside a family.
+struct Table {
+    path: PathBuf,
+    /// As `labels.json` lists it.
+    name: String,
+    /// Weights of the task's models; 0 for those left out.
+    weights: Vec<f64>,
+    rows: Appender<LabelRow>,
+}
 
-    let clean: Vec<&Vec<bool>> = verdicts.iter().filter(|v| v.is_clean()).filter_map(|v| v.accurate.as_ref()).collect();
-    let top1 = |model: usize| {
-        let right = clean.iter().filter(|accurate| accurate[model]).count();
-        (!clean.is_empty()).then(|| right as f64 / clean.len() as f64)
+fn of_one_task(
+    args: &Args,
+    task: Task,
+    zoo: &Zoo,
+    models: &[&ZooModel],
+    source: &SampleSource,
+    truth: &Truth,
+    summaries: &mut BTreeMap<String, Summary>,
+) -> Result<(), CommandError> {
+    let mut tables = tables(args, task, models, source)?;
+    let notes = notes(args, task, models, source);
+    let path = args.of.work.scores(task);
+    let mut scores = Appender::new(&path, &notes).map_err(CommandError::unexpected)?;
+    let rules = Rules { tau: args.tau, reference_score: args.reference_score };
+    let mut drawn = Drawn::new(CEILING_SAMPLES);
+    let (mut samples_seen, mut clean) = (0, vec![(0.0, 0_usize); models.len()]);
+    let mut each = |planned: &PlannedOriginal, samples: &[Sample], answers: Vec<Vec<PredictionRow>>| {
+        let original = &planned.original;
+        let annotations = match task {
+            Task::Classification => None,
+            Task::Detection | Task::Segmentation => {
+                truth.of(original, task == Task::Segmentation).map_err(CommandError::data)?
+            }
+        };
+        let right = match (task, &annotations) {
+            (Task::Classification, _) if original.class >= 0 => Right::Class(original.class),
+            (_, Some(annotations)) => Right::Objects(annotations),
+            _ => Right::Unknown,
+        };
+        let rows = score(task, original, &answers, right, rules).map_err(CommandError::data)?;
+        samples_seen += rows.len();
+        for (of_model, &value) in clean.iter_mut().zip(&rows[0].accuracy) {
+            *of_model = (of_model.0 + f64::from(value), of_model.1 + 1);
+        }
+        for ((at, sample), row) in samples.iter().enumerate().zip(&rows) {
+            let psnr = sample.psnr().or(answers[0][at].psnr);
+            let psnr = psnr.ok_or_else(|| {
+                CommandError::data(format!(
+                    "the predictions for `{}` state no PSNR; run `miqa-offline label` again",
+                    row.sample
+                ))
+            })?;
+            for table in &mut tables {
+                let label = label(original, sample, psnr, row, &table.weights, args.lambda);
+                table.rows.push([label]).map_err(CommandError::unexpected)?;
+            }
+            if *sample != Sample::Clean {
+                drawn.offer(row);
+            }
+        }
+        scores.push(rows).map_err(CommandError::unexpected)
     };
-    let models = zoo.models.iter().zip(&weights).enumerate().map(|(i, (model, &weight))| ModelSummary {
-        name: model.name.clone(),
-        family: model.family.clone(),
-        licence: model.licence.clone(),
-        weight,
-        performance: model.performance,
-        top1_clean: top1(i),
-    });
-    let distorted: Vec<Verdicts> = verdicts.iter().filter(|verdict| !verdict.is_clean()).cloned().collect();
-    let of = |score: &dyn Fn(&Verdicts, &[f64]) -> Option<f64>| ceiling(&distorted, &weights, SPLITS, score);
-    let ceiling = Ceilings {
-        composite: of(&|verdict, weights| verdict.composite(weights)),
-        consistency: of(&|verdict, weights| Some(verdict.consistency(weights))),
-        accuracy: of(&|verdict, weights| verdict.accuracy(weights)),
-        consistency_of_known_class: of(&|verdict, weights| (verdict.class >= 0).then(|| verdict.consistency(weights))),
-    };
-    Ok(Summary { models: models.collect(), ceiling })
+    each_answered(&args.of, source, zoo, models, &mut each)?;
+    scores.finish().map_err(CommandError::unexpected)?;
+    let drawn = drawn.rows();
+    for table in tables {
+        table.rows.finish().map_err(CommandError::unexpected)?;
+        let ceiling = ceilings(&drawn, &table.weights, args.lambda);
+        println!("mmos: {}: {samples_seen} samples, {}", table.path.display(), describe(&ceiling));
+        let of_models = models.iter().zip(&table.weights).zip(&clean).filter(|((_, weight), _)| **weight > 0.0);
+        let models = of_models.map(|((model, &weight), &(sum, count))| ModelSummary {
+            name: model.name.clone(),
+            family: model.family.clone(),
+            licence: model.licence.clone(),
+            weight,
+            performance: model.performance,
+            clean_accuracy: (count > 0).then(|| sum / count as f64),
+        });
+        let (lambda, alpha, models) = (args.lambda, args.alpha.clone(), models.collect());
+        summaries.insert(table.name, Summary { task, samples: samples_seen, rules, lambda, alpha, models, ceiling });
+    }
+    Ok(())
+}
+
+fn tables(args: &Args, task: Task, models: &[&ZooModel], source: &SampleSource) -> Result<Vec<Table>, CommandError> {
+    let work: &WorkFolder = &args.of.work;
+    let mut tables = Vec::new();
+    let families = args.without_family.iter().filter(|family| models.iter().any(|model| model.family == **family));
+    for left_out in std::iter::once(None).chain(families.map(Some)) {
+        let kept: Vec<&ZooModel> =
+            models.iter().filter(|model| left_out.is_none_or(|family| model.family != *family)).copied().collect();
+        if kept.is_empty() {
+            return Err(CommandError::usage(format!(
+                "all {task} models are of one family; nothing is left without it"
+            )));
+        }
+        let mut of_kept = args.alpha.weights(&kept).map_err(CommandError::usage)?.into_iter();
+        let is_kept = |model: &&ZooModel| kept.iter().any(|kept| kept.name == model.name);
+        let weight = |model| if is_kept(model) { of_kept.next().unwrap_or_default() } else { 0.0 };
+        let weights: Vec<f64> = models.iter().map(weight).collect();
+        let path = work.labels_of(task, left_out.map(String::as_str));
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let rows = Appender::new(&path, &notes(args, task, &kept, source)).map_err(CommandError::unexpected)?;
+        tables.push(Table { path, name, weights, rows });
+    }
+    Ok(tables)
+}
+
+/// What tables state about how they were made.
+fn notes(args: &Args, task: Task, models: &[&ZooModel], source: &SampleSource) -> Vec<(&'static str, String)> {
+    let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+    let mut notes = source.notes();
+    notes.push(("miqa.task", task.to_string()));
+    notes.push((MODELS_NOTE, names.join(",")));
+    notes.push(("miqa.lambda", args.lambda.to_string()));
+    notes.push(("miqa.alpha", args.alpha.to_string()));
+    if task != Task::Classification {
+        notes.push(("miqa.tau", format!("{:?}", args.tau).to_lowercase()));
+        notes.push(("miqa.reference_score", args.reference_score.to_string()));
+    }
+    notes
+}
+
+fn ceilings(drawn: &[ScoreRow], weights: &[f64], lambda: Lambda) -> Ceilings {
+    let of = |score: &dyn Fn(&ScoreRow, &[f64]) -> Option<f64>| ceiling(drawn, weights, SPLITS, score);
+    Ceilings {
+        composite: of(&|row, weights| composite(row, weights, lambda)),
+        consistency: of(&|row, weights| weighted(&row.consistency, weights)),
+        accuracy: of(&|row, weights| weighted(&row.accuracy, weights)),
+        consistency_of_known_class: of(&|row, weights| {
+            if row.accuracy.is_empty() { None } else { weighted(&row.consistency, weights) }
+        }),
+    }
 }
 
 fn describe(ceilings: &Ceilings) -> String {

@@ -2,14 +2,56 @@
 
 use super::CommandError;
 use super::generate::{failure, in_bytes, open};
-use crate::generate::{ShardState, status};
+use crate::shard::{Destination, ShardState, status};
+use crate::store::Store;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The destination of `generate`
+    /// The destination of `generate` or `label`
     #[arg(long, value_name = "DEST")]
     out: String,
+    /// Which of them; the one that was begun there unless given
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<StageName>,
+}
+
+/// A stage whose workers leave a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum StageName {
+    /// Variants as files.
+    Generate,
+    /// Predictions of a zoo.
+    Label,
+}
+
+impl StageName {
+    /// As keys have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generate => crate::generate::STAGE,
+            Self::Label => crate::label::stage::STAGE,
+        }
+    }
+
+    /// The stage named, or the one that was begun at a destination.
+    ///
+    /// # Errors
+    /// Both were begun there, or something can't be read.
+    pub(super) fn at(named: Option<Self>, store: &dyn Store) -> Result<Self, CommandError> {
+        if let Some(named) = named {
+            return Ok(named);
+        }
+        let begun = |stage: Self| Ok(Destination::find(store, stage.name()).map_err(failure)?.is_some());
+        match (begun(Self::Generate)?, begun(Self::Label)?) {
+            (true, true) => {
+                Err(CommandError::usage(format!("{} has both: give --stage generate or label", store.place())))
+            }
+            (false, true) => Ok(Self::Label),
+            _ => Ok(Self::Generate),
+        }
+    }
 }
 
 /// Runs `status`.
@@ -18,9 +60,11 @@ pub struct Args {
 /// 2: nothing was generated there; 75: the store can't be reached.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let store = open(&args.out)?;
-    let status = status(store.as_ref()).map_err(failure)?;
+    let stage = StageName::at(args.stage, store.as_ref())?;
+    let status = status(store.as_ref(), stage.name()).map_err(failure)?;
     let there = &status.destination;
-    println!("plan      {} ({}), {}, {}", there.plan_id.short(), there.recipe, there.format, there.layout);
+    let settings: Vec<String> = there.settings.iter().map(|(name, value)| format!(", {name} {value}")).collect();
+    println!("plan      {} ({}){}", there.plan_id.short(), there.recipe, settings.concat());
     println!(
         "shards    {} of {} done, {} begun (whether somebody works on them, a store can't say), {} missing, {} failed",
         status.count(ShardState::Done),

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use super::generate::{failure, open};
 use super::progress::bar_of;
+use super::status::StageName;
 use super::{CommandError, plan};
 use crate::generate::verify;
+use crate::label::finish;
+use crate::plan::Plan;
+use crate::store::Store;
 
 /// Wrong files that are named one by one.
 const NAMED: usize = 20;
@@ -16,9 +20,12 @@ pub struct Args {
     /// The plan
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
-    /// The destination of `generate`
+    /// The destination of `generate` or `label`
     #[arg(long, value_name = "DEST")]
     out: String,
+    /// Which of them; the one that was begun there unless given
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<StageName>,
     /// Variants to render again and compare
     #[arg(long, default_value_t = 100, value_name = "N")]
     sample: usize,
@@ -34,6 +41,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let plan = plan::open(&args.plan)?;
     let store = open(&args.out)?;
+    if StageName::at(args.stage, store.as_ref())? == StageName::Label {
+        return of_label(store.as_ref(), &plan);
+    }
     let bar = bar_of(plan.shards() as usize, "verify", "shards");
     let verified = verify(store.as_ref(), &plan, args.sample, args.seed, &|| bar.inc(1));
     bar.finish_and_clear();
@@ -47,16 +57,34 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         args.seed,
         verified.wrong.len()
     );
-    for wrong in verified.wrong.iter().take(NAMED) {
+    judge(&verified.wrong, "generate")
+}
+
+fn of_label(store: &dyn Store, plan: &Plan) -> Result<(), CommandError> {
+    let bar = bar_of(plan.shards() as usize, "verify", "shards");
+    let verified = finish::verify(store, plan, &|| bar.inc(1));
+    bar.finish_and_clear();
+    let verified = verified.map_err(failure)?;
+    println!(
+        "verify: {} of {} shards, {} tables hashed, {} wrong",
+        verified.shards,
+        plan.shards(),
+        verified.hashed,
+        verified.wrong.len()
+    );
+    judge(&verified.wrong, "label")
+}
+
+fn judge(all: &[String], stage: &str) -> Result<(), CommandError> {
+    for wrong in all.iter().take(NAMED) {
         eprintln!("verify: {wrong}");
     }
-    match verified.wrong.first() {
+    match all.first() {
         None => Ok(()),
-        Some(first) => {
-            let count = verified.wrong.len();
-            Err(CommandError::data(format!(
-                "verify: {count} things are wrong, the first: {first}; delete the shard's record generate/shards/<shard>.json and generate it again"
-            )))
-        }
+        Some(first) => Err(CommandError::data(format!(
+            "verify: {} things are wrong, the first: {first}; delete the shard's record {stage}/shards/<shard>.json and \
+             run {stage} for it again",
+            all.len()
+        ))),
     }
 }

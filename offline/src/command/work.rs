@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{CommandError, plan};
+use crate::label::score::scores_of;
+use crate::label::zoo::Task;
 use crate::plan::Plan;
 use crate::recipe::Recipe;
 use crate::sample::{SampleError, SampleSource};
@@ -47,16 +49,24 @@ impl WorkFolder {
         self.work.join("predictions")
     }
 
-    /// Scores: written by `mmos`.
+    /// Labels for classification: written by `mmos`.
     #[must_use]
     pub fn labels(&self) -> PathBuf {
-        self.work.join("labels.parquet")
+        self.labels_of(Task::Classification, None)
     }
 
-    /// Scores from a zoo without one family: written by `mmos --without-family`.
+    /// Labels for a task, perhaps from a zoo without one family: written by `mmos`.
     #[must_use]
-    pub fn labels_without(&self, family: &str) -> PathBuf {
-        self.work.join(format!("labels-without-{family}.parquet"))
+    pub fn labels_of(&self, task: Task, without_family: Option<&str>) -> PathBuf {
+        let task = if task == Task::Classification { String::new() } else { format!("-{task}") };
+        let without = without_family.map_or(String::new(), |family| format!("-without-{family}"));
+        self.work.join(format!("labels{task}{without}.parquet"))
+    }
+
+    /// What each model scored: written by `mmos`.
+    #[must_use]
+    pub fn scores(&self, task: Task) -> PathBuf {
+        scores_of(&self.work, task)
     }
 
     /// Models, weights and label ceilings: written by `mmos`.

@@ -1,13 +1,16 @@
 //! What the model has to beat: pictures' differences, cell means, the backbone's own confidence, ridge regression.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use ndarray::Array2;
 
 use super::samples::labels_of;
 use super::{EvaluateError, HEADS, Measurement, Method, Ridge, Samples, method::PSNR_LIMIT};
-use crate::label::{LabelRow, predictions::read_predictions};
+use crate::label::LabelRow;
+use crate::label::score::{MODELS_NOTE, ScoreRow, scores_of};
+use crate::label::zoo::Task;
+use crate::table::{self, Rows};
 use crate::train::dataset::{Dataset, Layout};
 
 /// The model of the zoo whose largest softmax probability is the confidence baseline.
@@ -16,6 +19,25 @@ pub const BACKBONE: &str = "efficientnet_lite0";
 const RIDGE_FOLDS: usize = 5;
 /// Weights of confidence and ridge in their mix, both standardised; the best of six tried in an earlier trial.
 const MIX: (f64, f64) = (0.7, 0.3);
+
+/// The backbone's confidence in each test sample, as `mmos` kept it; none where it was no model of the zoo.
+fn confidence(work: &Path, samples: &Samples) -> Result<Option<Vec<f64>>, EvaluateError> {
+    let path = scores_of(work, Task::Classification);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let models = table::read_note(&path, MODELS_NOTE)?.unwrap_or_default();
+    let Some(at) = models.split(',').position(|model| model == BACKBONE) else { return Ok(None) };
+    let wanted: HashSet<&str> = samples.test.iter().map(|row| row.sample.as_str()).collect();
+    let mut scores: HashMap<String, f32> = HashMap::with_capacity(wanted.len());
+    for row in Rows::<ScoreRow>::of_file(&path)? {
+        let row = row?;
+        if let Some(&score) = row.confidence.get(at).filter(|_| wanted.contains(row.sample.as_str())) {
+            scores.insert(row.sample, score);
+        }
+    }
+    Ok(samples.test.iter().map(|row| scores.get(&row.sample).map(|&score| f64::from(score))).collect())
+}
 
 /// All baselines that the work folder has what it takes for, and a line for each that it lacks.
 ///
@@ -33,14 +55,7 @@ pub(super) fn baselines(
     methods.push(Method::same("ssim", "SSIM against the original (full reference)", ssim));
     methods.push(cell_mean(samples));
 
-    let confidence = match read_predictions(&work.join("predictions"), BACKBONE) {
-        Ok(rows) => {
-            let scores: HashMap<String, f32> = rows.into_iter().map(|row| (row.sample, row.score_1)).collect();
-            samples.test.iter().map(|row| scores.get(&row.sample).map(|&score| f64::from(score))).collect()
-        }
-        Err(_) => None,
-    };
-    let confidence: Option<Vec<f64>> = confidence;
+    let confidence = confidence(work, samples)?;
     match &confidence {
         Some(scores) => {
             let about = format!("largest softmax probability of {BACKBONE}, untrained");

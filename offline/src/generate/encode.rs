@@ -129,6 +129,12 @@ fn png(rgb: &RgbImage, bytes: &mut Vec<u8>) -> Result<(), png::EncodingError> {
     writer.finish()
 }
 
+impl From<EncodeError> for crate::shard::StageError {
+    fn from(error: EncodeError) -> Self {
+        Self::Picture(error.to_string())
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Format, GenerateError};
+use super::Format;
 use crate::plan::{Plan, Rendering};
 use crate::render::random::philox;
+use crate::shard::StageError;
 
 /// Bytes that tables and notes of progress take a variant, on top of the pictures.
 const BESIDES: u64 = 1024;
@@ -30,7 +31,7 @@ pub struct Estimate {
 ///
 /// # Errors
 /// The plan can't be read, or none of the drawn originals could be made (the last reason is given).
-pub fn estimate(plan: &Plan, format: Format, sample: usize, seed: u64) -> Result<Estimate, GenerateError> {
+pub fn estimate(plan: &Plan, format: Format, sample: usize, seed: u64) -> Result<Estimate, StageError> {
     // All sizes are needed to scale by: one pass over the plan, 64 originals in memory at a time.
     let mut pixels = 0_f64;
     for planned in plan.iter() {
@@ -45,7 +46,7 @@ pub fn estimate(plan: &Plan, format: Format, sample: usize, seed: u64) -> Result
         let planned = plan.original(position)?;
         let start = Instant::now();
         let mut of_this = 0_u64;
-        let made = Rendering::open(plan.recipe(), &planned).map_err(GenerateError::from).and_then(|mut rendering| {
+        let made = Rendering::open(plan.recipe(), &planned).map_err(StageError::from).and_then(|mut rendering| {
             for variant in &planned.variants {
                 of_this += format.encode(&*rendering.variant(variant)?)?.len() as u64;
             }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::destination::KEY as DESTINATION;
-use super::{Destination, FileRow, GenerateError, STAGE, status};
+use super::{FileRow, STAGE};
 use crate::columns;
 use crate::plan::Plan;
-use crate::shard::{CommitRecord, ErrorRow, StoredFile, sha256_hex, tool};
+use crate::shard::{CommitRecord, Destination, ErrorRow, StageError, StoredFile, sha256_hex, status, tool};
 use crate::store::Store;
 use crate::table;
 
@@ -87,21 +86,14 @@ fn mean((sum, count): (f64, u64)) -> Option<f64> {
 /// Writes manifest and tables. Running it again writes the same.
 ///
 /// # Errors
-/// A shard is not committed ([`GenerateError::Gaps`]), the destination is of another plan, or a file refuses.
-pub fn finalize(store: &dyn Store, plan: &Plan, plan_bytes: Vec<u8>) -> Result<Manifest, GenerateError> {
-    let found = status(store)?;
+/// A shard is not committed ([`StageError::Gaps`]), the destination is of another plan, or a file refuses.
+pub fn finalize(store: &dyn Store, plan: &Plan, plan_bytes: Vec<u8>) -> Result<Manifest, StageError> {
+    let found = status(store, STAGE)?;
     let there = found.destination.clone();
     let ours =
         Destination { plan_id: plan.id().clone(), recipe: plan.recipe().key(), shards: plan.shards(), ..there.clone() };
     ours.agrees_with(&there, store)?;
-    let open = found.open();
-    if !open.is_empty() {
-        let first: Vec<String> = open.iter().take(5).map(ToString::to_string).collect();
-        let more = if open.len() > first.len() { ", …" } else { "" };
-        let first = format!("{}{more}", first.join(", "));
-        let place = store.place().to_owned();
-        return Err(GenerateError::Gaps { place, missing: open.len(), shards: there.shards, first });
-    }
+    found.whole(store)?;
     let mut errors: Vec<ErrorRow> = found.records.iter().flat_map(|record| record.errors.iter().cloned()).collect();
     errors.sort();
     let Summed { index, statistics, licences } = sum_up(store, plan, &found.records, &errors)?;
@@ -144,9 +136,9 @@ struct Summed {
 fn rows_of<'a>(
     store: &'a dyn Store,
     records: &'a [CommitRecord],
-) -> impl Iterator<Item = Result<FileRow, GenerateError>> + 'a {
+) -> impl Iterator<Item = Result<FileRow, StageError>> + 'a {
     records.iter().flat_map(|record| {
-        let rows = record.table(store).map_err(GenerateError::from);
+        let rows = record.table(store).map_err(StageError::from);
         let rows = rows.and_then(|bytes| Ok(table::decode::<FileRow>(&record.files[0].name, bytes)?));
         match rows {
             Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
@@ -156,12 +148,7 @@ fn rows_of<'a>(
 }
 
 /// The index, sums by distortion and pair, and originals by licence. Tables and errors must cover the plan.
-fn sum_up(
-    store: &dyn Store,
-    plan: &Plan,
-    records: &[CommitRecord],
-    errors: &[ErrorRow],
-) -> Result<Summed, GenerateError> {
+fn sum_up(store: &dyn Store, plan: &Plan, records: &[CommitRecord], errors: &[ErrorRow]) -> Result<Summed, StageError> {
     let mut sums: BTreeMap<(String, &'static str, u8, u8), Sum> = BTreeMap::new();
     let mut licences: BTreeMap<String, u64> = BTreeMap::new();
     let mut index = table::Encoder::new("index.parquet")?;
@@ -196,7 +183,7 @@ fn sum_up(
         }
     }
     if let Some(row) = rows.next().transpose()? {
-        return Err(unreadable(store, DESTINATION, format!("variant `{}` is no part of the plan", row.name)));
+        return Err(unreadable(store, "generate/shards", format!("variant `{}` is no part of the plan", row.name)));
     }
     let statistics = sums.into_iter().map(|((distortion, pattern, roi_level, background_level), sum)| Statistics {
         distortion,
@@ -212,6 +199,6 @@ fn sum_up(
     Ok(Summed { index: index.finish()?, statistics: statistics.collect(), licences })
 }
 
-fn unreadable(store: &dyn Store, key: &str, reason: String) -> GenerateError {
-    GenerateError::Unreadable { place: store.place().to_owned(), key: key.to_owned(), reason }
+fn unreadable(store: &dyn Store, key: &str, reason: String) -> StageError {
+    StageError::Unreadable { place: store.place().to_owned(), key: key.to_owned(), reason }
 }

@@ -4,13 +4,12 @@ use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Format;
 use crate::columns;
 use crate::plan::PlannedVariant;
-use crate::shard::{StoredFile, sha256_hex};
+use crate::shard::{Done, StoredFile, sha256_hex};
 use crate::store::{Store, StoreError, Upload};
 
 /// How files lie in the destination.
@@ -43,7 +42,7 @@ impl FromStr for Layout {
 }
 
 /// A variant in the destination: one row of the index.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRow {
     /// Name of the variant in the plan.
     pub name: String,
@@ -65,13 +64,6 @@ columns!(FileRow { name, original, file, offset, size, sha256 });
 pub(super) enum Writer<'a> {
     Folders { store: &'a dyn Store, format: Format, rows: Vec<FileRow> },
     WebDataset { format: Format, file: String, archive: Box<tar::Builder<Counted<'a>>>, rows: Vec<FileRow> },
-}
-
-/// What a finished original left.
-pub(super) struct Finished {
-    pub(super) rows: Vec<FileRow>,
-    /// The archive, in layout `webdataset`.
-    pub(super) archive: Option<StoredFile>,
 }
 
 impl<'a> Writer<'a> {
@@ -127,9 +119,9 @@ impl<'a> Writer<'a> {
     }
 
     /// Makes an archive appear.
-    pub(super) fn finish(self) -> Result<Finished, StoreError> {
+    pub(super) fn finish(self) -> Result<Done<FileRow>, StoreError> {
         match self {
-            Self::Folders { rows, .. } => Ok(Finished { rows, archive: None }),
+            Self::Folders { rows, .. } => Ok(Done { rows, archive: None }),
             Self::WebDataset { file, mut archive, rows, .. } => {
                 if let Err(error) = archive.finish() {
                     return Err(archive.get_mut().reason(&file, &error));
@@ -143,7 +135,7 @@ impl<'a> Writer<'a> {
                 })?;
                 counted.upload.finish()?;
                 let sha256 = counted.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-                Ok(Finished { rows, archive: Some(StoredFile { name: file, size: counted.size, sha256 }) })
+                Ok(Done { rows, archive: Some(StoredFile { name: file, size: counted.size, sha256 }) })
             }
         }
     }

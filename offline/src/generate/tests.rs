@@ -9,7 +9,9 @@ use super::*;
 use crate::plan::fixture::{planned, write};
 use crate::plan::{Plan, PlannedOriginal};
 use crate::recipe::Recipe;
-use crate::shard::{CommitRecord, ErrorRow, sha256_hex};
+use crate::shard::{
+    CommitRecord, Destination, Ended, ErrorRow, ShardState, StageError, Tick, Worker, sha256_hex, status,
+};
 use crate::store::{LocalStore, Store};
 use crate::table;
 
@@ -48,13 +50,13 @@ impl Place {
     }
 }
 
-fn worker<'a>(plan: &'a Plan, store: &'a LocalStore, layout: Layout) -> Worker<'a> {
-    let format = Format::Png;
-    Worker { plan, store, format, layout, threads: 2, max_errors: 0, stop: &GO_ON }
+fn worker<'a>(plan: &'a Plan, store: &'a LocalStore, layout: Layout) -> Worker<'a, Variants<'a>> {
+    let stage = Variants { recipe: plan.recipe(), format: Format::Png, layout };
+    Worker { plan, stage, store, threads: 2, max_errors: 0, stop: &GO_ON }
 }
 
-fn run_all(worker: &Worker) -> Vec<CommitRecord> {
-    worker.destination().claim(worker.store).unwrap();
+fn run_all(worker: &Worker<Variants>) -> Vec<CommitRecord> {
+    worker.destination().claim(worker.store, STAGE).unwrap();
     let shards = 0..worker.plan.shards();
     shards.map(|shard| worker.run(shard, 0, &|_| ()).unwrap().record().clone()).collect()
 }
@@ -174,7 +176,7 @@ fn the_first_to_commit_wins_and_the_second_is_content() {
     let place = Place::new(3);
     let (plan, store) = (place.plan(1), place.store("out"));
     let worker = worker(&plan, &store, Layout::Folders);
-    worker.destination().claim(&store).unwrap();
+    worker.destination().claim(&store, STAGE).unwrap();
     let ended: Vec<Ended> = std::thread::scope(|scope| {
         let run = || worker.run(0, 0, &|_| ()).unwrap();
         let threads = [scope.spawn(run), scope.spawn(run)];
@@ -195,7 +197,9 @@ fn another_plan_format_layout_or_shard_count_is_refused() {
     let place = Place::new(3);
     let (plan, store) = (place.plan(1), place.store("out"));
     run_all(&worker(&plan, &store, Layout::Folders));
-    let claim = |plan: &Plan, format, layout| Destination::of(plan, format, layout).claim(&store);
+    let claim = |plan: &Plan, format, layout| {
+        Destination::of(plan, &Variants { recipe: plan.recipe(), format, layout }).claim(&store, STAGE)
+    };
     claim(&plan, Format::Png, Layout::Folders).unwrap();
     let other = place.path("other");
     write(&other, Recipe::miqd(), &place.planned[..2], 1).unwrap();
@@ -210,9 +214,9 @@ fn another_plan_format_layout_or_shard_count_is_refused() {
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
     }
     for refused in [verify(&store, &other, 1, 0, &|| ()).err(), finalize(&store, &other, vec![]).err()] {
-        assert!(matches!(refused, Some(GenerateError::OtherPlan { .. })));
+        assert!(matches!(refused, Some(StageError::OtherPlan { .. })));
     }
-    assert!(matches!(status(&place.store("nowhere")), Err(GenerateError::Nothing { .. })));
+    assert!(matches!(status(&place.store("nowhere"), STAGE), Err(StageError::Nothing { .. })));
 }
 
 #[test]
@@ -223,11 +227,11 @@ fn broken_originals_become_rows_of_the_error_table() {
     let whole = fs::read(&broken).unwrap();
     fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
     let strict = worker(&plan, &store, Layout::WebDataset);
-    strict.destination().claim(&store).unwrap();
+    strict.destination().claim(&store, STAGE).unwrap();
     let error = strict.run(0, 0, &|_| ()).unwrap_err();
-    assert!(matches!(&error, GenerateError::TooManyErrors { errors: 1, original, .. } if original == "picture.01"));
-    assert_eq!(status(&store).unwrap().shards, [ShardState::Failed, ShardState::Missing]);
-    assert!(matches!(finalize(&store, &plan, vec![]), Err(GenerateError::Gaps { missing: 2, .. })));
+    assert!(matches!(&error, StageError::TooManyErrors { errors: 1, original, .. } if original == "picture.01"));
+    assert_eq!(status(&store, STAGE).unwrap().shards, [ShardState::Failed, ShardState::Missing]);
+    assert!(matches!(finalize(&store, &plan, vec![]), Err(StageError::Gaps { missing: 2, .. })));
 
     let patient = Worker { max_errors: 1, ..worker(&plan, &store, Layout::WebDataset) };
     let record = patient.run(0, 0, &|_| ()).unwrap().record().clone();
@@ -240,7 +244,7 @@ fn broken_originals_become_rows_of_the_error_table() {
     assert!(store.size("webdataset/000001.tar").unwrap().is_none());
     let errors: Vec<ErrorRow> = table::decode("errors", store.get("errors.parquet").unwrap().unwrap()).unwrap();
     assert_eq!(errors, record.errors);
-    let found = status(&store).unwrap();
+    let found = status(&store, STAGE).unwrap();
     assert_eq!((found.originals, found.errors, found.count(ShardState::Done)), (3, 1, 2));
 
     // A distortion that refuses, or an encoder, takes nothing but its original.
@@ -262,11 +266,11 @@ fn a_stopped_shard_goes_on_and_spoilt_progress_is_made_again() {
     let (plan, store) = (place.plan(1), place.store("out"));
     let stop = AtomicBool::new(false);
     let stoppable = Worker { stop: &stop, threads: 1, ..worker(&plan, &store, Layout::Folders) };
-    stoppable.destination().claim(&store).unwrap();
+    stoppable.destination().claim(&store, STAGE).unwrap();
     let raise = |tick: Tick| stop.store(tick.made > 0, std::sync::atomic::Ordering::Relaxed);
     let stopped = stoppable.run(0, 0, &raise).unwrap_err();
-    assert!(matches!(stopped, GenerateError::Stopped { done: 1, of: 6, .. }), "{stopped}");
-    assert_eq!(status(&store).unwrap().shards, [ShardState::Begun { originals: 1 }]);
+    assert!(matches!(stopped, StageError::Stopped { done: 1, of: 6, .. }), "{stopped}");
+    assert_eq!(status(&store, STAGE).unwrap().shards, [ShardState::Begun { originals: 1 }]);
     stop.store(false, std::sync::atomic::Ordering::Relaxed);
     assert!(stoppable.run(0, 0, &raise).is_err());
     // A power cut may take the end of a file.

@@ -1,9 +1,9 @@
 //! Whether the files of a destination are what the plan says.
 
 use super::estimate::drawn;
-use super::{Destination, FileRow, Format, GenerateError, STAGE};
+use super::{FileRow, Format, STAGE};
 use crate::plan::{Plan, Rendering};
-use crate::shard::{CommitRecord, Inputs, sha256_hex};
+use crate::shard::{CommitRecord, Destination, Inputs, StageError, sha256_hex};
 use crate::store::Store;
 use crate::table;
 
@@ -33,9 +33,9 @@ pub fn verify(
     sample: usize,
     seed: u64,
     tick: &dyn Fn(),
-) -> Result<Verified, GenerateError> {
-    let there = Destination::read(store)?;
-    let format = there.format(store)?;
+) -> Result<Verified, StageError> {
+    let there = Destination::read(store, STAGE)?;
+    let format = there.setting("format", store, STAGE)?;
     let ours =
         Destination { shards: plan.shards(), plan_id: plan.id().clone(), recipe: plan.recipe().key(), ..there.clone() };
     ours.agrees_with(&there, store)?;
@@ -79,11 +79,11 @@ pub fn verify(
     Ok(verified)
 }
 
-fn rows(record: &CommitRecord, bytes: Vec<u8>) -> Result<Vec<FileRow>, GenerateError> {
+fn rows(record: &CommitRecord, bytes: Vec<u8>) -> Result<Vec<FileRow>, StageError> {
     Ok(table::decode(&record.files[0].name, bytes)?)
 }
 
-fn hash_all(store: &dyn Store, rows: &[FileRow], verified: &mut Verified) -> Result<(), GenerateError> {
+fn hash_all(store: &dyn Store, rows: &[FileRow], verified: &mut Verified) -> Result<(), StageError> {
     for row in rows {
         verified.hashed += 1;
         match store.get_range(&row.file, row.offset, row.size)? {
@@ -98,12 +98,7 @@ fn hash_all(store: &dyn Store, rows: &[FileRow], verified: &mut Verified) -> Res
 }
 
 /// What is wrong with a file, compared with the variant made anew.
-fn rendered_again(
-    store: &dyn Store,
-    plan: &Plan,
-    format: Format,
-    row: &FileRow,
-) -> Result<Option<String>, GenerateError> {
+fn rendered_again(store: &dyn Store, plan: &Plan, format: Format, row: &FileRow) -> Result<Option<String>, StageError> {
     let Some(bytes) = store.get_range(&row.file, row.offset, row.size)? else { return Ok(None) };
     let (mut planned, number) = plan.variant(&row.name)?;
     let variant = planned.variants.swap_remove(number);

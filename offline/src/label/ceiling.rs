@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::mmos::Verdicts;
+use super::score::ScoreRow;
 use crate::evaluate::metrics::srcc;
 use crate::render::RandomField;
 use crate::source::PixelHash;
@@ -29,16 +29,16 @@ pub struct Ceiling {
 /// or if a correlation is not defined (no samples, or scores all equal).
 #[must_use]
 pub fn ceiling(
-    verdicts: &[Verdicts],
+    scores: &[ScoreRow],
     weights: &[f64],
     splits: usize,
-    score: impl Fn(&Verdicts, &[f64]) -> Option<f64>,
+    score: impl Fn(&ScoreRow, &[f64]) -> Option<f64>,
 ) -> Option<Ceiling> {
     let mut correlations = Vec::with_capacity(splits);
     let mut samples = 0;
     for split in 0..splits {
         let [first, second] = halves(weights, split)?;
-        let pairs = verdicts.iter().filter_map(|v| Some((score(v, &first)?, score(v, &second)?)));
+        let pairs = scores.iter().filter_map(|v| Some((score(v, &first)?, score(v, &second)?)));
         let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
         samples = a.len();
         correlations.push(srcc(&a, &b)?);
@@ -72,27 +72,20 @@ fn halves(weights: &[f64], split: usize) -> Option<[Vec<f64>; 2]> {
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
-    use crate::sample::Sample;
+    use crate::label::mmos::weighted;
 
     /// Samples of difficulty 0..1 on which model i is right when a number drawn for (sample, model) is over it.
-    fn verdicts(noise: f64) -> Vec<Verdicts> {
+    fn scores(noise: f64) -> Vec<ScoreRow> {
         let field = RandomField::of(&PixelHash([3; 32]), "test", 0, 0);
-        let verdict = |i: u64| {
+        let row = |i: u64| {
             let difficulty = i as f64 / 600.0;
             let consistent = (0..8).map(|m| {
                 let own = field.uniform(i * 8 + m)[0];
-                (1.0 - noise) * (m as f64 + 0.5) / 8.0 + noise * own > difficulty
+                f32::from(u8::from((1.0 - noise) * (m as f64 + 0.5) / 8.0 + noise * own > difficulty))
             });
-            Verdicts {
-                original: i.to_string(),
-                class: -1,
-                sample: Sample::Clean,
-                psnr: 30.0,
-                consistent: consistent.collect(),
-                accurate: None,
-            }
+            ScoreRow { sample: i.to_string(), consistency: consistent.collect(), ..ScoreRow::default() }
         };
-        (0..600).map(verdict).collect()
+        (0..600).map(row).collect()
     }
 
     #[test]
@@ -109,10 +102,10 @@ mod tests {
 
     #[test]
     fn agreeing_models_have_a_higher_ceiling() {
-        let of = |noise| ceiling(&verdicts(noise), &[0.125; 8], 30, |v, w| Some(v.consistency(w))).unwrap();
+        let of = |noise| ceiling(&scores(noise), &[0.125; 8], 30, |row, w| weighted(&row.consistency, w)).unwrap();
         let (calm, noisy) = (of(0.1), of(1.0));
         assert!(noisy.srcc < calm.srcc - 0.05, "{calm:?} {noisy:?}");
         assert!(noisy.corrected > noisy.srcc && noisy.samples == 600);
-        assert_eq!(ceiling(&verdicts(0.1), &[0.125; 8], 30, |_, _| None), None);
+        assert_eq!(ceiling(&scores(0.1), &[0.125; 8], 30, |_, _| None), None);
     }
 }

@@ -254,7 +254,8 @@ mod tests {
     fn pixels_equal_pillow() {
         let scene = scene();
         for golden in golden().fit {
-            let geometry = Geometry { interpolation: golden.interpolation, ..geometry(golden.size, golden.crop, Resize::Squash) };
+            let geometry =
+                Geometry { interpolation: golden.interpolation, ..geometry(golden.size, golden.crop, Resize::Squash) };
             let fitted = geometry.fit(&scene).unwrap();
             let theirs = (0..golden.pixels.len())
                 .step_by(2)

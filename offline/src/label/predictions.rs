@@ -48,7 +48,7 @@ impl PredictionRow {
                 masks: None,
             },
             Answer::Objects(objects) => {
-                let text = |object: &Detection| object.mask.as_ref().map(Runs::to_text);
+                let text = |object: &Detection| object.mask.as_ref().map(Runs::text);
                 Self {
                     model,
                     sample,
@@ -75,8 +75,8 @@ impl PredictionRow {
             return Err(refuse("its lists have different lengths"));
         }
         let object = |at: usize| {
-            let mask = self.masks.as_ref().map(|masks| Runs::from_text(&masks[at], width, height));
-            let mask = mask.transpose().map_err(|reason| refuse(&reason))?;
+            let mask = self.masks.as_ref().map(|masks| Runs::from_text(width, height, &masks[at]));
+            let mask = mask.transpose().map_err(|reason| refuse(&reason.to_string()))?;
             let bbox = std::array::from_fn(|side| self.boxes[4 * at + side]);
             Ok(Detection { class: self.classes[at], score: self.scores[at], bbox, mask })
         };
@@ -99,7 +99,7 @@ pub enum LabelError {
 }
 
 /// Makes every picture of an original once, straight from the original, and asks all models: a row a sample and model,
-/// sample by sample.
+/// sample by sample. None if `stopped` said so on the way.
 ///
 /// # Errors
 /// A picture can't be made, or a model fails.
@@ -108,12 +108,16 @@ pub fn predict(
     zoo: &Zoo,
     recipe: &Recipe,
     planned: PlannedOriginal,
-) -> Result<Vec<PredictionRow>, LabelError> {
+    stopped: &dyn Fn() -> bool,
+) -> Result<Option<Vec<PredictionRow>>, LabelError> {
     let mut rendering = Rendering::open(recipe, &planned)?;
     let original = planned.original.id.clone();
     let samples = Sample::of(planned);
     let mut rows = Vec::with_capacity(samples.len() * zoo.models.len());
     for sample in samples {
+        if stopped() {
+            return Ok(None);
+        }
         let picture = sample.picture(&mut rendering)?;
         let measured = if sample.psnr().is_none() { psnr(rendering.original(), &picture) } else { None };
         let id = sample.id(&original);
@@ -121,5 +125,5 @@ pub fn predict(
         let of = zoo.models.iter().zip(answers);
         rows.extend(of.map(|(model, answer)| PredictionRow::new(&model.name, &id, measured, answer)));
     }
-    Ok(rows)
+    Ok(Some(rows))
 }

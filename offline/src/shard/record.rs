@@ -187,7 +187,21 @@ impl CommitRecord {
                 Some(_) => {}
             }
         }
-        let bytes = store.get(&table.name)?.ok_or_else(|| wrong(&table.name, "is not there"))?;
-        if sha256_hex(&bytes) == table.sha256 { Ok(bytes) } else { Err(wrong(&table.name, "has other content")) }
+        self.file(store, table)
+    }
+
+    /// A file of the record, its hash compared.
+    ///
+    /// # Errors
+    /// It is missing or not what it was.
+    pub fn file(&self, store: &dyn Store, file: &StoredFile) -> Result<Vec<u8>, RecordError> {
+        let wrong = |what| RecordError::File {
+            place: store.place().to_owned(),
+            key: record_key(&self.stage, self.shard),
+            file: file.name.clone(),
+            what,
+        };
+        let bytes = store.get(&file.name)?.ok_or_else(|| wrong("is not there"))?;
+        if sha256_hex(&bytes) == file.sha256 { Ok(bytes) } else { Err(wrong("has other content")) }
     }
 }

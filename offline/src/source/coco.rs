@@ -66,6 +66,9 @@ pub struct CocoInstance {
     /// 1 for a region of several instances that were not told apart.
     #[serde(default)]
     pub iscrowd: u8,
+    /// Left, top, width and height in pixels.
+    #[serde(default)]
+    pub bbox: [f64; 4],
     /// Pixels, as the annotators' tool counted them.
     #[serde(default)]
     pub area: f64,

@@ -159,6 +159,10 @@ impl Store for LocalStore {
         false
     }
 
+    fn file(&self, key: &str) -> Option<PathBuf> {
+        Some(self.path(key))
+    }
+
     fn free(&self) -> Option<u64> {
         // The folder may not be there yet: its nearest ancestor is on the same file system.
         let absolute = std::path::absolute(&self.root).ok()?;

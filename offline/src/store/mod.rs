@@ -75,6 +75,11 @@ pub trait Store: Send + Sync {
     /// Whether what [`Store::put`] has acknowledged survives a power cut.
     fn is_durable(&self) -> bool;
 
+    /// The file of a key, where the place is a folder of this machine.
+    fn file(&self, _key: &str) -> Option<PathBuf> {
+        None
+    }
+
     /// Bytes that the place can still take; `None` where nobody knows.
     fn free(&self) -> Option<u64>;
 }

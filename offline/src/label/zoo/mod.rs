@@ -181,7 +181,7 @@ impl Zoo {
         hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The list without the models of one family; the weights α of the rest follow from them alone.
+    /// The list without the models of one family.
     ///
     /// # Errors
     /// [`ZooError::List`] when no model has that family, or no model would be left.
@@ -199,13 +199,6 @@ impl Zoo {
         };
         Err(ZooError::List { name: "in use".to_owned(), reason })
     }
-
-    /// α: weights proportional to the models' performances, summing to 1 (equation 4).
-    #[must_use]
-    pub fn weights(&self) -> Vec<f64> {
-        let sum: f64 = self.models.iter().map(|model| model.performance).sum();
-        self.models.iter().map(|model| model.performance / sum).collect()
-    }
 }
 
 #[cfg(test)]
@@ -218,10 +211,8 @@ mod tests {
     fn the_built_in_list_is_sound() {
         let zoo = Zoo::read(&[]).unwrap();
         assert_eq!(zoo.models.len(), 9);
-        assert!((zoo.weights().iter().sum::<f64>() - 1.0).abs() < 1e-12);
         let rest = zoo.without_family("efficientnet_lite").unwrap();
         assert_eq!(rest.models.len(), 5);
-        assert!((rest.weights().iter().sum::<f64>() - 1.0).abs() < 1e-12);
         assert_ne!(zoo.fingerprint(), rest.fingerprint());
         let refused = zoo.without_family("vgg").unwrap_err().to_string();
         assert!(refused.contains("`vgg`") && refused.contains("squeezenet"), "{refused}");

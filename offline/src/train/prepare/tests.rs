@@ -10,6 +10,8 @@ use super::*;
 use crate::export::region::tests::{pictures, tiny_encoder};
 use crate::export::session::IMAGE_BYTES;
 use crate::label::read_labels;
+use crate::label::score::ScoreRow;
+use crate::label::weights::Lambda;
 use crate::plan::fixture;
 use crate::recipe::Recipe as GenerationRecipe;
 use crate::source::{Original, SplitRow, TEST, TRAIN, read_sources, write_sources};
@@ -162,8 +164,10 @@ fn label_plan(work: &Path, plan: &Plan) {
     for (i, planned) in plan.iter().enumerate() {
         let planned = planned.unwrap();
         let original = planned.original.clone();
-        let judged = crate::label::mmos::judge(&original, crate::sample::Sample::of(planned), &[], |_| Some(20.0));
-        rows.extend(judged.unwrap().iter().map(|verdict| verdict.label(&[])));
+        rows.extend(crate::sample::Sample::of(planned).iter().map(|sample| {
+            let scores = ScoreRow { sample: sample.id(&original.id), consistency: vec![1.0], ..ScoreRow::default() };
+            crate::label::mmos::label(&original, sample, 20.0, &scores, &[1.0], Lambda::default())
+        }));
         let fold = if i == 0 { TEST } else { TRAIN };
         split.push(SplitRow { original: original.id, fold: fold.to_owned() });
     }

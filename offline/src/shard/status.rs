@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::worker::progress;
-use super::{Destination, GenerateError, STAGE};
-use crate::shard::{CommitRecord, Inputs};
+use super::{CommitRecord, Destination, Inputs, StageError};
 use crate::store::Store;
 
 /// Where a shard stands. Whether somebody works on it right now, a store can't say.
@@ -60,20 +59,20 @@ impl Status {
 /// Looks at a destination.
 ///
 /// # Errors
-/// Nothing was generated there, or something can't be read.
-pub fn status(store: &dyn Store) -> Result<Status, GenerateError> {
-    let destination = Destination::read(store)?;
+/// Nothing of the stage is there, or something can't be read.
+pub fn status(store: &dyn Store, stage: &str) -> Result<Status, StageError> {
+    let destination = Destination::read(store, stage)?;
     let inputs = Inputs::PlanId(destination.plan_id.0.clone());
     let mut shards = Vec::new();
     let mut records: Vec<CommitRecord> = Vec::new();
     let mut begun_originals = 0;
     for shard in 0..destination.shards {
-        if let Some(record) = CommitRecord::read(store, STAGE, shard, &inputs)? {
+        if let Some(record) = CommitRecord::read(store, stage, shard, &inputs)? {
             shards.push(ShardState::Done);
             records.push(record);
             continue;
         }
-        let (originals, failed) = progress(store, shard)?;
+        let (originals, failed) = progress(store, stage, shard)?;
         begun_originals += originals as u64;
         shards.push(match (failed, originals) {
             (true, _) => ShardState::Failed,
@@ -87,6 +86,24 @@ pub fn status(store: &dyn Store) -> Result<Status, GenerateError> {
     let to_do = destination.originals.saturating_sub(originals + errors);
     let left = rate.map(|rate| Duration::from_secs_f64(to_do as f64 / rate * 3600.0));
     Ok(Status { destination, shards, records, originals, errors, rate, left })
+}
+
+impl Status {
+    /// The records, if every shard is committed.
+    ///
+    /// # Errors
+    /// [`StageError::Gaps`].
+    pub fn whole(&self, store: &dyn Store) -> Result<&[CommitRecord], StageError> {
+        let open = self.open();
+        if open.is_empty() {
+            return Ok(&self.records);
+        }
+        let first: Vec<String> = open.iter().take(5).map(ToString::to_string).collect();
+        let more = if open.len() > first.len() { ", …" } else { "" };
+        let first = format!("{}{more}", first.join(", "));
+        let place = store.place().to_owned();
+        Err(StageError::Gaps { place, missing: open.len(), shards: self.destination.shards, first })
+    }
 }
 
 /// Originals made an hour between the first start and the last commit. Times are whole seconds of several machines'

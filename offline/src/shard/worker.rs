@@ -1,28 +1,23 @@
-//! A shard worker: from a plan to files and a commit record.
+//! A shard worker: from a plan to tables, files and a commit record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
-use super::layout::Writer;
-use super::{Destination, FileRow, Format, GenerateError, Layout, STAGE};
-use crate::plan::{Plan, PlannedOriginal, Rendering};
-use crate::shard::{CommitRecord, ErrorRow, Inputs, StoredFile, seconds_now, sha256_hex, tool};
+use super::stage::{At, Done, Made, Stage};
+use super::{CommitRecord, Destination, ErrorRow, Inputs, StageError, StoredFile, seconds_now, sha256_hex, tool};
+use crate::plan::Plan;
 use crate::store::Store;
 use crate::table;
 
-/// Writes shards of a plan.
-pub struct Worker<'a> {
-    /// What is to be made.
+/// Makes shards of a plan.
+pub struct Worker<'a, S> {
+    /// Whose originals.
     pub plan: &'a Plan,
+    /// What is made of them.
+    pub stage: S,
     /// Where to.
     pub store: &'a dyn Store,
-    /// File format.
-    pub format: Format,
-    /// How files lie.
-    pub layout: Layout,
     /// Originals in work at the same time.
     pub threads: usize,
     /// Originals that may fail, in all shards of this run.
@@ -61,42 +56,31 @@ pub struct Tick {
     pub errors: usize,
 }
 
-/// `generate/progress/<shard>/<position>.json`: an original that is done.
-#[derive(Debug, Serialize, Deserialize)]
-struct Done {
-    rows: Vec<FileRow>,
-    archive: Option<StoredFile>,
+fn progress_folder(stage: &str, shard: u32) -> String {
+    format!("{stage}/progress/{shard}")
 }
 
-/// What became of an original.
-enum Made {
-    Done(Done),
-    Failed(String),
-    Stopped,
+fn failure_key(stage: &str, shard: u32) -> String {
+    format!("{stage}/failures/{shard}.json")
 }
 
-fn progress_folder(shard: u32) -> String {
-    format!("{STAGE}/progress/{shard}")
-}
-
-fn failure_key(shard: u32) -> String {
-    format!("{STAGE}/failures/{shard}.json")
-}
+/// Originals that are done, by their position in the plan.
+type Positions<R> = BTreeMap<usize, Done<R>>;
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Worker<'_> {
+impl<S: Stage> Worker<'_, S> {
     /// Makes a shard of the destination that [`Destination::claim`] accepted. `errors_before` counts what failed in
     /// earlier shards of this run.
     ///
     /// # Errors
     /// Stopped, too many errors, or plan or store refuse. What is done is kept.
-    pub fn run(&self, shard: u32, errors_before: usize, tick: &(dyn Fn(Tick) + Sync)) -> Result<Ended, GenerateError> {
+    pub fn run(&self, shard: u32, errors_before: usize, tick: &(dyn Fn(Tick) + Sync)) -> Result<Ended, StageError> {
         let inputs = Inputs::PlanId(self.plan.id().0.clone());
         let positions = self.plan.positions(shard);
-        if let Some(record) = CommitRecord::read(self.store, STAGE, shard, &inputs)? {
+        if let Some(record) = CommitRecord::read(self.store, self.stage.name(), shard, &inputs)? {
             record.table(self.store)?;
             tick(Tick { kept: record.originals as usize, made: 0, errors: record.errors.len() });
             return Ok(Ended::Already(record));
@@ -111,22 +95,31 @@ impl Worker<'_> {
         done.extend(made);
         let of = positions.len();
         if done.len() + failed.len() < of {
-            return Err(GenerateError::Stopped { shard, done: done.len(), of });
+            return Err(StageError::Stopped { shard, done: done.len(), of });
         }
         self.refuse_too_many(shard, errors_before, &failed)?;
-        let record = self.commit_record(shard, inputs, &done, failed, begun, made_count)?;
+        let record = self.commit_record(shard, inputs, done, failed, begun, made_count)?;
         self.commit(record, &positions)
     }
 
     /// Originals that workers before have finished, if their files are as they left them.
-    fn kept(&self, shard: u32) -> Result<BTreeMap<usize, Done>, GenerateError> {
+    fn kept(&self, shard: u32) -> Result<Positions<S::Row>, StageError> {
         let mut kept = BTreeMap::new();
-        for key in self.store.list(&progress_folder(shard))? {
-            let name = key.rsplit('/').next().and_then(|name| name.strip_suffix(".json"));
+        let folder = progress_folder(self.stage.name(), shard);
+        for key in self.store.list(&folder)? {
+            let name = key.rsplit('/').next().and_then(|name| name.strip_suffix(".parquet"));
             let Some(position) = name.and_then(|name| name.parse().ok()) else { continue };
             let Some(bytes) = self.store.get(&key)? else { continue };
-            // A record that a power cut has spoilt counts as none.
-            let Ok(done) = serde_json::from_slice::<Done>(&bytes) else { continue };
+            // A note that a power cut has spoilt counts as none.
+            let Ok(rows) = table::decode(&key, bytes) else { continue };
+            let archive = match self.store.get(&format!("{folder}/{position}.archive.json"))? {
+                None => None,
+                Some(bytes) => match serde_json::from_slice(&bytes) {
+                    Ok(archive) => Some(archive),
+                    Err(_) => continue,
+                },
+            };
+            let done = Done { rows, archive };
             if self.is_whole(&done)? {
                 kept.insert(position, done);
             }
@@ -134,15 +127,15 @@ impl Worker<'_> {
         Ok(kept)
     }
 
-    fn is_whole(&self, done: &Done) -> Result<bool, GenerateError> {
+    fn is_whole(&self, done: &Done<S::Row>) -> Result<bool, StageError> {
         if self.store.is_durable() {
             return Ok(true);
         }
         if let Some(archive) = &done.archive {
             return Ok(self.store.size(&archive.name)? == Some(archive.size));
         }
-        for row in &done.rows {
-            if self.store.size(&row.file)? != Some(row.size) {
+        for (file, size) in done.rows.iter().filter_map(|row| self.stage.file(row)) {
+            if self.store.size(file)? != Some(size) {
                 return Ok(false);
             }
         }
@@ -156,19 +149,26 @@ impl Worker<'_> {
         missing: &[usize],
         errors_before: usize,
         tick: &(dyn Fn(Tick) + Sync),
-    ) -> Result<(BTreeMap<usize, Done>, Vec<ErrorRow>), GenerateError> {
+    ) -> Result<(Positions<S::Row>, Vec<ErrorRow>), StageError> {
         let next = AtomicUsize::new(0);
-        let made: Mutex<BTreeMap<usize, Done>> = Mutex::default();
+        let made: Mutex<Positions<S::Row>> = Mutex::default();
         let failed: Mutex<Vec<ErrorRow>> = Mutex::default();
-        let fatal: Mutex<Option<GenerateError>> = Mutex::default();
+        let fatal: Mutex<Option<StageError>> = Mutex::default();
         let halted = || {
             let hopeless = || errors_before + locked(&failed).len() > self.max_errors;
             self.stop.load(Ordering::Relaxed) || locked(&fatal).is_some() || hopeless()
         };
         let work = || {
+            let mut hand = match self.stage.hand() {
+                Ok(hand) => hand,
+                Err(error) => {
+                    locked(&fatal).get_or_insert(error);
+                    return;
+                }
+            };
             while !halted() {
                 let Some(&position) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-                match self.original(shard, position) {
+                match self.original(&mut hand, shard, position) {
                     Ok(Made::Done(done)) => {
                         locked(&made).insert(position, done);
                         tick(Tick { kept: 0, made: 1, errors: 0 });
@@ -188,7 +188,7 @@ impl Worker<'_> {
             }
         };
         std::thread::scope(|scope| {
-            for _ in 0..self.threads.clamp(1, missing.len().max(1)) {
+            for _ in 0..self.threads.max(1).min(missing.len()) {
                 scope.spawn(work);
             }
         });
@@ -204,87 +204,68 @@ impl Worker<'_> {
     }
 
     /// Makes one original, and its note of progress last.
-    fn original(&self, shard: u32, position: usize) -> Result<Made, GenerateError> {
+    fn original(&self, hand: &mut S::Hand, shard: u32, position: usize) -> Result<Made<S::Row>, StageError> {
         let planned = self.plan.original(position)?;
-        let mut rendering = match Rendering::open(self.plan.recipe(), &planned) {
-            Ok(rendering) => rendering,
-            Err(error) => return Ok(Made::Failed(error.to_string())),
-        };
-        let mut writer = Writer::start(self.store, self.layout, self.format, position)?;
-        match self.variants(&planned, &mut rendering, &mut writer)? {
-            None => {}
-            Some(early) => {
-                writer.abandon()?;
-                return Ok(early);
+        let made = self.stage.original(hand, &At { store: self.store, position, stop: self.stop }, planned)?;
+        if let Made::Done(done) = &made {
+            let folder = progress_folder(self.stage.name(), shard);
+            if let Some(archive) = &done.archive {
+                let note = serde_json::to_vec(archive).map_err(|e| self.unreadable("progress", e.to_string()))?;
+                self.store.put(&format!("{folder}/{position}.archive.json"), note)?;
             }
+            self.store.put(&format!("{folder}/{position}.parquet"), table::encode("progress", &done.rows)?)?;
         }
-        let finished = writer.finish()?;
-        let done = Done { rows: finished.rows, archive: finished.archive };
-        let note = serde_json::to_vec(&done).map_err(|e| self.unreadable("progress", e.to_string()))?;
-        self.store.put(&format!("{}/{position}.json", progress_folder(shard)), note)?;
-        Ok(Made::Done(done))
+        Ok(made)
     }
 
-    /// Writes all variants; returns early with what stood in the way.
-    fn variants(
-        &self,
-        planned: &PlannedOriginal,
-        rendering: &mut Rendering,
-        writer: &mut Writer,
-    ) -> Result<Option<Made>, GenerateError> {
-        for variant in &planned.variants {
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(Some(Made::Stopped));
-            }
-            let picture = match rendering.variant(variant) {
-                Ok(picture) => picture,
-                Err(error) => return Ok(Some(Made::Failed(error.to_string()))),
-            };
-            match self.format.encode(&picture) {
-                Ok(bytes) => writer.add(&planned.original.id, variant, bytes)?,
-                Err(error) => return Ok(Some(Made::Failed(error.to_string()))),
-            }
-        }
-        Ok(None)
-    }
-
-    fn refuse_too_many(&self, shard: u32, before: usize, failed: &[ErrorRow]) -> Result<(), GenerateError> {
+    fn refuse_too_many(&self, shard: u32, before: usize, failed: &[ErrorRow]) -> Result<(), StageError> {
         let errors = before + failed.len();
         let Some(first) = failed.first().filter(|_| errors > self.max_errors) else { return Ok(()) };
         let note = serde_json::to_vec_pretty(failed).map_err(|e| self.unreadable("failures", e.to_string()))?;
-        self.store.put(&failure_key(shard), note)?;
+        self.store.put(&failure_key(self.stage.name(), shard), note)?;
         let (original, reason) = (first.original.clone(), first.reason.clone());
-        Err(GenerateError::TooManyErrors { shard, errors, tolerated: self.max_errors, original, reason })
+        Err(StageError::TooManyErrors { shard, errors, tolerated: self.max_errors, original, reason })
     }
 
-    /// Writes the shard's table under a name that holds its hash, so two workers never spoil each other's.
+    /// Writes the shard's tables under names that hold their hashes, so two workers never spoil each other's.
     fn commit_record(
         &self,
         shard: u32,
         inputs: Inputs,
-        done: &BTreeMap<usize, Done>,
+        done: Positions<S::Row>,
         errors: Vec<ErrorRow>,
         begun: u64,
         made: usize,
-    ) -> Result<CommitRecord, GenerateError> {
-        let rows: Vec<FileRow> = done.values().flat_map(|done| done.rows.iter().cloned()).collect();
-        let bytes = table::encode("index of the shard", &rows)?;
-        let sha256 = sha256_hex(&bytes);
-        let name = format!("{STAGE}/shards/{shard}-{}.parquet", &sha256[..12]);
-        let mut files = vec![StoredFile { name: name.clone(), size: bytes.len() as u64, sha256 }];
-        files.extend(done.values().filter_map(|done| done.archive.clone()));
-        // Through an upload, which is on the disk when it ends: a record must not outlive its table.
-        let mut upload = self.store.upload(&name)?;
-        upload.write(&bytes)?;
-        upload.finish()?;
+    ) -> Result<CommitRecord, StageError> {
+        let stage = self.stage.name();
+        let originals = done.len() as u64;
+        let (mut rows, mut archives) = (Vec::new(), Vec::new());
+        for done in done.into_values() {
+            rows.extend(done.rows);
+            archives.extend(done.archive);
+        }
+        let (count, bytes) = (rows.len() as u64, self.stage.bytes(&rows));
+        let mut files = Vec::new();
+        for (end, rows) in self.stage.tables(rows) {
+            let bytes = table::encode("table of the shard", &rows)?;
+            let sha256 = sha256_hex(&bytes);
+            let name = format!("{stage}/shards/{shard}{end}-{}.parquet", &sha256[..12]);
+            // Through an upload, which is on the disk when it ends: a record must not outlive its tables.
+            let mut upload = self.store.upload(&name)?;
+            upload.write(&bytes)?;
+            upload.finish()?;
+            files.push(StoredFile { name, size: bytes.len() as u64, sha256 });
+        }
+        let of_tables = files.iter().map(|file| file.size).sum();
+        files.extend(archives);
         Ok(CommitRecord {
-            stage: STAGE.to_owned(),
+            stage: stage.to_owned(),
             shard,
             inputs,
             tool: tool(),
-            originals: done.len() as u64,
-            rows: rows.len() as u64,
-            bytes: rows.iter().map(|row| row.size).sum(),
+            originals,
+            rows: count,
+            bytes: bytes.unwrap_or(of_tables),
             files,
             errors,
             begun,
@@ -294,38 +275,51 @@ impl Worker<'_> {
     }
 
     /// The first to commit wins; who comes second checks the winner's record and throws its own table away.
-    fn commit(&self, record: CommitRecord, positions: &std::ops::Range<usize>) -> Result<Ended, GenerateError> {
+    fn commit(&self, record: CommitRecord, positions: &std::ops::Range<usize>) -> Result<Ended, StageError> {
         let shard = record.shard;
         let ended = if record.commit(self.store)? {
             Ended::Committed(record)
         } else {
-            let winner = CommitRecord::read(self.store, STAGE, shard, &record.inputs)?
+            let winner = CommitRecord::read(self.store, self.stage.name(), shard, &record.inputs)?
                 .ok_or_else(|| self.unreadable("shards", "the commit record appeared and vanished".into()))?;
             winner.table(self.store)?;
-            if winner.files.first() != record.files.first() {
-                self.store.delete(&record.files[0].name)?;
+            let theirs: BTreeSet<&String> = winner.files.iter().map(|file| &file.name).collect();
+            // Archives have the same names, and lie elsewhere.
+            let tables = format!("{}/shards/", self.stage.name());
+            for file in
+                record.files.iter().filter(|file| file.name.starts_with(&tables) && !theirs.contains(&file.name))
+            {
+                self.store.delete(&file.name)?;
             }
             Ended::Already(winner)
         };
         for position in positions.clone() {
-            self.store.delete(&format!("{}/{position}.json", progress_folder(shard)))?;
+            let note = format!("{}/{position}", progress_folder(self.stage.name(), shard));
+            self.store.delete(&format!("{note}.parquet"))?;
+            self.store.delete(&format!("{note}.archive.json"))?;
         }
-        self.store.delete(&failure_key(shard))?;
+        self.store.delete(&failure_key(self.stage.name(), shard))?;
         Ok(ended)
     }
 
-    fn unreadable(&self, key: &str, reason: String) -> GenerateError {
-        GenerateError::Unreadable { place: self.store.place().to_owned(), key: format!("{STAGE}/{key}"), reason }
+    fn unreadable(&self, key: &str, reason: String) -> StageError {
+        StageError::Unreadable {
+            place: self.store.place().to_owned(),
+            key: format!("{}/{key}", self.stage.name()),
+            reason,
+        }
     }
 
     /// What this worker makes, to be claimed.
     #[must_use]
     pub fn destination(&self) -> Destination {
-        Destination::of(self.plan, self.format, self.layout)
+        Destination::of(self.plan, &self.stage)
     }
 }
 
 /// Originals that are done in a shard that is not committed, and whether a worker gave it up.
-pub(super) fn progress(store: &dyn Store, shard: u32) -> Result<(usize, bool), GenerateError> {
-    Ok((store.list(&progress_folder(shard))?.len(), store.size(&failure_key(shard))?.is_some()))
+pub(super) fn progress(store: &dyn Store, stage: &str, shard: u32) -> Result<(usize, bool), StageError> {
+    let notes = store.list(&progress_folder(stage, shard))?;
+    let done = notes.iter().filter(|note| note.ends_with(".parquet")).count();
+    Ok((done, store.size(&failure_key(stage, shard))?.is_some()))
 }

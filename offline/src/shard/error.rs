@@ -1,14 +1,13 @@
-//! Why generation could not go on.
+//! Why a stage could not go on.
 
-use super::EncodeError;
+use super::RecordError;
 use crate::plan::{PixelsError, PlanError};
-use crate::shard::RecordError;
 use crate::store::StoreError;
 use crate::table::TableError;
 
-/// Why generation could not go on.
+/// Why a stage could not go on.
 #[derive(Debug, thiserror::Error)]
-pub enum GenerateError {
+pub enum StageError {
     /// The plan can't be read.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -21,12 +20,12 @@ pub enum GenerateError {
     /// A table is wrong.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A picture could not be made; inside a shard that is a row of the error table instead.
-    #[error(transparent)]
-    Pixels(#[from] PixelsError),
-    /// A picture could not be encoded or decoded.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
+    /// A thread's sessions could not be opened; the same for every original.
+    #[error("{0}")]
+    Start(String),
+    /// A picture could not be rendered, encoded or decoded; inside a shard that is a row of the error table instead.
+    #[error("{0}")]
+    Picture(String),
     /// The destination holds something else.
     #[error("{place} holds {found}, this would be {expected}: give another destination, or the same settings")]
     OtherPlan {
@@ -37,11 +36,13 @@ pub enum GenerateError {
         /// What was asked for.
         expected: String,
     },
-    /// Nothing was generated there yet.
-    #[error("{place}: nothing was generated there yet (no {key}); run `miqa-offline generate` first")]
+    /// Nothing was made there yet.
+    #[error("{place}: there is nothing of `{stage}` yet (no {key}); run `miqa-offline {stage}` first")]
     Nothing {
         /// The destination.
         place: String,
+        /// Name of the stage.
+        stage: String,
         /// The key that is missing.
         key: String,
     },
@@ -93,4 +94,10 @@ pub enum GenerateError {
         /// The first missing ones.
         first: String,
     },
+}
+
+impl From<PixelsError> for StageError {
+    fn from(error: PixelsError) -> Self {
+        Self::Picture(error.to_string())
+    }
 }

@@ -1,0 +1,191 @@
+//! How each model's answers to an original's samples agree with its answer to the clean picture, and with the truth:
+//! consistency and accuracy of equations 2, 3 and 8, before any weights.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::predictions::PredictionRow;
+use super::zoo::Task;
+use crate::agree::{Annotation, Detection, Matching, Overlap, Precision, Reference};
+use crate::columns;
+use crate::source::Original;
+
+/// At which overlap a detection counts as right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+pub enum Tau {
+    /// Intersection over union of at least 0.50.
+    #[value(name = "0.50")]
+    Ap50,
+    /// At least 0.75.
+    #[default]
+    #[value(name = "0.75")]
+    Ap75,
+    /// The mean over 0.50, 0.55 … 0.95.
+    #[value(name = "0.50:0.95")]
+    Ap,
+}
+
+/// What each model scored on a sample: one value a model, in the order of the zoo. All in 0..=1.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScoreRow {
+    /// Id of the sample.
+    pub sample: String,
+    /// Probability of a classifier's first class; mean score of a detector's objects, 0 without any.
+    pub confidence: Vec<f32>,
+    /// C_i: agreement with the answer to the clean picture (equation 2), at the chosen τ.
+    pub consistency: Vec<f32>,
+    /// A_i: agreement with the truth (equation 3), at the chosen τ; empty where the truth is unknown.
+    pub accuracy: Vec<f32>,
+    /// C_i at τ = 0.50; empty for classifiers, as all that follow.
+    pub consistency_ap50: Vec<f32>,
+    /// C_i at τ = 0.75.
+    pub consistency_ap75: Vec<f32>,
+    /// C_i, mean over 0.50:0.95.
+    pub consistency_ap: Vec<f32>,
+    /// A_i at τ = 0.50.
+    pub accuracy_ap50: Vec<f32>,
+    /// A_i at τ = 0.75.
+    pub accuracy_ap75: Vec<f32>,
+    /// A_i, mean over 0.50:0.95.
+    pub accuracy_ap: Vec<f32>,
+}
+
+columns!(ScoreRow {
+    sample,
+    confidence,
+    consistency,
+    accuracy,
+    consistency_ap50,
+    consistency_ap75,
+    consistency_ap,
+    accuracy_ap50,
+    accuracy_ap75,
+    accuracy_ap,
+});
+
+/// Footer note of tables with a value a model: the models' names in order, with commas between.
+pub const MODELS_NOTE: &str = "miqa.models";
+
+/// The table of scores for a task in a work folder.
+#[must_use]
+pub fn scores_of(work: &Path, task: Task) -> PathBuf {
+    work.join(format!("scores-{task}.parquet"))
+}
+
+/// By what rules answers are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rules {
+    /// τ of detectors and segmenters.
+    pub tau: Tau,
+    /// Detections under this score are left out of consistency, on both sides.
+    pub reference_score: f32,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { tau: Tau::default(), reference_score: 0.3 }
+    }
+}
+
+/// What is known to be right about an original.
+#[derive(Debug, Clone, Copy)]
+pub enum Right<'a> {
+    /// Nothing.
+    Unknown,
+    /// Its class.
+    Class(i32),
+    /// Its objects.
+    Objects(&'a [Annotation]),
+}
+
+/// The scores of an original's samples: `answers` has a list a model, a row a sample, the clean picture's first.
+///
+/// # Errors
+/// A stored row makes no sense; one line.
+pub fn score(
+    task: Task,
+    original: &Original,
+    answers: &[Vec<PredictionRow>],
+    right: Right,
+    rules: Rules,
+) -> Result<Vec<ScoreRow>, String> {
+    let clean = answers.first().ok_or("no model")?;
+    let mut rows: Vec<ScoreRow> =
+        clean.iter().map(|row| ScoreRow { sample: row.sample.clone(), ..ScoreRow::default() }).collect();
+    let mut matching = Matching::default();
+    for of_model in answers {
+        match task {
+            Task::Classification => classes(of_model, right, &mut rows)?,
+            Task::Detection | Task::Segmentation => {
+                let overlap = if task == Task::Detection { Overlap::Boxes } else { Overlap::Masks };
+                objects(original, of_model, right, rules, overlap, &mut matching, &mut rows)?;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn classes(of_model: &[PredictionRow], right: Right, rows: &mut [ScoreRow]) -> Result<(), String> {
+    let first = |row: &PredictionRow| match (row.classes.first(), row.scores.first()) {
+        (Some(&class), Some(&score)) => Ok((class, score)),
+        _ => Err(format!("prediction of `{}` for `{}` has no class", row.model, row.sample)),
+    };
+    let (clean, _) = first(of_model.first().ok_or("no sample")?)?;
+    for (row, given) in rows.iter_mut().zip(of_model) {
+        let (class, score) = first(given)?;
+        row.confidence.push(score);
+        row.consistency.push(f32::from(u8::from(class == clean)));
+        if let Right::Class(expected) = right {
+            row.accuracy.push(f32::from(u8::from(i32::from(class) == expected)));
+        }
+    }
+    Ok(())
+}
+
+fn objects(
+    original: &Original,
+    of_model: &[PredictionRow],
+    right: Right,
+    rules: Rules,
+    overlap: Overlap,
+    matching: &mut Matching,
+    rows: &mut [ScoreRow],
+) -> Result<(), String> {
+    let found = |row: &PredictionRow| row.objects(original.width, original.height);
+    let clean = Reference::of(&found(of_model.first().ok_or("no sample")?)?, rules.reference_score, overlap);
+    for (row, given) in rows.iter_mut().zip(of_model) {
+        let found = found(given)?;
+        row.confidence.push(mean_score(&found));
+        let consistency = matching.consistency(&found, &clean);
+        row.consistency.push(rules.tau.of(consistency));
+        row.consistency_ap50.push(consistency.ap50 as f32);
+        row.consistency_ap75.push(consistency.ap75 as f32);
+        row.consistency_ap.push(consistency.ap as f32);
+        if let Right::Objects(annotations) = right {
+            let accuracy = matching.precision(&found, annotations, overlap);
+            row.accuracy.push(rules.tau.of(accuracy));
+            row.accuracy_ap50.push(accuracy.ap50 as f32);
+            row.accuracy_ap75.push(accuracy.ap75 as f32);
+            row.accuracy_ap.push(accuracy.ap as f32);
+        }
+    }
+    Ok(())
+}
+
+impl Tau {
+    /// The precision at it.
+    #[must_use]
+    pub fn of(self, precision: Precision) -> f32 {
+        (match self {
+            Self::Ap50 => precision.ap50,
+            Self::Ap75 => precision.ap75,
+            Self::Ap => precision.ap,
+        }) as f32
+    }
+}
+
+fn mean_score(found: &[Detection]) -> f32 {
+    let sum: f64 = found.iter().map(|object| f64::from(object.score)).sum();
+    if found.is_empty() { 0.0 } else { (sum / found.len() as f64) as f32 }
+}

@@ -1,0 +1,80 @@
+//! What `label` makes of an original of a plan: what each model of a zoo says of each of its samples.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use miqa::engine::Runtime;
+
+use super::model::Models;
+use super::predictions::{LabelError, PredictionRow, predict};
+use super::zoo::Zoo;
+use crate::plan::PlannedOriginal;
+use crate::recipe::Recipe;
+use crate::shard::{At, Done, Made, Stage, StageError};
+
+/// Name of the stage in keys and records.
+pub const STAGE: &str = "label";
+
+/// The setting that names the zoo: [`Zoo::fingerprint`].
+pub const ZOO: &str = "zoo";
+
+/// The predictions of a zoo.
+pub struct Predictions<'a> {
+    /// By what samples are rendered.
+    pub recipe: &'a Recipe,
+    /// The models.
+    pub zoo: &'a Zoo,
+    /// Folders with their files.
+    pub folders: &'a [PathBuf],
+    /// What runs them.
+    pub runtime: &'a Runtime,
+}
+
+impl Stage for Predictions<'_> {
+    type Hand = Models;
+    type Row = PredictionRow;
+
+    fn name(&self) -> &'static str {
+        STAGE
+    }
+
+    fn settings(&self) -> BTreeMap<String, String> {
+        [(ZOO.to_owned(), self.zoo.fingerprint())].into()
+    }
+
+    fn hand(&self) -> Result<Models, StageError> {
+        Models::open(self.runtime, self.zoo, self.folders).map_err(|error| StageError::Start(error.to_string()))
+    }
+
+    fn original(
+        &self,
+        models: &mut Models,
+        at: &At,
+        planned: PlannedOriginal,
+    ) -> Result<Made<PredictionRow>, StageError> {
+        match predict(models, self.zoo, self.recipe, planned, &|| at.is_stopped()) {
+            Ok(Some(rows)) => Ok(Made::Done(Done { rows, archive: None })),
+            Ok(None) => Ok(Made::Stopped),
+            Err(LabelError::Sample(error)) => Err(StageError::Start(error.to_string())),
+            Err(error) => Ok(Made::Failed(error.to_string())),
+        }
+    }
+
+    /// A table a model.
+    fn tables(&self, rows: Vec<PredictionRow>) -> Vec<(String, Vec<PredictionRow>)> {
+        by_model(self.zoo, rows).into_iter().map(|(model, rows)| (format!("-{model}"), rows)).collect()
+    }
+}
+
+/// The rows of each model, in the order of the zoo.
+#[must_use]
+pub fn by_model(zoo: &Zoo, rows: Vec<PredictionRow>) -> Vec<(String, Vec<PredictionRow>)> {
+    let mut tables: Vec<(String, Vec<PredictionRow>)> =
+        zoo.models.iter().map(|model| (model.name.clone(), Vec::new())).collect();
+    for row in rows {
+        if let Some((_, table)) = tables.iter_mut().find(|(model, _)| *model == row.model) {
+            table.push(row);
+        }
+    }
+    tables
+}

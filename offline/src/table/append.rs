@@ -1,0 +1,187 @@
+//! Tables that are written or read bit by bit, so that memory does not grow with them.
+
+use std::fs::{self, File};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::ChunkReader;
+
+use super::{Row, TableError, mismatch, partial_name, reader};
+
+/// Rows between two writes; what is in memory at most, and a fixed number, since portions show in the bytes.
+const PORTION: usize = 16_384;
+
+/// A table on its way to `path`. Dropped before [`Appender::finish`], it leaves nothing behind.
+pub struct Appender<R> {
+    path: PathBuf,
+    partial: PathBuf,
+    schema: Arc<Schema>,
+    writer: Option<ArrowWriter<File>>,
+    pending: Vec<R>,
+}
+
+impl<R: Row> Appender<R> {
+    /// An empty table with these notes (key and value) in its footer; makes the folder if it is missing.
+    ///
+    /// # Errors
+    /// The folder or file can't be written.
+    pub fn new(path: &Path, notes: &[(&str, String)]) -> Result<Self, TableError> {
+        let io = |source| TableError::Io { path: path.to_owned(), source };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(io)?;
+        }
+        let partial = partial_name(path);
+        let schema = Arc::new(Schema::new(R::fields()));
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let file = File::create(&partial).map_err(io)?;
+        let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
+            .map_err(|e| TableError::Format { path: path.to_owned(), reason: e.to_string() })?;
+        for (key, value) in notes {
+            writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
+        }
+        Ok(Self { path: path.to_owned(), partial, schema, writer: Some(writer), pending: Vec::new() })
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn push(&mut self, rows: impl IntoIterator<Item = R>) -> Result<(), TableError> {
+        for row in rows {
+            self.pending.push(row);
+            if self.pending.len() == PORTION {
+                self.write()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the table appear.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn finish(mut self) -> Result<(), TableError> {
+        self.write()?;
+        let io = |source| TableError::Io { path: self.path.clone(), source };
+        let writer = self.writer.take().expect("taken here only");
+        let file = writer.into_inner().map_err(|e| self.format(&e.to_string()))?;
+        // Without this a power cut could leave an empty file under the final name.
+        file.sync_all().map_err(io)?;
+        fs::rename(&self.partial, &self.path).map_err(io)
+    }
+
+    fn write(&mut self) -> Result<(), TableError> {
+        let batch = RecordBatch::try_new(self.schema.clone(), R::arrays(&self.pending));
+        self.pending.clear();
+        let batch = batch.map_err(|e| self.format(&e.to_string()))?;
+        let writer = self.writer.as_mut().expect("there until `finish`");
+        writer.write(&batch).map_err(|e| TableError::Format { path: self.path.clone(), reason: e.to_string() })
+    }
+
+    fn format(&self, reason: &str) -> TableError {
+        TableError::Format { path: self.path.clone(), reason: reason.to_owned() }
+    }
+}
+
+impl<R> Drop for Appender<R> {
+    fn drop(&mut self) {
+        // Gone already where it was finished.
+        let _ = fs::remove_file(&self.partial);
+    }
+}
+
+/// The rows of a table, a batch in memory at a time.
+pub struct Rows<R> {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    batch: std::vec::IntoIter<R>,
+    row: PhantomData<R>,
+}
+
+impl<R: Row> Rows<R> {
+    /// Of the table at `path`.
+    ///
+    /// # Errors
+    /// The file is missing or no Parquet file.
+    pub fn of_file(path: &Path) -> Result<Self, TableError> {
+        let file = File::open(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+        Self::of(path, file)
+    }
+
+    /// Of the bytes of [`super::encode`]; `name` stands for the file.
+    ///
+    /// # Errors
+    /// They are no Parquet file.
+    pub fn of_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, TableError> {
+        Self::of(Path::new(name), bytes::Bytes::from(bytes))
+    }
+
+    fn of(path: &Path, file: impl ChunkReader + 'static) -> Result<Self, TableError> {
+        let reader = reader::<R>(path, file)?;
+        Ok(Self { path: path.to_owned(), reader, batch: Vec::new().into_iter(), row: PhantomData })
+    }
+}
+
+impl<R: Row> Iterator for Rows<R> {
+    type Item = Result<R, TableError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(row) = self.batch.next() {
+                return Some(Ok(row));
+            }
+            let rows = match self.reader.next()? {
+                Ok(batch) => R::from_batch(&batch).map_err(|at| mismatch::<R>(&self.path, &batch, at)),
+                Err(error) => Err(TableError::Format { path: self.path.clone(), reason: error.to_string() }),
+            };
+            match rows {
+                Ok(rows) => self.batch = rows.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+    use crate::columns;
+    use crate::table::{read, read_note};
+
+    #[derive(Debug, Clone, PartialEq)]
+    struct Numbered {
+        number: u64,
+    }
+
+    columns!(Numbered { number });
+
+    #[test]
+    fn what_is_appended_is_read_again_and_what_is_dropped_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/numbers.parquet");
+        let mut dropped = Appender::new(&path, &[]).unwrap();
+        dropped.push([Numbered { number: 1 }]).unwrap();
+        drop(dropped);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+        for count in [0, 1, 40_000] {
+            let mut appender = Appender::new(&path, &[("about", "numbers".to_owned())]).unwrap();
+            appender.push((0..count).map(|number| Numbered { number })).unwrap();
+            appender.finish().unwrap();
+            let expected: Vec<Numbered> = (0..count).map(|number| Numbered { number }).collect();
+            assert_eq!(read::<Numbered>(&path).unwrap(), expected);
+            assert_eq!(Rows::of_file(&path).unwrap().collect::<Result<Vec<Numbered>, _>>().unwrap(), expected);
+            let bytes = fs::read(&path).unwrap();
+            assert_eq!(Rows::of_bytes("n", bytes).unwrap().collect::<Result<Vec<Numbered>, _>>().unwrap(), expected);
+            assert_eq!(read_note(&path, "about").unwrap().as_deref(), Some("numbers"));
+        }
+    }
+}
