@@ -272,8 +272,9 @@ mod tests {
         assert!(text.contains("builtin:det, builtin:det") && text.contains("twice"), "{text}");
         let text = read(&["builtin:seg"]).unwrap_err().to_string();
         assert!(text.contains("builtin:cls, builtin:det, builtin:paper"), "{text}");
-        let segmenter = Path::new(env!("CARGO_MANIFEST_DIR")).join("zoo/seg.toml");
-        let models = Zoo::read(&[segmenter]).unwrap().models;
+        let of_repository = |name: &str| Zoo::read(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("zoo").join(name)]);
+        assert_eq!(of_repository("smoke.toml").unwrap().models.len(), 3);
+        let models = of_repository("seg.toml").unwrap().models;
         assert_eq!(models.iter().map(|model| model.task).collect::<Vec<_>>(), [Task::Segmentation, Task::Detection]);
         assert!(models.iter().all(|model| model.licence.starts_with("AGPL")));
     }
