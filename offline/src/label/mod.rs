@@ -1,13 +1,15 @@
 //! Labels: what a zoo of vision models makes of each variant, and the scores (MMOS) computed from it.
 //!
-//! [`zoo`] lists the models, [`fit`] brings a picture to a model's size, [`model`] runs one (in a [`picture_session`]),
-//! [`decode`] says what its outputs mean, [`predictions`] keeps what they said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads
-//! it again. [`score`] compares the answers to a sample with those to the clean picture and with the [`truth`], [`mmos`]
-//! weighs the models by [`weights`], [`ceiling`] and [`validate`] say how far such scores can be trusted, [`labelled`] finds
+//! [`zoo`] lists the models, [`check`] measures whether they do what it claims, [`fit`] brings a picture to a model's size,
+//! [`model`] runs one (in a [`picture_session`]), [`decode`] says what its outputs mean, [`predictions`] keeps what they
+//! said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads it again. [`score`] compares the answers
+//! to a sample with those to the clean picture and with the [`truth`], [`mmos`] weighs the models by [`weights`],
+//! [`ceiling`] and [`validate`] say how far such scores can be trusted, [`labelled`] finds
 //! the pictures of labelled samples again.
 
 pub mod answers;
 pub mod ceiling;
+pub mod check;
 pub mod decode;
 pub mod drawn;
 pub mod finish;

@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn weights_sum_to_one_whatever_their_scale() {
-        let zoo = Zoo::read(None).unwrap();
+        let zoo = Zoo::read(&[]).unwrap();
         let models: Vec<&ZooModel> = zoo.models.iter().collect();
         let folder = tempfile::tempdir().unwrap();
         let own = |scale: f64| {

@@ -2,6 +2,9 @@
 
 mod classes;
 mod entry;
+mod files;
+#[cfg(test)]
+mod golden;
 mod input;
 
 use std::collections::HashSet;
@@ -13,12 +16,20 @@ use sha2::{Digest, Sha256};
 
 pub use classes::{COCO_CLASSES, ClassMap, IMAGENET_CLASSES, KnownClasses, coco_category, coco_class};
 pub use entry::{Task, ZooModel};
+pub use files::load_file;
 pub use input::{Channels, Element, Input, Interpolation, Layout, Resize};
 
-/// The list that comes with the program.
-const BUILT_IN: &str = include_str!("../../../zoo/cls.toml");
+/// The lists that come with the program, by the names after `builtin:`.
+const BUILT_IN: [(&str, &str); 3] = [
+    ("cls", include_str!("../../../zoo/cls.toml")),
+    ("det", include_str!("../../../zoo/det.toml")),
+    ("paper", include_str!("../../../zoo/paper.toml")),
+];
 
-/// Version of what [`super::fit`] and [`super::classifier`] do to a picture before a model sees it, and to the model's
+/// How the name of such a list begins where a file could be named.
+const SCHEME: &str = "builtin:";
+
+/// Version of what [`super::fit`] and [`super::decode`] do to a picture before a model sees it, and to the model's
 /// output after. Predictions of another version are made again: raise it with every change that can change a score.
 const PREPROCESSING: u32 = 1;
 
@@ -28,7 +39,7 @@ pub enum ZooError {
     /// The list can't be read or understood.
     #[error("model list {name}: {reason}; correct the list")]
     List {
-        /// The list's file, or `built in`.
+        /// The list's file, or `builtin:` and its name; several with commas.
         name: String,
         /// What is wrong.
         reason: String,
@@ -48,6 +59,21 @@ pub enum ZooError {
         model: String,
         /// Path below a zoo folder.
         file: String,
+        /// The folders searched.
+        folders: String,
+    },
+    /// Several models' files are in none of the folders.
+    #[error(
+        "{count} of {all} model files are in none of the folders {folders}: {files}; name their folder with --zoo-dir, or \
+         take those models out of a list of your own"
+    )]
+    AllMissing {
+        /// How many there are not.
+        count: usize,
+        /// How many the list has.
+        all: usize,
+        /// Model and path below a zoo folder of each.
+        files: String,
         /// The folders searched.
         folders: String,
     },
@@ -77,20 +103,38 @@ pub struct Zoo {
 }
 
 impl Zoo {
-    /// The list in `path`, or the one that comes with the program.
+    /// The lists in `paths` after each other, or the nine classifiers that come with the program. A path may be the name of
+    /// a list that comes with it: `builtin:cls`, `builtin:det` or `builtin:paper`.
     ///
     /// # Errors
     /// [`ZooError::List`] for a file that can't be read, unknown keys, names used twice or values out of range.
-    pub fn read(path: Option<&Path>) -> Result<Self, ZooError> {
-        let name = path.map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
-        let refuse = |reason: String| ZooError::List { name: name.clone(), reason };
-        let text = match path {
-            Some(path) => fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?,
-            None => BUILT_IN.to_owned(),
-        };
-        let zoo: Self = toml::from_str(&text).map_err(|e| refuse(e.to_string()))?;
-        zoo.check().map_err(refuse)?;
+    pub fn read(paths: &[PathBuf]) -> Result<Self, ZooError> {
+        let [(first, _), ..] = BUILT_IN;
+        let classifiers = [PathBuf::from(format!("{SCHEME}{first}"))];
+        let paths = if paths.is_empty() { &classifiers } else { paths };
+        let names = paths.iter().map(|path| path.display().to_string());
+        let mut zoo = Self { models: Vec::new() };
+        for path in paths {
+            zoo.models.extend(Self::list(path)?.models);
+        }
+        let name = names.collect::<Vec<_>>().join(", ");
+        zoo.check().map_err(|reason| ZooError::List { name, reason })?;
         Ok(zoo)
+    }
+
+    fn list(path: &Path) -> Result<Self, ZooError> {
+        let refuse = |reason: String| ZooError::List { name: path.display().to_string(), reason };
+        let text = match path.to_str().and_then(|path| path.strip_prefix(SCHEME)) {
+            None => fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?,
+            Some(name) => match BUILT_IN.iter().find(|(known, _)| *known == name) {
+                Some((_, text)) => (*text).to_owned(),
+                None => {
+                    let known: Vec<String> = BUILT_IN.iter().map(|(name, _)| format!("{SCHEME}{name}")).collect();
+                    return Err(refuse(format!("the program has no such list, but {}", known.join(", "))));
+                }
+            },
+        };
+        toml::from_str(&text).map_err(|e| refuse(e.to_string()))
     }
 
     fn check(&self) -> Result<(), String> {
@@ -157,32 +201,6 @@ impl Zoo {
     }
 }
 
-/// The bytes of a model's `file` from the first of `folders` that has it, and its path; the hash is checked if given.
-///
-/// # Errors
-/// No folder has the file, it can't be read, or its hash differs.
-pub fn load_file(
-    model: &str,
-    file: &str,
-    sha256: Option<&str>,
-    folders: &[PathBuf],
-) -> Result<(PathBuf, Vec<u8>), ZooError> {
-    let found = folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file());
-    let path = found.ok_or_else(|| ZooError::Missing {
-        model: model.to_owned(),
-        file: file.to_owned(),
-        folders: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
-    })?;
-    let bytes = fs::read(&path).map_err(|source| ZooError::Read { path: path.clone(), source })?;
-    if let Some(expected) = sha256 {
-        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        if !found.eq_ignore_ascii_case(expected) {
-            return Err(ZooError::Hash { model: model.to_owned(), path, expected: expected.to_owned(), found });
-        }
-    }
-    Ok((path, bytes))
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
@@ -191,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_built_in_list_is_sound() {
-        let zoo = Zoo::read(None).unwrap();
+        let zoo = Zoo::read(&[]).unwrap();
         assert_eq!(zoo.models.len(), 9);
         let rest = zoo.without_family("efficientnet_lite").unwrap();
         assert_eq!(rest.models.len(), 5);
@@ -205,7 +223,7 @@ mod tests {
     fn a_version_of_preprocessing_is_one_tensor_for_one_picture() {
         let scene = crate::distort::golden::scene();
         let mut hash = Sha256::new();
-        for model in Zoo::read(None).unwrap().models {
+        for model in Zoo::read(&[]).unwrap().models {
             let fitted = Geometry::of(&model.input).fit(&scene).unwrap();
             let (mut floats, mut bytes) = (Vec::new(), Vec::new());
             match model.input.element {
@@ -235,20 +253,65 @@ mod tests {
             ("std = [128.0, 128.0, 128.0]", "std = [128.0, 0.0, 128.0]", "std"),
             ("crop = 0.875", "cropping = 0.875", "cropping"),
         ] {
-            assert!(BUILT_IN.contains(from), "{from}");
-            fs::write(&path, BUILT_IN.replacen(from, to, 1)).unwrap();
-            let text = Zoo::read(Some(&path)).unwrap_err().to_string();
+            let classifiers = BUILT_IN[0].1;
+            assert!(classifiers.contains(from), "{from}");
+            fs::write(&path, classifiers.replacen(from, to, 1)).unwrap();
+            let text = Zoo::read(std::slice::from_ref(&path)).unwrap_err().to_string();
             assert!(text.contains(part) && text.contains("zoo.toml"), "{text}");
         }
         fs::write(&path, "model = []").unwrap();
-        assert!(Zoo::read(Some(&path)).is_err());
+        assert!(Zoo::read(std::slice::from_ref(&path)).is_err());
+    }
+
+    #[test]
+    fn lists_join_and_names_stay_unique() {
+        let read = |names: &[&str]| Zoo::read(&names.iter().map(PathBuf::from).collect::<Vec<_>>());
+        let joined = read(&["builtin:cls", "builtin:det"]).unwrap();
+        assert_eq!((joined.models.len(), joined.models[9].name.as_str()), (16, "ssdlite_mobilenet_v2"));
+        let text = read(&["builtin:det", "builtin:det"]).unwrap_err().to_string();
+        assert!(text.contains("builtin:det, builtin:det") && text.contains("twice"), "{text}");
+        let text = read(&["builtin:seg"]).unwrap_err().to_string();
+        assert!(text.contains("builtin:cls, builtin:det, builtin:paper"), "{text}");
+        let of_repository = |name: &str| Zoo::read(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("zoo").join(name)]);
+        assert_eq!(of_repository("smoke.toml").unwrap().models.len(), 3);
+        let models = of_repository("seg.toml").unwrap().models;
+        assert_eq!(models.iter().map(|model| model.task).collect::<Vec<_>>(), [Task::Segmentation, Task::Detection]);
+        assert!(models.iter().all(|model| model.licence.starts_with("AGPL")));
+    }
+
+    /// Table 3 of the paper: how many models of each task, of which kinds, and the extremes of their figures.
+    #[test]
+    fn the_papers_models_are_all_listed() {
+        let zoo = Zoo::read(&["builtin:paper".into()]).unwrap();
+        for (task, families, lowest, highest) in [
+            (Task::Classification, vec![("cnn", 17), ("vit", 14), ("hybrid", 5), ("other", 4)], 0.7216, 0.8746),
+            (Task::Detection, vec![("cnn", 10), ("vit", 5), ("hybrid", 5)], 0.398, 0.587),
+            (Task::Segmentation, vec![("cnn", 9), ("vit", 4), ("hybrid", 2)], 0.371, 0.464),
+        ] {
+            let of_task: Vec<_> = zoo.models.iter().filter(|model| model.task == task).collect();
+            let count = |family: &str| of_task.iter().filter(|model| model.family == family).count();
+            assert!(families.iter().all(|(family, models)| count(family) == *models), "{task}");
+            assert_eq!(of_task.len(), families.iter().map(|(_, models)| models).sum::<usize>());
+            let figures = of_task.iter().map(|model| model.performance);
+            let extremes = figures.fold((1.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+            assert_eq!(extremes, (lowest, highest), "{task}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("vgg19.onnx"), b"weights").unwrap();
+        let text = zoo.require_files(&[folder.path().to_owned()]).unwrap_err().to_string();
+        assert!(text.starts_with("74 of 75") && text.contains("`co_detr_r50_det` (co_detr_r50_det.onnx)"), "{text}");
+        assert!(!text.contains("vgg19"));
+        let one = Zoo { models: vec![zoo.models[0].clone()] };
+        assert!(one.require_files(&[folder.path().to_owned()]).is_ok());
+        let text = one.require_files(&["/nowhere".into()]).unwrap_err().to_string();
+        assert!(text.contains("model `vgg19`: no file vgg19.onnx in /nowhere"), "{text}");
     }
 
     #[test]
     fn files_are_searched_and_verified() {
         let (empty, full) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let folders = [empty.path().to_owned(), full.path().to_owned()];
-        let mut model = Zoo::read(None).unwrap().models.swap_remove(0);
+        let mut model = Zoo::read(&[]).unwrap().models.swap_remove(0);
         assert!(matches!(model.load(&folders), Err(ZooError::Missing { .. })));
         fs::write(full.path().join(&model.file), b"weights").unwrap();
         assert!(matches!(model.load(&folders), Err(ZooError::Hash { .. })));
