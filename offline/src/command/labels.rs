@@ -24,9 +24,9 @@ pub enum Command {
 pub struct Args {
     #[command(flatten)]
     work: WorkFolder,
-    /// List of models, as `label` and `mmos` had it
+    /// List of models, as `label` and `mmos` had it; may be given several times
     #[arg(long, value_name = "FILE")]
-    zoo: Option<PathBuf>,
+    zoo: Vec<PathBuf>,
     /// Random splits
     #[arg(long, value_name = "N", default_value_t = 100)]
     trials: usize,
@@ -44,7 +44,7 @@ pub struct Args {
 /// 2: `mmos` has not run, or with other models; 65: a table can't be read.
 pub fn run(command: &Command) -> Result<(), CommandError> {
     let Command::Validate(args) = command;
-    let zoo = Zoo::read(args.zoo.as_deref()).map_err(CommandError::usage)?;
+    let zoo = Zoo::read(&args.zoo).map_err(CommandError::usage)?;
     let mut tasks = Vec::new();
     for task in Task::ALL {
         if args.work.scores(task).is_file() {
