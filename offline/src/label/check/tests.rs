@@ -72,7 +72,6 @@ fn wrong_preprocessing_fails() {
         ("squeezenet_v11", |model| model.input.mean = [0.0; 3]),
         ("yolox_nano", |model| model.input.std = [255.0; 3]),
         ("picodet_s_416", |model| model.input.mean = [0.0; 3]),
-        ("fastestdet", |model| model.input.colour = Channels::Rgb),
     ] {
         let mut model = model(name);
         assert_ne!(verdict(&model), Verdict::Failed, "{name} as it is");

@@ -96,8 +96,10 @@ fn first_classes_are_those_of_the_reference() {
             (model.name.clone(), share)
         })
         .collect();
-    for (model, share) in shares {
+    for (model, share) in &shares {
         println!("{model}: {} of {} first classes", share.agreeing, share.of);
+    }
+    for (model, share) in shares {
         assert!(share.of == 300 && share.of() >= 0.995, "{model}: {share:?}");
     }
 }
@@ -125,8 +127,10 @@ fn boxes_and_masks_are_those_of_the_reference() {
             (model.name.clone(), boxes, masks)
         })
         .collect();
-    for (model, boxes, masks) in compared {
+    for (model, boxes, masks) in &compared {
         println!("{model}: {} of {} boxes, {} of {} masks", boxes.agreeing, boxes.of, masks.agreeing, masks.of);
+    }
+    for (model, boxes, masks) in compared {
         assert!(boxes.of > 100 && boxes.of() >= 0.99, "{model}: {boxes:?}");
         assert!(masks.of == 0 || masks.of() >= 0.97, "{model}: {masks:?}");
     }
