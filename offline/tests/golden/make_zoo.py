@@ -1,9 +1,10 @@
 """Writes zoo.json: what the labelling models say in plain onnxruntime, with Pillow's resizing and a decoding of its own,
 for offline/src/label/zoo/golden.rs. It holds answers only, no picture and no weights.
 
-Run in this folder: python3 make_zoo.py DATA CONVERTED
+Run in this folder: python3 make_zoo.py DATA CONVERTED [PIXELS]
   DATA       folder with MODELS.toml, models/, imagenet/labels.csv and coco/instances.json
   CONVERTED  folder with the models that scripts/zoo.sh all converts
+  PIXELS     folder for the pictures as Pillow decodes them, for the tests' MIQA_PIXELS; then nothing else is made
 Prints each model's top-1 accuracy or COCO average precision too.
 Made with numpy 2.4.6, Pillow 13.0.0, onnxruntime 1.31.1, pycocotools 2.0.11, Python 3.11.
 """
@@ -24,6 +25,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 DATA, CONVERTED = sys.argv[1:3]
+PIXELS = sys.argv[3] if len(sys.argv) > 3 else None
 PICTURES = 300  # of imagenet/labels.csv
 EVERY = 5  # one COCO picture of so many is stored
 STORED = 0.05  # scores from here on are stored
@@ -226,6 +228,16 @@ def objects(model, session):
     precision(model["name"], all_found, masks)
     return answers
 
+
+if PIXELS:
+    os.makedirs(PIXELS, exist_ok=True)
+    rows = list(csv.DictReader(open(f"{DATA}/imagenet/labels.csv")))[:PICTURES]
+    files = [f"imagenet/{row['file']}" for row in rows]
+    files += [f"coco/val2017/{image['file_name']}" for image in COCO_FILE["images"][::EVERY]]
+    for file in files:
+        stem = os.path.splitext(os.path.basename(file))[0]
+        Image.open(f"{DATA}/{file}").convert("RGB").save(f"{PIXELS}/{stem}.png", compress_level=1)
+    sys.exit()
 
 golden = {"classes": {}, "objects": {}}
 for model in tomllib.load(open(f"{DATA}/MODELS.toml", "rb"))["model"]:
