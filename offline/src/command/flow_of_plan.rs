@@ -93,8 +93,6 @@ fn a_plan_in_seven_shards_is_labelled_as_in_one_and_shown() {
 
     let work = tempfile::tempdir().unwrap();
     let w = text(work.path());
-    let line = ["--work", &w, "--zoo", &zoo, "--zoo-dir", &folder, "--shard", "0"];
-    assert_eq!(label::run(&args(&line)).unwrap_err().code(), 2, "there is no plan");
 
     // The same distances as labelling found.
     stats::run(&args(&["--work", &w, "--plan", &plan(7), "--sample", "2", "--tile", "32"])).unwrap();

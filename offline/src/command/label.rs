@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use miqa::engine::{Device, Runtime};
 
-use super::generate::{failure, open, work};
+use super::generate::{failure, in_bytes, open, work};
 use super::progress::{bar, report};
 use super::rank::{threads, tick};
 use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, stop_flag};
 use crate::label::answers::{Answers, AnswersError, table_of};
+use crate::label::estimate::{EstimateError, estimate};
 use crate::label::model::{ModelError, Models};
 use crate::label::predictions::{LabelError, PredictionRow, predict};
 use crate::label::stage::{Predictions, STAGE, by_model};
@@ -57,6 +58,15 @@ pub struct Args {
     /// Originals that may fail before the run counts as failed
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_errors: usize,
+    /// Only say how many core-hours, bytes and how much memory it will take, from a measured sample
+    #[arg(long, requires = "plan")]
+    dry_run: bool,
+    /// Pictures that --dry-run shows to the models to know
+    #[arg(long, default_value_t = 20, value_name = "N", requires = "dry_run")]
+    sample: usize,
+    /// Workers of one core each that --dry-run divides the hours by; may be given several times; --threads unless given
+    #[arg(long, value_name = "N", requires = "dry_run")]
+    workers: Vec<usize>,
 }
 
 impl Labelled {
@@ -78,15 +88,53 @@ impl Labelled {
 /// signal, or the store can't be reached; 78: the destination belongs to another plan or zoo.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let zoo = args.of.zoo()?;
-    zoo.require_files(&args.zoo_dirs).map_err(CommandError::usage)?;
     let source = args.of.work.samples(args.of.plan.as_deref())?;
+    zoo.require_files(&args.zoo_dirs).map_err(CommandError::usage)?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
     let Some(plan) = source.plan() else { return label_ranked(args, &zoo, &source, &runtime) };
+    if args.dry_run {
+        return dry_run(args, plan, &zoo, &runtime);
+    }
     let store = open(&args.of.destination(plan, &zoo))?;
     let stop = stop_flag()?;
     let stage = Predictions { recipe: plan.recipe(), zoo: &zoo, folders: &args.zoo_dirs, runtime: &runtime };
     let (threads, max_errors) = (threads(args.threads), args.max_errors);
     work(&Worker { plan, stage, store: store.as_ref(), threads, max_errors, stop: &stop }, args.shard, "predictions")
+}
+
+fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, runtime: &Runtime) -> Result<(), CommandError> {
+    let seed = plan.recipe().seed();
+    let found = estimate(plan, zoo, &args.zoo_dirs, runtime, args.sample, seed).map_err(|error| match error {
+        EstimateError::Label(LabelError::Model(ModelError::Zoo(error))) => CommandError::usage(error),
+        other => CommandError::data(other),
+    })?;
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+    println!(
+        "label: {} originals, {} pictures, {} models, {} predictions in {} shards, plan_id {}",
+        found.originals,
+        found.pictures,
+        zoo.models.len(),
+        found.pictures * zoo.models.len() as u64,
+        plan.shards(),
+        plan.id()
+    );
+    println!(
+        "label: a picture takes {:.1} ms of rendering and {:.1} ms of models on one core, from {} pictures",
+        ms(found.rendering),
+        ms(found.models),
+        found.sampled
+    );
+    let core_hours = found.core_time().as_secs_f64() / 3600.0;
+    println!("label: about {core_hours:.2} core-hours, {} of predictions", in_bytes(found.bytes));
+    let threads = threads(args.threads);
+    let workers = if args.workers.is_empty() { vec![threads] } else { args.workers.clone() };
+    for workers in workers {
+        println!("label: about {:.2} hours with {workers} workers", core_hours / workers.max(1) as f64);
+    }
+    if let Some(memory) = found.memory {
+        println!("label: about {} of memory a worker on top of the program", in_bytes(memory));
+    }
+    Ok(())
 }
 
 /// Labels what is missing of the uniform variants of `rank`, and writes a table a model.
@@ -150,7 +198,8 @@ pub(super) fn each_answered(
         let (theirs, ours) = (found.destination.plan_id.short().to_owned(), plan.id().short());
         return Err(CommandError::plan(format!("{} has predictions for plan {theirs}, not {ours}", store.place())));
     }
-    for record in found.whole(store.as_ref()).map_err(failure)? {
+    // A step before is missing: `finalize` calls it bad data, whoever needs the tables a wrong order.
+    for record in found.whole(store.as_ref()).map_err(CommandError::usage)? {
         let mut answers = Answers::of_shard(store.as_ref(), record, models).map_err(answers_failure)?;
         for position in plan.positions(record.shard) {
             all(&mut answers, plan.original(position).map_err(super::plan::data)?)?;

@@ -96,12 +96,12 @@ struct Ceilings {
 /// 2: a step before is missing, or the zoo has no such family; 65: predictions are incomplete.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let zoo = args.of.zoo()?;
-    let source = args.of.work.samples(args.of.plan.as_deref())?;
-    let truth = Truth::read(&args.annotations).map_err(CommandError::usage)?;
-    let known = |family: &&String| !zoo.models.iter().any(|model| model.family == **family);
-    if let Some(family) = args.without_family.iter().find(known) {
+    let unknown = |family: &&String| !zoo.models.iter().any(|model| model.family == **family);
+    if let Some(family) = args.without_family.iter().find(unknown) {
         zoo.without_family(family).map_err(CommandError::usage)?;
     }
+    let source = args.of.work.samples(args.of.plan.as_deref())?;
+    let truth = Truth::read(&args.annotations).map_err(CommandError::usage)?;
     let mut summaries = BTreeMap::new();
     for task in Task::ALL {
         let models = of_task(&zoo, task);

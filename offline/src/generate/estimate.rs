@@ -59,7 +59,7 @@ pub fn estimate(plan: &Plan, format: Format, sample: usize, seed: u64) -> Result
         pixels += size * planned.variants.len() as f64;
         largest = largest.max(size);
     }
-    let at_rest = of_process("VmRSS:");
+    let at_rest = memory_of_process();
     let mut largest_seen = 0_f64;
     let (mut bytes, mut seen, mut spent) = (0_u64, 0_f64, Duration::ZERO);
     let (mut sampled, mut sampled_variants) = (0, 0);
@@ -105,6 +105,11 @@ pub fn estimate(plan: &Plan, format: Format, sample: usize, seed: u64) -> Result
     })
 }
 
+/// Main memory of this process in bytes; `None` where the system does not say.
+pub(crate) fn memory_of_process() -> Option<u64> {
+    of_process("VmRSS:")
+}
+
 /// A size of this process from `/proc/self/status`, in bytes; `None` where there is no such file.
 fn of_process(field: &str) -> Option<u64> {
     std::fs::read_to_string("/proc/self/status").ok().and_then(|status| in_status(&status, field))
@@ -116,7 +121,7 @@ fn in_status(status: &str, field: &str) -> Option<u64> {
 }
 
 /// `sample` different numbers below `count`, or all of them; the same for the same seed. Sorted.
-pub(super) fn drawn(count: usize, sample: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn drawn(count: usize, sample: usize, seed: u64) -> Vec<usize> {
     let mut keyed: Vec<(u32, usize)> = (0..count)
         .map(|i| (philox([i as u32, (i as u64 >> 32) as u32, 0, 0], [seed as u32, (seed >> 32) as u32])[0], i))
         .collect();

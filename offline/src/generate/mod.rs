@@ -22,6 +22,7 @@ mod verify;
 
 pub use encode::{EncodeError, Format};
 pub use estimate::{Estimate, MemoryUse, estimate};
+pub(crate) use estimate::{drawn, memory_of_process};
 pub use finalize::{Manifest, Statistics, finalize};
 pub use layout::{FileRow, Layout};
 pub use variants::Variants;

@@ -192,3 +192,109 @@ fn mean_score(found: &[Detection]) -> f32 {
     let sum: f64 = found.iter().map(|object| f64::from(object.score)).sum();
     if found.is_empty() { 0.0 } else { (sum / found.len() as f64) as f32 }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+    use crate::agree::Runs;
+    use crate::label::decode::Answer;
+    use crate::source::PixelHash;
+
+    fn original() -> Original {
+        Original {
+            id: "a".into(),
+            path: String::new(),
+            class: -1,
+            pixel_sha256: PixelHash([0; 32]),
+            width: 40,
+            height: 30,
+            licence: String::new(),
+        }
+    }
+
+    fn object(class: u16, score: f32, x: u32) -> Detection {
+        let inside: Vec<bool> = (0..40 * 30).map(|at| (x..x + 8).contains(&(at % 40)) && at / 40 < 10).collect();
+        let mask = Runs::from_bitmap(40, 30, &inside);
+        Detection { class, score, bbox: [x as f32, 0.0, 8.0, 10.0], mask }
+    }
+
+    fn row(sample: &str, found: &[Detection], task: Task) -> PredictionRow {
+        let mut found = found.to_vec();
+        if task == Task::Detection {
+            found.iter_mut().for_each(|object| object.mask = None);
+        }
+        crate::agree::canonical(&mut found);
+        PredictionRow::new("m", sample, None, Answer::Objects(found))
+    }
+
+    fn truth(found: &[Detection]) -> Vec<Annotation> {
+        found.iter().map(Annotation::of).collect()
+    }
+
+    #[test]
+    fn an_answer_agrees_with_itself_and_a_perfect_one_with_the_truth() {
+        let found = [object(3, 0.9, 0), object(3, 0.4, 20), object(7, 0.31, 10), object(7, 0.1, 30)];
+        for task in [Task::Detection, Task::Segmentation] {
+            let answers = [vec![row("a", &found, task), row("a_fog_1", &found[..1], task), row("a_fog_2", &[], task)]];
+            let truth = truth(&found);
+            let scores = score(task, &original(), &answers, Right::Objects(&truth), Rules::default()).unwrap();
+            assert_eq!((scores[0].consistency[0], scores[0].accuracy[0]), (1.0, 1.0), "{task}");
+            // Half of class 3 of the two classes over the score that counts: 51 of 101 recall points.
+            assert!((scores[1].consistency[0] - 51.0 / 202.0).abs() < 1e-6, "{task}: {:?}", scores[1]);
+            assert_eq!((scores[2].consistency[0], scores[2].accuracy[0], scores[2].confidence[0]), (0.0, 0.0, 0.0));
+            assert!((scores[0].confidence[0] - 0.4275).abs() < 1e-6);
+            let unknown = score(task, &original(), &answers, Right::Unknown, Rules::default()).unwrap();
+            assert!(unknown.iter().all(|row| row.accuracy.is_empty() && row.consistency.len() == 1));
+        }
+    }
+
+    #[test]
+    fn what_is_under_the_reference_score_counts_on_neither_side() {
+        let rules = Rules { reference_score: 0.5, ..Rules::default() };
+        let (sure, unsure) = (object(1, 0.8, 0), object(1, 0.45, 20));
+        let task = Task::Detection;
+        let of = |variant: &[Detection]| {
+            let answers = [vec![row("a", &[sure.clone(), unsure.clone()], task), row("a_fog_1", variant, task)]];
+            score(task, &original(), &answers, Right::Unknown, rules).unwrap()[1].consistency[0]
+        };
+        assert_eq!(of(&[sure.clone()]), 1.0);
+        assert_eq!(of(&[sure.clone(), unsure.clone()]), 1.0);
+        // Nothing sure on the clean picture, nor on the other: right; something on the other: wrong.
+        let answers = |variant: Detection| [vec![row("a", &[unsure.clone()], task), row("a_fog_1", &[variant], task)]];
+        let quiet = score(task, &original(), &answers(unsure.clone()), Right::Unknown, rules).unwrap();
+        let loud = score(task, &original(), &answers(sure.clone()), Right::Unknown, rules).unwrap();
+        assert_eq!((quiet[1].consistency[0], loud[1].consistency[0]), (1.0, 0.0));
+    }
+
+    #[test]
+    fn all_thresholds_are_stored_and_one_is_chosen() {
+        let found = [object(3, 0.9, 0)];
+        let mut shifted = found.clone();
+        // 7 of 9 columns overlap: over 0.75; and 6 of 10: over 0.50 only.
+        shifted[0].bbox[0] = 1.0;
+        let mut far = found.clone();
+        far[0].bbox[0] = 2.0;
+        let task = Task::Detection;
+        let answers = [vec![row("a", &found, task), row("a_fog_1", &shifted, task), row("a_fog_2", &far, task)]];
+        for (tau, expected) in [(Tau::Ap50, [1.0, 1.0]), (Tau::Ap75, [1.0, 0.0]), (Tau::Ap, [0.6, 0.3])] {
+            let rules = Rules { tau, ..Rules::default() };
+            let rows = score(task, &original(), &answers, Right::Unknown, rules).unwrap();
+            for (row, expected) in rows[1..].iter().zip(expected) {
+                assert!((row.consistency[0] - expected).abs() < 1e-6, "{tau:?}: {row:?}");
+            }
+            assert_eq!((rows[2].consistency_ap50[0], rows[2].consistency_ap75[0]), (1.0, 0.0));
+        }
+    }
+
+    #[test]
+    fn broken_rows_are_named() {
+        let mut broken = row("a", &[object(3, 0.9, 0)], Task::Detection);
+        broken.boxes.pop();
+        let refused = score(Task::Detection, &original(), &[vec![broken]], Right::Unknown, Rules::default());
+        assert!(refused.unwrap_err().contains("different lengths"));
+        let empty = PredictionRow { classes: vec![], scores: vec![], ..row("a", &[], Task::Detection) };
+        let refused = score(Task::Classification, &original(), &[vec![empty]], Right::Unknown, Rules::default());
+        assert!(refused.unwrap_err().contains("no class"));
+    }
+}

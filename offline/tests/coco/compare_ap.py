@@ -6,8 +6,8 @@
 Made with numpy 2.4.6, pycocotools 2.0.11, pyarrow 26.0.1.
 
 predictions: sample, scores (list of float), classes (list of uint16, COCO-80 order), boxes (list of float, four a
-detection), masks (list of text, or null). scores: sample, model, and ap50, ap75 and ap, each with _accuracy and
-_consistency. A sample is an original or `<original>_…`; the original is the stem of a file name in the annotations.
+detection), masks (list of text, or null). scores: sample, and lists of a value a model, the models named in the footer:
+accuracy_ap50, accuracy_ap75, accuracy_ap (empty where nothing is known) and the same of consistency. A sample is an original or `<original>_…`; the original is the stem of a file name in the annotations.
 Prints the largest differences; exit code 1 if one is over 1e-6 or nothing was compared.
 """
 
@@ -94,15 +94,17 @@ def compare(arguments):
         model, _, path = pair.partition("=")
         # A model may be in several shards.
         found.setdefault(model, {}).update(predictions(path))
-    rows = parquet.read_table(arguments.scores).to_pylist()
+    table = parquet.read_table(arguments.scores)
+    models = parquet.read_metadata(arguments.scores).metadata[b"miqa.models"].decode().split(",")
+    rows = [(model, at, row) for row in table.to_pylist()[:: arguments.every] for at, model in enumerate(models)]
     worst, compared, failed = {}, 0, 0
-    for row in rows[:: arguments.every]:
-        if row["model"] not in found:
+    for model, at, row in rows:
+        if model not in found:
             continue
-        sample, answers = row["sample"], found[row["model"]]
+        sample, answers = row["sample"], found[model]
         stem = original(sample, truth)
         if stem is None or sample not in answers or stem not in answers:
-            print(f"{row['model']}, {sample}: no annotations, no prediction, or none of the original")
+            print(f"{model}, {sample}: no annotations, no prediction, or none of the original")
             failed += 1
             continue
         size, objects = truth[stem]
@@ -115,15 +117,15 @@ def compare(arguments):
         )
         for measure, three in values.items():
             for name, value in zip(NAMES, three):
-                column = f"{name}_{measure}"
-                stored = row[column]
-                if stored is None:
+                column = f"{measure}_{name}"
+                if not row[column]:
                     continue
+                stored = row[column][at]
                 difference = abs(stored - value)
                 compared += 1
                 if not difference <= LIMIT:
                     failed += 1
-                    print(f"{row['model']}, {sample}: {column} is {stored}, pycocotools {value}")
+                    print(f"{model}, {sample}: {column} is {stored}, pycocotools {value}")
                 if difference >= worst.get(column, (0, None))[0]:
                     worst[column] = (difference, sample)
     for column, (difference, sample) in worst.items():

@@ -40,8 +40,10 @@ def predictions(path, answers, masked):
 
 
 def scores(path, rows):
-    names = [f"{name}_{measure}" for measure in ("accuracy", "consistency") for name in compare_ap.NAMES]
-    parquet.write_table(pa.Table.from_pylist([dict(zip(["sample", "model"] + names, row)) for row in rows]), path)
+    names = [f"{measure}_{name}" for measure in ("accuracy", "consistency") for name in compare_ap.NAMES]
+    wide = [dict(sample=row[0]) | {name: [value] for name, value in zip(names, row[2:])} for row in rows]
+    table = pa.Table.from_pylist(wide)
+    parquet.write_table(table.replace_schema_metadata({"miqa.models": rows[0][1]}), path)
 
 
 with tempfile.TemporaryDirectory() as folder:
