@@ -165,6 +165,10 @@ fn label_ranked(args: &Args, zoo: &Zoo, source: &SampleSource, runtime: &Runtime
     Ok(())
 }
 
+/// Takes an original, its samples and what was said of them: a list of rows a model, in the samples' order.
+pub(super) type Each<'a> =
+    dyn FnMut(&PlannedOriginal, &[Sample], Vec<Vec<PredictionRow>>) -> Result<(), CommandError> + 'a;
+
 /// Hands over what these models said of every original's samples, original by original: a list of rows a model.
 /// Originals that `label` left out are left out.
 pub(super) fn each_answered(
@@ -172,7 +176,7 @@ pub(super) fn each_answered(
     source: &SampleSource,
     zoo: &Zoo,
     models: &[&ZooModel],
-    each: &mut dyn FnMut(&PlannedOriginal, &[Sample], Vec<Vec<PredictionRow>>) -> Result<(), CommandError>,
+    each: &mut Each,
 ) -> Result<(), CommandError> {
     let mut all = |answers: &mut Answers, planned: PlannedOriginal| {
         let samples = Sample::of(planned.clone());

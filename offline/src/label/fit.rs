@@ -86,8 +86,12 @@ impl Geometry {
             Interpolation::Bilinear => Filter::Bilinear,
             Interpolation::Bicubic => Filter::Bicubic,
         };
-        let whole = resize_rgb(rgb.as_raw(), (width, height), None, (new_width, new_height), filter);
-        let whole = whole.map_err(|e| refuse(e.to_string()))?;
+        // Along the rows first, then down the columns, each rounded to bytes, as Pillow does. One call for both would go the
+        // other way round, and clip elsewhere where a cubic overshoots.
+        let pass =
+            |pixels: &[u8], from, to| resize_rgb(pixels, from, None, to, filter).map_err(|e| refuse(e.to_string()));
+        let wide = pass(rgb.as_raw(), (width, height), (new_width, height))?;
+        let whole = pass(&wide, (new_width, height), (new_width, new_height))?;
         let whole = RgbImage::from_raw(new_width, new_height, whole).expect("the buffer was made for this size");
         if self.crop.is_some() {
             let (left, top) = ((new_width - self.size) / 2, (new_height - self.size) / 2);
@@ -263,12 +267,10 @@ mod tests {
             let differences: Vec<u8> =
                 fitted.as_raw().iter().zip(theirs).map(|(ours, theirs)| ours.abs_diff(theirs)).collect();
             assert_eq!(2 * differences.len(), golden.pixels.len());
-            let beyond = differences.iter().filter(|&&difference| difference > 1).count();
-            // Pillow goes along the rows first, fast_image_resize down the columns: where a cubic overshoots 0 or 255,
-            // the clipping in between falls elsewhere. The scene has hard edges on purpose.
-            let tolerated = if golden.interpolation == Interpolation::Bicubic { differences.len() / 100 } else { 0 };
-            assert!(beyond <= tolerated, "{geometry:?}: {beyond} of {} differ by more than a level", differences.len());
-            assert!(differences.iter().all(|&difference| difference <= 8), "{geometry:?}");
+            // Their weights are of 22 bits, these of 16: a sum near a half is rounded the other way now and then.
+            let off = differences.iter().filter(|&&difference| difference > 0).count();
+            assert!(100 * off <= differences.len(), "{geometry:?}: {off} of {} differ", differences.len());
+            assert!(differences.iter().all(|&difference| difference <= 1), "{geometry:?}");
         }
     }
 

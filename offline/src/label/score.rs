@@ -258,10 +258,12 @@ mod tests {
             let answers = [vec![row("a", &[sure.clone(), unsure.clone()], task), row("a_fog_1", variant, task)]];
             score(task, &original(), &answers, Right::Unknown, rules).unwrap()[1].consistency[0]
         };
-        assert_eq!(of(&[sure.clone()]), 1.0);
+        assert_eq!(of(std::slice::from_ref(&sure)), 1.0);
         assert_eq!(of(&[sure.clone(), unsure.clone()]), 1.0);
         // Nothing sure on the clean picture, nor on the other: right; something on the other: wrong.
-        let answers = |variant: Detection| [vec![row("a", &[unsure.clone()], task), row("a_fog_1", &[variant], task)]];
+        let answers = |variant: Detection| {
+            [vec![row("a", std::slice::from_ref(&unsure), task), row("a_fog_1", &[variant], task)]]
+        };
         let quiet = score(task, &original(), &answers(unsure.clone()), Right::Unknown, rules).unwrap();
         let loud = score(task, &original(), &answers(sure.clone()), Right::Unknown, rules).unwrap();
         assert_eq!((quiet[1].consistency[0], loud[1].consistency[0]), (1.0, 0.0));

@@ -117,7 +117,7 @@ mod tests {
             sample: format!("sample {i}"),
             classes: (0..i % 5).map(|class| class as u16).collect(),
             boxes: (0..4 * (i % 5)).map(|at| at as f32 / 8.0).collect(),
-            masks: (i % 3 > 0).then(|| (0..i % 5).map(|at| format!("mask {at}")).collect()),
+            masks: (!i.is_multiple_of(3)).then(|| (0..i % 5).map(|at| format!("mask {at}")).collect()),
         };
         for count in [0, 1, 20_000] {
             let rows: Vec<Found> = (0..count).map(row).collect();

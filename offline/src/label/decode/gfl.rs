@@ -136,7 +136,7 @@ mod tests {
         let outputs = [tensor("s", &[4, 2], vec![0.5; 8]), tensor("b", &[4, 8], vec![0.5; 32])];
         let refused = decoder.decode(&seen(&outputs, &placement, &classes)).unwrap_err().0;
         assert!(refused.contains("`b`") && refused.contains("12"), "{refused}");
-        assert!(Gfl { strides: vec![8, 16], boxes: vec![], scores: vec![], ..decoder.clone() }.check().is_err());
+        assert!(Gfl { strides: vec![8, 16], boxes: vec![], scores: vec![], ..decoder }.check().is_err());
         assert!(Gfl { bins: 1, ..decoder }.check().is_err());
     }
 }
