@@ -26,7 +26,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 
 pub use append::{Appender, Rows};
-pub use bytes::{Encoder, decode, encode};
+pub use bytes::{Encoder, decode, encode, encode_noted, note_in};
 
 /// Why a table could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -291,7 +291,11 @@ fn reader<R: Row>(path: &Path, file: impl ChunkReader + 'static) -> Result<Parqu
 /// The file is missing or no Parquet file.
 pub fn read_note(path: &Path, key: &str) -> Result<Option<String>, TableError> {
     let file = File::open(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
-    let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
+    note(path, &file, key)
+}
+
+fn note(path: &Path, file: &impl ChunkReader, key: &str) -> Result<Option<String>, TableError> {
+    let footer = ArrowReaderMetadata::load(file, ArrowReaderOptions::default())
         .map_err(|e| TableError::Format { path: path.to_owned(), reason: e.to_string() })?;
     let notes = footer.metadata().file_metadata().key_value_metadata();
     let note = notes.and_then(|notes| notes.iter().find(|note| note.key == key));

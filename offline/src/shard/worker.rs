@@ -56,6 +56,9 @@ pub struct Tick {
     pub errors: usize,
 }
 
+/// Footer note of an original's progress: its archive, as JSON.
+const ARCHIVE_NOTE: &str = "miqa.archive";
+
 fn progress_folder(stage: &str, shard: u32) -> String {
     format!("{stage}/progress/{shard}")
 }
@@ -111,14 +114,9 @@ impl<S: Stage> Worker<'_, S> {
             let Some(position) = name.and_then(|name| name.parse().ok()) else { continue };
             let Some(bytes) = self.store.get(&key)? else { continue };
             // A note that a power cut has spoilt counts as none.
+            let Ok(archive) = table::note_in(&key, &bytes, ARCHIVE_NOTE) else { continue };
+            let archive = archive.and_then(|text| serde_json::from_str(&text).ok());
             let Ok(rows) = table::decode(&key, bytes) else { continue };
-            let archive = match self.store.get(&format!("{folder}/{position}.archive.json"))? {
-                None => None,
-                Some(bytes) => match serde_json::from_slice(&bytes) {
-                    Ok(archive) => Some(archive),
-                    Err(_) => continue,
-                },
-            };
             let done = Done { rows, archive };
             if self.is_whole(&done)? {
                 kept.insert(position, done);
@@ -209,11 +207,11 @@ impl<S: Stage> Worker<'_, S> {
         let made = self.stage.original(hand, &At { store: self.store, position, stop: self.stop }, planned)?;
         if let Made::Done(done) = &made {
             let folder = progress_folder(self.stage.name(), shard);
-            if let Some(archive) = &done.archive {
-                let note = serde_json::to_vec(archive).map_err(|e| self.unreadable("progress", e.to_string()))?;
-                self.store.put(&format!("{folder}/{position}.archive.json"), note)?;
-            }
-            self.store.put(&format!("{folder}/{position}.parquet"), table::encode("progress", &done.rows)?)?;
+            let archive = done.archive.as_ref().map(serde_json::to_string).transpose();
+            let archive = archive.map_err(|e| self.unreadable("progress", e.to_string()))?;
+            let notes: Vec<(&str, String)> = archive.into_iter().map(|text| (ARCHIVE_NOTE, text)).collect();
+            let bytes = table::encode_noted("progress", &done.rows, &notes)?;
+            self.store.put(&format!("{folder}/{position}.parquet"), bytes)?;
         }
         Ok(made)
     }
@@ -294,9 +292,7 @@ impl<S: Stage> Worker<'_, S> {
             Ended::Already(winner)
         };
         for position in positions.clone() {
-            let note = format!("{}/{position}", progress_folder(self.stage.name(), shard));
-            self.store.delete(&format!("{note}.parquet"))?;
-            self.store.delete(&format!("{note}.archive.json"))?;
+            self.store.delete(&format!("{}/{position}.parquet", progress_folder(self.stage.name(), shard)))?;
         }
         self.store.delete(&failure_key(self.stage.name(), shard))?;
         Ok(ended)
@@ -319,7 +315,5 @@ impl<S: Stage> Worker<'_, S> {
 
 /// Originals that are done in a shard that is not committed, and whether a worker gave it up.
 pub(super) fn progress(store: &dyn Store, stage: &str, shard: u32) -> Result<(usize, bool), StageError> {
-    let notes = store.list(&progress_folder(stage, shard))?;
-    let done = notes.iter().filter(|note| note.ends_with(".parquet")).count();
-    Ok((done, store.size(&failure_key(stage, shard))?.is_some()))
+    Ok((store.list(&progress_folder(stage, shard))?.len(), store.size(&failure_key(stage, shard))?.is_some()))
 }

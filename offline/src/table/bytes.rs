@@ -7,6 +7,7 @@ use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use super::{Row, TableError, rows};
@@ -16,9 +17,29 @@ use super::{Row, TableError, rows};
 /// # Errors
 /// What the Parquet library said; `name` stands for the file.
 pub fn encode<R: Row + Clone>(name: &str, rows: &[R]) -> Result<Vec<u8>, TableError> {
+    encode_noted(name, rows, &[])
+}
+
+/// As [`encode`], with notes (key and value) in the file's footer.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_noted<R: Row + Clone>(name: &str, rows: &[R], notes: &[(&str, String)]) -> Result<Vec<u8>, TableError> {
     let mut encoder = Encoder::new(name)?;
+    for (key, value) in notes {
+        encoder.writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
+    }
     encoder.push(rows.iter().cloned())?;
     encoder.finish()
+}
+
+/// A note in the footer of [`encode_noted`]'s bytes; `None` if there is none of that key.
+///
+/// # Errors
+/// No Parquet file; `name` stands for it.
+pub fn note_in(name: &str, bytes: &[u8], key: &str) -> Result<Option<String>, TableError> {
+    let bytes = ::bytes::Bytes::copy_from_slice(bytes);
+    super::note(Path::new(name), &bytes, key)
 }
 
 /// [`encode`] for rows that come bit by bit. In which portions they come changes no byte.

@@ -1,0 +1,221 @@
+//! Labelling by the real program: killed at random, and models that fail on a picture.
+#![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use miqa_offline::export::onnx::{Attribute, Element, Extent, Graph, Model, Node, Opset, Tensor, ValueInfo};
+use miqa_offline::label::{LabelRow, read_labels};
+
+/// Three distortions in as many rows as levels: quick to rank.
+const RECIPE: &str = "name = \"quick\"\nversion = 1\nlevels = \"as listed\"\npatterns = [\"uniform\"]\n\
+    [distortions]\ngaussian_noise = [[0.05], [0.2]]\nfog = [[0.3, 2.0], [0.6, 1.8]]\ndefocus_blur = [[3, 0.5], [6, 0.5]]\n";
+
+const ORIGINALS: u32 = 24;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_miqa-offline"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str]) -> (i32, String) {
+    let Output { status, stdout, stderr } = program(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    (status.code().unwrap_or(-1), text)
+}
+
+fn must(arguments: &[&str]) -> String {
+    let (code, text) = run(arguments);
+    assert_eq!(code, 0, "{arguments:?}: {text}");
+    text
+}
+
+fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) -> Node {
+    let inputs = inputs.iter().map(|&name| name.to_owned()).collect();
+    Node {
+        op: op.to_owned(),
+        name: output.to_owned(),
+        inputs,
+        outputs: vec![output.to_owned()],
+        attributes,
+        ..Node::default()
+    }
+}
+
+/// A classifier that goes by the mean colours of the halves of a picture of 8×8; with `root`, by their square roots after 20
+/// of 255 are taken off, which are no numbers for dark pictures.
+fn classifier(root: bool) -> Vec<u8> {
+    let fixed = |lengths: &[usize]| lengths.iter().map(|&l| Extent::Fixed(l as i64)).collect::<Vec<_>>();
+    let weights: Vec<f32> = (0..6_000_u32).map(|i| (i * 7_919 % 4_001) as f32 / 2_000.0 - 1.0).collect();
+    let halves = vec![Attribute::of_ints("kernel_shape", &[8, 4]), Attribute::of_ints("strides", &[8, 4])];
+    let mut nodes =
+        vec![node("AveragePool", &["image"], "means", halves), node("Reshape", &["means", "flat"], "row", vec![])];
+    let mut initialisers = vec![Tensor::ints("flat", &[1, 6]), Tensor::floats("weights", &[6, 1000], &weights)];
+    let row = if root {
+        initialisers.push(Tensor::floats("least", &[1], &[20.0 / 255.0]));
+        nodes.push(node("Sub", &["row", "least"], "lessened", vec![]));
+        nodes.push(node("Sqrt", &["lessened"], "roots", vec![]));
+        "roots"
+    } else {
+        "row"
+    };
+    nodes.push(node("MatMul", &[row, "weights"], "classes", vec![]));
+    let graph = Graph {
+        name: "tiny".to_owned(),
+        nodes,
+        initialisers,
+        inputs: vec![ValueInfo::tensor("image", Element::F32, &fixed(&[1, 3, 8, 8]))],
+        outputs: vec![ValueInfo::tensor("classes", Element::F32, &fixed(&[1, 1000]))],
+    };
+    let opset_import = vec![Opset { domain: String::new(), version: 14 }];
+    let producer_name = "test".to_owned();
+    Model { ir_version: 8, producer_name, graph: Some(graph), opset_import, metadata: Vec::new() }.to_bytes()
+}
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    /// Pictures with a plan of uniform variants in three shards, and a list of two models. `root`: see [`classifier`].
+    fn new(root: bool) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(place.path("images")).unwrap();
+        let mut classes = "file,class_index\n".to_owned();
+        for i in 0..ORIGINALS {
+            // The last one is nearly black.
+            let dim = if i + 1 == ORIGINALS { 12 } else { 1 };
+            let pixel = |x: u32, y: u32| {
+                image::Rgb([
+                    ((x * 3 + i * 9) % 251) as u8 / dim,
+                    ((y * 5 + 40) % 241) as u8 / dim,
+                    ((x * y) % 251) as u8 / dim,
+                ])
+            };
+            image::RgbImage::from_fn(96, 72, pixel).save(place.path(&format!("images/p{i:02}.png"))).unwrap();
+            classes += &format!("p{i:02}.png,{i}\n");
+        }
+        fs::write(place.path("labels.csv"), classes).unwrap();
+        fs::write(place.path("recipe.toml"), RECIPE).unwrap();
+        fs::write(place.path("tiny.onnx"), classifier(root)).unwrap();
+        // Roots want values of 0 to 1; else they lie around 0, so that the classes change.
+        let (mean, std) = if root { ("0.0", "255.0") } else { ("127.0", "64.0") };
+        let entry = |name: &str, colour: &str| {
+            format!(
+                "[[model]]\nname = \"{name}\"\ntask = \"classification\"\nfamily = \"{name}\"\narchitecture = \"means\"\n\
+                 file = \"tiny.onnx\"\nsource = \"this test\"\nlicence = \"CC0-1.0\"\nperformance = 0.5\n\
+                 classes = \"imagenet-1k\"\ndecoder = {{ kind = \"logits\" }}\n[model.input]\nname = \"image\"\nsize = 8\n\
+                 layout = \"nchw\"\ncolour = \"{colour}\"\nelement = \"f32\"\nmean = [{mean}, {mean}, {mean}]\n\
+                 std = [{std}, {std}, {std}]\ninterpolation = \"bilinear\"\n"
+            )
+        };
+        fs::write(place.path("zoo.toml"), entry("one", "rgb") + &entry("two", "bgr")).unwrap();
+        let (work, images, recipe) = (place.text("work"), place.text("images"), place.text("recipe.toml"));
+        let labels = place.text("labels.csv");
+        must(&[
+            "select", "--work", &work, "--images", &images, "--labels", &labels, "--recipe", &recipe, "--shards", "3",
+        ]);
+        must(&["rank", "--work", &work]);
+        must(&["plan", "--work", &work]);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    /// `label` into a folder, with further arguments.
+    fn label(&self, out: &str, more: &[&str]) -> Vec<String> {
+        let (work, plan, zoo) = (self.text("work"), self.text("work/plan.parquet"), self.text("zoo.toml"));
+        let (folder, out) = (self.text("."), self.text(out));
+        let line = ["label", "--work", &work, "--plan", &plan, "--zoo", &zoo, "--zoo-dir", &folder, "--out", &out];
+        line.iter().chain(more).map(|&word| word.to_owned()).collect()
+    }
+
+    /// The labels from a folder of predictions, and the table's bytes.
+    fn mmos(&self, out: &str) -> (Vec<LabelRow>, Vec<u8>) {
+        let (work, plan, zoo, out) =
+            (self.text("work"), self.text("work/plan.parquet"), self.text("zoo.toml"), self.text(out));
+        must(&["mmos", "--work", &work, "--plan", &plan, "--zoo", &zoo, "--out", &out]);
+        let path = self.path("work/labels.parquet");
+        (read_labels(&path).unwrap(), fs::read(path).unwrap())
+    }
+}
+
+fn words(line: &[String]) -> Vec<&str> {
+    line.iter().map(String::as_str).collect()
+}
+
+/// Tables of the shards by name, which holds their hash.
+fn tables(out: &Path) -> Vec<String> {
+    let entries = fs::read_dir(out.join("label/shards")).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn killed_ten_times_the_labels_are_those_of_an_undisturbed_run() {
+    let place = Place::new(false);
+    must(&words(&place.label("whole", &[])));
+    let (rows, whole) = place.mmos("whole");
+    assert_eq!(rows.len(), ORIGINALS as usize * 7);
+    assert!(rows.iter().any(|row| row.consistency < 1.0), "nothing changes");
+
+    let line = place.label("killed", &["--threads", "1"]);
+    let mut deaths = 0;
+    for pause in [15, 40, 70, 25, 90, 55, 120, 35, 60, 100] {
+        let mut child = program(&words(&line)).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        deaths += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(deaths > 0, "every run was over before it was killed");
+    must(&words(&line));
+    assert_eq!(tables(&place.path("killed")), tables(&place.path("whole")));
+    assert!(place.mmos("killed").1 == whole);
+    let (plan, out) = (place.text("work/plan.parquet"), place.text("killed"));
+    assert!(must(&["status", "--out", &out]).contains("3 of 3 done"));
+    assert!(must(&["verify", "--plan", &plan, "--out", &out]).contains("6 tables hashed, 0 wrong"));
+    assert!(must(&["finalize", "--plan", &plan, "--out", &out]).contains("24 originals, 336 predictions"));
+
+    // Two workers on the same shard: one commits, both end well.
+    let line = place.label("twice", &["--shard", "1"]);
+    let both: Vec<_> = (0..2).map(|_| program(&words(&line)).spawn().unwrap()).collect();
+    for child in both {
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+    assert_eq!(tables(&place.path("twice")).len(), 3);
+    // What was spoilt afterwards is found.
+    let spoilt = tables(&place.path("killed")).into_iter().find(|name| name.ends_with(".parquet")).unwrap();
+    fs::write(place.path("killed/label/shards").join(spoilt), b"nothing").unwrap();
+    assert_eq!(run(&["verify", "--plan", &plan, "--out", &out]).0, 65);
+    // Another list of models is another set of predictions.
+    fs::write(place.path("zoo.toml"), fs::read_to_string(place.path("zoo.toml")).unwrap().replace("two", "three"))
+        .unwrap();
+    let (code, text) = run(&words(&place.label("whole", &[])));
+    assert!(code == 78 && text.contains("zoo"), "{code} {text}");
+}
+
+#[test]
+fn a_model_that_fails_on_a_picture_costs_that_original_and_is_named() {
+    let place = Place::new(true);
+    let (code, text) = run(&words(&place.label("strict", &["--max-errors", "0"])));
+    assert!(
+        code == 65 && text.contains("`p23`") && text.contains("model `one`") && text.contains("NaN"),
+        "{code} {text}"
+    );
+    let text = must(&words(&place.label("patient", &["--max-errors", "3"])));
+    assert!(text.contains("left out `p23`"), "{text}");
+    let (rows, _) = place.mmos("patient");
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.original != "p23"));
+    let (plan, out) = (place.text("work/plan.parquet"), place.text("patient"));
+    let text = must(&["finalize", "--plan", &plan, "--out", &out]);
+    assert!(!text.contains(" 0 errors"), "{text}");
+}
