@@ -12,6 +12,7 @@ use super::{CommandError, WorkFolder};
 use crate::label::LabelRow;
 use crate::label::answers::of_task;
 use crate::label::ceiling::{Ceiling, ceiling};
+use crate::label::csv;
 use crate::label::drawn::Drawn;
 use crate::label::mmos::{composite, label, weighted};
 use crate::label::predictions::PredictionRow;
@@ -52,6 +53,10 @@ pub struct Args {
     /// Also write labels from the models outside this family; may be given several times
     #[arg(long, value_name = "FAMILY")]
     without_family: Vec<String>,
+    /// Also write the authors' tables into a folder: <id>_mmos.csv, or <id>_accuracy.csv and <id>_consistency.csv below
+    /// a folder a task
+    #[arg(long, value_name = "DIR")]
+    csv: Option<PathBuf>,
 }
 
 /// What `labels.json` holds, a label table each.
@@ -158,6 +163,7 @@ fn of_one_task(
         for (of_model, &value) in clean.iter_mut().zip(&rows[0].accuracy) {
             *of_model = (of_model.0 + f64::from(value), of_model.1 + 1);
         }
+        let mut of_all: Vec<LabelRow> = Vec::new();
         for ((at, sample), row) in samples.iter().enumerate().zip(&rows) {
             let psnr = sample.psnr().or(answers[0][at].psnr);
             let psnr = psnr.ok_or_else(|| {
@@ -166,13 +172,21 @@ fn of_one_task(
                     row.sample
                 ))
             })?;
-            for table in &mut tables {
+            for (number, table) in tables.iter_mut().enumerate() {
                 let label = label(original, sample, psnr, row, &table.weights, args.lambda);
+                if number == 0 && args.csv.is_some() {
+                    of_all.push(label.clone());
+                }
                 table.rows.push([label]).map_err(CommandError::unexpected)?;
             }
             if *sample != Sample::Clean {
                 drawn.offer(row);
             }
+        }
+        if let Some(folder) = &args.csv {
+            let folder = folder.join(task.name());
+            csv::write(&folder, task, &original.id, models, &of_all, &rows)
+                .map_err(|e| CommandError::unexpected(format!("can't write tables into {}: {e}", folder.display())))?;
         }
         scores.push(rows).map_err(CommandError::unexpected)
     };

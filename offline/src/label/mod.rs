@@ -5,11 +5,13 @@
 //! said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads it again. [`score`] compares the answers
 //! to a sample with those to the clean picture and with the [`truth`], [`mmos`] weighs the models by [`weights`],
 //! [`ceiling`] and [`validate`] say how far such scores can be trusted, [`labelled`] finds
-//! the pictures of labelled samples again. [`estimate`] says what it will cost.
+//! the pictures of labelled samples again. [`estimate`] says what it will cost, [`csv`] has the
+//! authors' names.
 
 pub mod answers;
 pub mod ceiling;
 pub mod check;
+pub mod csv;
 pub mod decode;
 pub mod drawn;
 pub mod estimate;
