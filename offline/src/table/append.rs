@@ -3,30 +3,22 @@
 use std::fs::{self, File};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::datatypes::Schema;
-use arrow::record_batch::RecordBatch;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 
-use super::{Row, TableError, mismatch, partial_name, reader};
+use super::{Encoder, Row, TableError, mismatch, partial_name, reader};
 
-/// Rows between two writes; what is in memory at most, and a fixed number, since portions show in the bytes.
-const PORTION: usize = 16_384;
-
-/// A table on its way to `path`. Dropped before [`Appender::finish`], it leaves nothing behind.
-pub struct Appender<R> {
+/// A table on its way to `path`, a portion of rows in memory at most. Dropped before [`Appender::finish`], it leaves
+/// nothing behind.
+pub struct Appender<R: Row> {
     path: PathBuf,
-    partial: PathBuf,
-    schema: Arc<Schema>,
-    writer: Option<ArrowWriter<File>>,
-    pending: Vec<R>,
+    partial: Partial,
+    encoder: Encoder<R, File>,
 }
+
+/// A file under a temporary name; gone with this, unless it was renamed.
+struct Partial(PathBuf);
 
 impl<R: Row> Appender<R> {
     /// An empty table with these notes (key and value) in its footer; makes the folder if it is missing.
@@ -38,16 +30,9 @@ impl<R: Row> Appender<R> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(io)?;
         }
-        let partial = partial_name(path);
-        let schema = Arc::new(Schema::new(R::fields()));
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let file = File::create(&partial).map_err(io)?;
-        let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
-            .map_err(|e| TableError::Format { path: path.to_owned(), reason: e.to_string() })?;
-        for (key, value) in notes {
-            writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
-        }
-        Ok(Self { path: path.to_owned(), partial, schema, writer: Some(writer), pending: Vec::new() })
+        let partial = Partial(partial_name(path));
+        let file = File::create(&partial.0).map_err(io)?;
+        Ok(Self { path: path.to_owned(), partial, encoder: Encoder::over(path, file, notes)? })
     }
 
     /// Appends rows.
@@ -55,46 +40,27 @@ impl<R: Row> Appender<R> {
     /// # Errors
     /// The file can't be written.
     pub fn push(&mut self, rows: impl IntoIterator<Item = R>) -> Result<(), TableError> {
-        for row in rows {
-            self.pending.push(row);
-            if self.pending.len() == PORTION {
-                self.write()?;
-            }
-        }
-        Ok(())
+        self.encoder.push(rows)
     }
 
     /// Makes the table appear.
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn finish(mut self) -> Result<(), TableError> {
-        self.write()?;
-        let io = |source| TableError::Io { path: self.path.clone(), source };
-        let writer = self.writer.take().expect("taken here only");
-        let file = writer.into_inner().map_err(|e| self.format(&e.to_string()))?;
+    pub fn finish(self) -> Result<(), TableError> {
+        let Self { path, partial, encoder } = self;
+        let io = |source| TableError::Io { path: path.clone(), source };
+        let file = encoder.finish()?;
         // Without this a power cut could leave an empty file under the final name.
         file.sync_all().map_err(io)?;
-        fs::rename(&self.partial, &self.path).map_err(io)
-    }
-
-    fn write(&mut self) -> Result<(), TableError> {
-        let batch = RecordBatch::try_new(self.schema.clone(), R::arrays(&self.pending));
-        self.pending.clear();
-        let batch = batch.map_err(|e| self.format(&e.to_string()))?;
-        let writer = self.writer.as_mut().expect("there until `finish`");
-        writer.write(&batch).map_err(|e| TableError::Format { path: self.path.clone(), reason: e.to_string() })
-    }
-
-    fn format(&self, reason: &str) -> TableError {
-        TableError::Format { path: self.path.clone(), reason: reason.to_owned() }
+        fs::rename(&partial.0, &path).map_err(io)
     }
 }
 
-impl<R> Drop for Appender<R> {
+impl Drop for Partial {
     fn drop(&mut self) {
-        // Gone already where it was finished.
-        let _ = fs::remove_file(&self.partial);
+        // Renamed already where the table was finished.
+        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tables as bytes, for stores that are no folders.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,10 +26,7 @@ pub fn encode<R: Row + Clone>(name: &str, rows: &[R]) -> Result<Vec<u8>, TableEr
 /// # Errors
 /// As [`encode`].
 pub fn encode_noted<R: Row + Clone>(name: &str, rows: &[R], notes: &[(&str, String)]) -> Result<Vec<u8>, TableError> {
-    let mut encoder = Encoder::new(name)?;
-    for (key, value) in notes {
-        encoder.writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
-    }
+    let mut encoder = Encoder::over(Path::new(name), Vec::new(), notes)?;
     encoder.push(rows.iter().cloned())?;
     encoder.finish()
 }
@@ -43,27 +41,37 @@ pub fn note_in(name: &str, bytes: &[u8], key: &str) -> Result<Option<String>, Ta
 }
 
 /// [`encode`] for rows that come bit by bit. In which portions they come changes no byte.
-pub struct Encoder<R> {
+pub struct Encoder<R, W: Write + Send = Vec<u8>> {
     name: PathBuf,
     schema: Arc<Schema>,
-    writer: ArrowWriter<Vec<u8>>,
+    writer: ArrowWriter<W>,
     pending: Vec<R>,
 }
 
 impl<R: Row> Encoder<R> {
-    /// Rows in one write: a fixed number, since portions show in the bytes.
-    const PORTION: usize = 16_384;
-
     /// An empty table; `name` stands for the file in errors.
     ///
     /// # Errors
     /// What the Parquet library said.
     pub fn new(name: &str) -> Result<Self, TableError> {
-        let name = PathBuf::from(name);
+        Self::over(Path::new(name), Vec::new(), &[])
+    }
+}
+
+impl<R: Row, W: Write + Send> Encoder<R, W> {
+    /// Rows in one write: a fixed number, since portions show in the bytes.
+    const PORTION: usize = 16_384;
+
+    /// An empty table that goes to `sink`, with notes in its footer.
+    pub(super) fn over(name: &Path, sink: W, notes: &[(&str, String)]) -> Result<Self, TableError> {
+        let name = name.to_owned();
         let schema = Arc::new(Schema::new(R::fields()));
         let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))
+        let mut writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))
             .map_err(|e| TableError::Format { path: name.clone(), reason: e.to_string() })?;
+        for (key, value) in notes {
+            writer.append_key_value_metadata(KeyValue::new((*key).to_owned(), value.clone()));
+        }
         Ok(Self { name, schema, writer, pending: Vec::new() })
     }
 
@@ -89,11 +97,11 @@ impl<R: Row> Encoder<R> {
         written.map_err(|reason| TableError::Format { path: self.name.clone(), reason })
     }
 
-    /// The file's bytes.
+    /// What the table went to: its bytes.
     ///
     /// # Errors
     /// What the Parquet library said.
-    pub fn finish(mut self) -> Result<Vec<u8>, TableError> {
+    pub fn finish(mut self) -> Result<W, TableError> {
         self.write()?;
         let Self { name, writer, .. } = self;
         writer.into_inner().map_err(|e| TableError::Format { path: name, reason: e.to_string() })
