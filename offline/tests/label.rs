@@ -3,35 +3,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use miqa_offline::export::onnx::{Attribute, Element, Extent, Graph, Model, Node, Opset, Tensor, ValueInfo};
 use miqa_offline::label::{LabelRow, read_labels};
 
-/// Three distortions in as many rows as levels: quick to rank.
-const RECIPE: &str = "name = \"quick\"\nversion = 1\nlevels = \"as listed\"\npatterns = [\"uniform\"]\n\
-    [distortions]\ngaussian_noise = [[0.05], [0.2]]\nfog = [[0.3, 2.0], [0.6, 1.8]]\ndefocus_blur = [[3, 0.5], [6, 0.5]]\n";
+mod program;
+
+use program::{RECIPE, must, program, run};
 
 const ORIGINALS: u32 = 24;
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_miqa-offline"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn run(arguments: &[&str]) -> (i32, String) {
-    let Output { status, stdout, stderr } = program(arguments).output().unwrap();
-    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-    (status.code().unwrap_or(-1), text)
-}
-
-fn must(arguments: &[&str]) -> String {
-    let (code, text) = run(arguments);
-    assert_eq!(code, 0, "{arguments:?}: {text}");
-    text
-}
 
 fn node(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) -> Node {
     let inputs = inputs.iter().map(|&name| name.to_owned()).collect();
