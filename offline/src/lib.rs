@@ -14,11 +14,11 @@
 //! * [`plan`]: sources, masks and ranks joined into one row a variant; immutable, named by its content.
 //! * [`generate`]: the variants of a plan written to a folder or an object store, by shard, resumable.
 //! * [`sample`]: what is labelled, trained on and measured: originals and their variants, by ranks or by a plan.
-//! * [`shard`]: which shard a worker takes, and the record that makes its results visible.
+//! * [`shard`]: the worker of every stage that goes by shard: progress, the record that makes results visible, status.
 //! * [`store`]: folders and object stores behind the few operations that both have.
 //! * [`agree`]: how far two answers to one picture agree; average precision as COCO has it.
 //! * [`submit`]: shard workers as scripts for Slurm and manifests for Kubernetes.
-//! * [`label`]: many vision models over the variants → predictions → MMOS labels.
+//! * [`label`]: many vision models over the variants → predictions → MMOS labels, and whether to trust them.
 //! * [`train`]: RA-MIQA (feature `train`): region features, model, loop, checkpoints.
 //! * [`export`]: trained weights → one ONNX graph and its card.
 //! * [`evaluate`]: correlations, baselines, intervals, report.

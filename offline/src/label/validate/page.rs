@@ -53,7 +53,7 @@ fn section(out: &mut String, found: &TaskValidation, picture: &Picture) {
         for row in &found.splits {
             let _ = write!(
                 out,
-                "<tr><td>{}<td>{}<td>{:.3} ± {:.3}<td>{:.3} ± {:.3}<td>{:.3} ± {:.3}",
+                "<tr><th scope=\"row\">{}<td>{}<td>{:.3} ± {:.3}<td>{:.3} ± {:.3}<td>{:.3} ± {:.3}",
                 row.kind.name(),
                 row.trials,
                 row.srcc.mean,
@@ -74,7 +74,7 @@ fn section(out: &mut String, found: &TaskValidation, picture: &Picture) {
         for row in &found.families {
             let _ = write!(
                 out,
-                "<tr><td>{}<td>{}<td>{}<td>{}",
+                "<tr><th scope=\"row\">{}<td>{}<td>{}<td>{}",
                 escape(&row.family),
                 row.models,
                 three(row.srcc_with_all),
@@ -90,15 +90,15 @@ fn section(out: &mut String, found: &TaskValidation, picture: &Picture) {
         );
         for row in &found.outliers {
             let deviations = row.deviations.map_or("–".to_owned(), |value| format!("{value:+.1}"));
-            let _ = write!(out, "<tr><td>{}<td>{}<td>{deviations}", escape(&row.model), three(row.srcc));
+            let _ = write!(out, "<tr><th scope=\"row\">{}<td>{}<td>{deviations}", escape(&row.model), three(row.srcc));
         }
         out.push_str("</tbody></table>");
     }
     if let Some(svg) = picture.density(&format!("{task}: density of consistency and accuracy")) {
-        let _ = write!(out, "<h3>Consistency and accuracy (Fig. 4)</h3><figure>{svg}</figure>");
+        let _ = write!(out, "<h3>Consistency and accuracy (Fig. 4)</h3><div class=\"narrow\">{svg}</div>");
     }
     if let Some(svg) = picture.level_pairs(&format!("{task}: mean label by level pair")) {
-        let _ = write!(out, "<h3>Mean label by level pair (Fig. 6)</h3><figure>{svg}</figure>");
+        let _ = write!(out, "<h3>Mean label by level pair (Fig. 6)</h3><div class=\"narrow\">{svg}</div>");
     }
 }
 

@@ -56,7 +56,7 @@ impl Picture {
         let most = self.density.iter().copied().max().unwrap_or(0).max(1);
         let mut svg = Svg::new(440.0, 420.0, title);
         let x = Scale { low: 0.0, high: 1.0, from: 60.0, to: 420.0 };
-        let y = Scale { low: 0.0, high: 1.0, from: 366.0, to: 16.0 };
+        let y = Scale { low: 0.0, high: 1.0, from: 366.0, to: 30.0 };
         let (wide, high) = ((x.to - x.from) / CELLS as f64, (y.from - y.to) / CELLS as f64);
         for (at, &count) in self.density.iter().enumerate().filter(|(_, count)| **count > 0) {
             let (row, column) = (at / CELLS, at % CELLS);
@@ -65,10 +65,10 @@ impl Picture {
             let opacity = 0.08 + 0.92 * (1.0 + count as f64).ln() / (1.0 + most as f64).ln();
             let low = |cell: usize| cell as f64 / CELLS as f64;
             let hint = format!("consistency from {:.3}, accuracy from {:.3}: {count} samples", low(column), low(row));
-            svg.rect("box", place, opacity, &hint);
+            svg.rect("heat", place, opacity, &hint);
         }
-        svg.line("axis", [x.from, y.from, x.to, y.from]);
-        svg.line("axis", [x.from, y.from, x.from, y.to]);
+        svg.line("grid", [x.from, y.from, x.to, y.from]);
+        svg.line("grid", [x.from, y.from, x.from, y.to]);
         for tick in x.ticks(5) {
             svg.text("tick", x.at(tick), y.from + 16.0, Anchor::Middle, format_args!("{tick:.1}"));
             svg.text("tick", x.from - 8.0, y.at(tick) + 4.0, Anchor::End, format_args!("{tick:.1}"));
@@ -98,8 +98,9 @@ impl Picture {
                 let Some(mean) = self.mean(roi, background) else { continue };
                 let opacity = 0.1 + 0.6 * (mean - least) / (greatest - least).max(1e-9);
                 let hint = format!("region level {roi}, background level {background}: mean label {mean:.3}");
-                svg.rect("box", [x + 1.0, y + 1.0, side - 2.0, side - 2.0], opacity, &hint);
-                svg.text("label", x + side / 2.0, y + side / 2.0 + 5.0, Anchor::Middle, format_args!("{mean:.2}"));
+                svg.rect("heat", [x + 1.0, y + 1.0, side - 2.0, side - 2.0], opacity, &hint);
+                let class = if opacity > 0.5 { "in-heat strong" } else { "in-heat" };
+                svg.text(class, x + side / 2.0, y + side / 2.0 + 5.0, Anchor::Middle, format_args!("{mean:.2}"));
             }
         }
         svg.text("note", 230.0, 408.0, Anchor::Middle, "level of the background");
