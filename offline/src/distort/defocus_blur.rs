@@ -8,6 +8,7 @@ mod ring;
 mod row_sums;
 
 use image::RgbImage;
+use pulp::Arch;
 
 use self::kernel::{Kernel, TAPS};
 use self::ring::Ring;
@@ -35,17 +36,20 @@ impl Distortion for DefocusBlur {
 
     fn apply(&self, rgb: &RgbImage, parameters: &[f64], _random: &RandomField) -> Result<RgbImage, DistortError> {
         let [radius, sigma] = checked(self, parameters)?;
-        Ok(correlate(rgb, &Kernel::softened_disk(radius, sigma)))
+        Ok(correlate(rgb, &Kernel::softened_disk(radius, sigma), Arch::new()))
     }
 }
 
 /// Correlates each channel, borders by reflection without repeating the edge; truncates to 8 bits.
-fn correlate(rgb: &RgbImage, kernel: &Kernel) -> RgbImage {
+///
+/// The loops over rows are compiled for several instruction sets, chosen at run time. Each sample sees the same
+/// operations in the same order in all of them, so the bytes are the same.
+fn correlate(rgb: &RgbImage, kernel: &Kernel, arch: Arch) -> RgbImage {
     let (line, height) = (3 * rgb.width() as usize, rgb.height() as usize);
     let taps = kernel.taps;
     let room = line.next_multiple_of(SUMS);
     // A disk of one pixel is the picture.
-    let mut sums = (kernel.halves != [0] || !kernel.border.is_empty()).then(|| RowSums::new(kernel, rgb));
+    let mut sums = (kernel.halves != [0] || !kernel.border.is_empty()).then(|| RowSums::new(kernel, rgb, arch));
     let mut disks = Ring::new(2 * taps + 1, room);
     let mut sides = Ring::new(2 * taps + 1, if kernel.border.is_empty() { 0 } else { room });
     let mut column = vec![0.0_f32; room + 6 * taps];
@@ -79,16 +83,16 @@ fn correlate(rgb: &RgbImage, kernel: &Kernel) -> RgbImage {
         let middle = &mut column[3 * taps..3 * taps + room];
         let ends = sums.as_mut().map_or(&[][..], |sums| sums.ends(y));
         match taps {
-            0 => weigh_rows::<0>(&kernel.mean, around(&disks), ends, middle),
-            1 => weigh_rows::<1>(&kernel.mean, around(&disks), ends, middle),
-            _ => weigh_rows::<TAPS>(&kernel.mean, around(&disks), ends, middle),
+            0 => arch.dispatch(|| weigh_rows::<0>(&kernel.mean, around(&disks), ends, middle)),
+            1 => arch.dispatch(|| weigh_rows::<1>(&kernel.mean, around(&disks), ends, middle)),
+            _ => arch.dispatch(|| weigh_rows::<TAPS>(&kernel.mean, around(&disks), ends, middle)),
         }
         reflect_ends(&mut column, line, taps);
         let sides = (!kernel.border.is_empty()).then(|| around(&sides));
         match taps {
-            0 => finish_row::<0>(kernel, &column, sides, out),
-            1 => finish_row::<1>(kernel, &column, sides, out),
-            _ => finish_row::<TAPS>(kernel, &column, sides, out),
+            0 => arch.dispatch(|| finish_row::<0>(kernel, &column, sides, out)),
+            1 => arch.dispatch(|| finish_row::<1>(kernel, &column, sides, out)),
+            _ => arch.dispatch(|| finish_row::<TAPS>(kernel, &column, sides, out)),
         }
     }
     blurred
@@ -140,6 +144,7 @@ impl<'a> Around<'a> {
 }
 
 /// Blurs the columns of a row, and adds what differs at the grid's upper and lower border: as many at once as can be.
+#[inline(always)]
 fn weigh_rows<const REACH: usize>(weights: &[f32; TAPS + 1], rows: Around<'_>, ends: &[Sums], out: &mut [f32]) {
     let rows = rows.cut(out.len());
     let blurred = |at| rows.weigh::<REACH>(weights, at);
@@ -167,6 +172,7 @@ fn weigh_rows<const REACH: usize>(weights: &[f32; TAPS + 1], rows: Around<'_>, e
 }
 
 /// Blurs a row along itself, adds what differs at the grid's left and right border, truncates.
+#[inline(always)]
 fn finish_row<const REACH: usize>(kernel: &Kernel, column: &[f32], sides: Option<Around<'_>>, out: &mut [u8]) {
     let row = Around::pixels(column, REACH).cut(out.len());
     match sides.map(|sides| sides.cut(out.len())) {

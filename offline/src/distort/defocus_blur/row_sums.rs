@@ -1,6 +1,7 @@
 //! Sums of a picture's samples over disks and runs, in whole numbers.
 
 use image::RgbImage;
+use pulp::Arch;
 
 use super::kernel::{Border, Kernel, Run};
 use super::reflect;
@@ -12,6 +13,7 @@ pub(super) const SUMS: usize = 96;
 /// Sums of samples in 16 bits, over the columns and along the rows; row y of the picture is row y + margin here.
 pub(super) struct RowSums<'a> {
     rgb: &'a RgbImage,
+    arch: Arch,
     margin: usize,
     room: usize,
     /// How many rows are loaded.
@@ -71,6 +73,7 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Adds the weighted sums to `to`.
+    #[inline(always)]
     pub(super) fn add(&self, to: &mut [f32]) {
         for (to, total) in to.iter_mut().zip(&self.totals) {
             *to += self.weight * f32::from(*total as i16);
@@ -81,6 +84,7 @@ impl Sums {
 /// Sums of what lies behind the places `more`, less that behind the places `less`, modulo 2¹⁶.
 ///
 /// Apart from any conversion: beside one, compilers take half registers.
+#[inline(always)]
 fn add_up(rows: &[u16], more: &[usize], less: &[usize], totals: &mut [u16]) {
     for (at, totals) in totals.as_chunks_mut::<SUMS>().0.iter_mut().enumerate() {
         let values = |place: &usize| -> &[u16; SUMS] {
@@ -98,7 +102,7 @@ fn add_up(rows: &[u16], more: &[usize], less: &[usize], totals: &mut [u16]) {
 }
 
 impl<'a> RowSums<'a> {
-    pub(super) fn new(kernel: &'a Kernel, rgb: &'a RgbImage) -> Self {
+    pub(super) fn new(kernel: &'a Kernel, rgb: &'a RgbImage, arch: Arch) -> Self {
         let (margin, width) = (kernel.margin, rgb.width() as usize);
         let room = (3 * width).next_multiple_of(SUMS);
         let length = room + 6 * margin;
@@ -126,6 +130,7 @@ impl<'a> RowSums<'a> {
         let aside = |run: &Run| [margin - run.distance, margin + run.distance].map(|dx| start(run.half) + 3 * dx);
         Self {
             rgb,
+            arch,
             margin,
             room,
             loaded: 0,
@@ -173,12 +178,13 @@ impl<'a> RowSums<'a> {
                     pixels[at] = pixels[from];
                 }
             }
-            self.add_runs();
+            self.arch.dispatch(|| self.add_runs());
             self.loaded += 1;
         }
     }
 
     /// The runs of the row that was just loaded: each is the one before and what lies around it.
+    #[inline(always)]
     fn add_runs(&mut self) {
         let Some(&longest) = self.run_halves.last() else { return };
         let runs = self.runs.row_mut(self.loaded);
@@ -208,24 +214,28 @@ impl<'a> RowSums<'a> {
         let length = self.above.length;
         for (&half, sums) in self.column_halves.iter().zip(self.columns.chunks_exact_mut(length)) {
             let (until, from) = (self.above.row(y + half + 1), self.above.row(y - half));
-            for ((sum, &until), &from) in sums.iter_mut().zip(until).zip(from) {
-                *sum = until.wrapping_sub(from);
-            }
+            self.arch.dispatch(|| {
+                for ((sum, &until), &from) in sums.iter_mut().zip(until).zip(from) {
+                    *sum = until.wrapping_sub(from);
+                }
+            });
         }
     }
 
     /// Sums over the disk around each of the row whose columns are summed.
     pub(super) fn disk(&mut self, disk: &mut [f32]) {
         for (part, totals) in self.parts.iter().zip(&mut self.disk) {
-            add_up(&self.columns, part, &[], totals);
+            self.arch.dispatch(|| add_up(&self.columns, part, &[], totals));
         }
         let length = disk.len();
         // Whole numbers below 2²⁴: 32 bits hold them however they are added.
         let rest = match self.disk.as_slice() {
             [a, b, rest @ ..] => {
-                for ((disk, &a), &b) in disk.iter_mut().zip(&a[..length]).zip(&b[..length]) {
-                    *disk = (i32::from(a) + i32::from(b)) as f32;
-                }
+                self.arch.dispatch(|| {
+                    for ((disk, &a), &b) in disk.iter_mut().zip(&a[..length]).zip(&b[..length]) {
+                        *disk = (i32::from(a) + i32::from(b)) as f32;
+                    }
+                });
                 rest
             }
             [a] => {
@@ -242,15 +252,17 @@ impl<'a> RowSums<'a> {
     /// What differs at the grid's left and right border: columns, not yet blurred along them.
     pub(super) fn sides(&mut self, sides: &mut [f32]) {
         for (terms, sums) in self.sides.iter().zip(&mut self.border) {
-            add_up(&self.columns, &terms.more, &terms.less, &mut sums.totals);
+            self.arch.dispatch(|| add_up(&self.columns, &terms.more, &terms.less, &mut sums.totals));
             sums.weight = terms.weight;
         }
         let rest = match self.border.as_slice() {
             [a, b, rest @ ..] => {
                 let (x, y) = (&a.totals[..sides.len()], &b.totals[..sides.len()]);
-                for (at, side) in sides.iter_mut().enumerate() {
-                    *side = a.weight * f32::from(x[at] as i16) + b.weight * f32::from(y[at] as i16);
-                }
+                self.arch.dispatch(|| {
+                    for (at, side) in sides.iter_mut().enumerate() {
+                        *side = a.weight * f32::from(x[at] as i16) + b.weight * f32::from(y[at] as i16);
+                    }
+                });
                 rest
             }
             [a] => {
@@ -266,14 +278,14 @@ impl<'a> RowSums<'a> {
 
     /// What differs at the grid's upper and lower border around row `y`: runs, not yet blurred along them.
     pub(super) fn ends(&mut self, y: usize) -> &[Sums] {
-        let Self { ends, runs, run_halves, margin, room, border, .. } = self;
+        let Self { ends, runs, run_halves, margin, room, border, arch, .. } = self;
         for ((of, terms), sums) in ends.iter_mut().zip(&mut *border) {
             terms.place(of, |run| {
                 let among = run_halves.iter().position(|&half| half == run.half).unwrap_or(0);
                 let y = y + *margin;
                 [y - run.distance, y + run.distance].map(|y| runs.place(y) * runs.length + among * *room)
             });
-            add_up(&runs.rows, &terms.more, &terms.less, &mut sums.totals);
+            arch.dispatch(|| add_up(&runs.rows, &terms.more, &terms.less, &mut sums.totals));
             sums.weight = terms.weight;
         }
         border

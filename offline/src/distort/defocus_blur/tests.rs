@@ -101,3 +101,13 @@ fn reflection_repeats_no_edge() {
     assert_eq!(indices, [3, 2, 1, 0, 1, 2, 3, 2, 1, 0]);
     assert_eq!(reflect(40, 17, 1), 0);
 }
+
+#[test]
+fn the_instruction_set_changes_no_byte() {
+    let rgb = super::super::golden::scene();
+    for row in rows() {
+        let [radius, sigma] = row[..] else { panic!("{row:?}") };
+        let kernel = Kernel::softened_disk(radius, sigma);
+        assert!(correlate(&rgb, &kernel, Arch::new()) == correlate(&rgb, &kernel, Arch::Scalar), "{row:?}");
+    }
+}
