@@ -9,10 +9,11 @@ use std::{
 
 use miqa::{
     config::Config,
+    control::Request,
     event::{AlertEvent, AlertState, Event, GateState, GateStatus, Said, Seconds},
-    gate::{Board, Command, monotonic_ns},
+    gate::{Board, monotonic_ns},
     sink::{self, Queue, Setting, Tally},
-    state::Store,
+    state::{Silence, Store},
 };
 
 use crate::broker::{Broker, Ear, Heard};
@@ -261,12 +262,53 @@ fn gates_are_set_by_commands_that_are_not_retained() {
     }
     let limit = Duration::from_secs(5);
     let in_an_hour = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 3600;
-    let Command::Override { stream, state, until } = wishes.recv_timeout(limit).unwrap() else { panic!("a gate") };
+    let Request::Gate { stream, state, until } = wishes.recv_timeout(limit).unwrap() else { panic!("a gate") };
     assert_eq!((stream.as_str(), state), ("yard", Some(GateState::Closed)));
     assert!(until.unwrap().abs_diff(in_an_hour) < 10);
-    let back = Command::Override { stream: "yard".into(), state: None, until: None };
+    let back = Request::Gate { stream: "yard".into(), state: None, until: None };
     assert_eq!(wishes.recv_timeout(limit), Ok(back));
     assert!(wishes.try_recv().is_err());
+    end(queue);
+}
+
+#[test]
+fn alerts_are_silenced_by_commands_and_what_is_silenced_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker_or_skip!(folder, "", "alerts_are_silenced_by_commands_and_what_is_silenced_is_shown");
+    let ear = Ear::at(broker.port);
+    ear.say("miqa/yard/silence/set", "on", true);
+    ear.until(0, "the retained command", |heard| heard.topic == "miqa/yard/silence/set");
+    let (commands, wishes) = crossbeam_channel::bounded(8);
+    let setting = Setting { commands: Some(commands), ..setting() };
+    let queue = start(folder.path(), &at(&broker), "silence_for = \"2h\"", &setting);
+    ear.until(0, "being there", |heard| heard.payload == "online");
+    let shows =
+        |word: &'static str| move |heard: &Heard| heard.topic == "miqa/yard/gate" && heard.json()["silenced"] == word;
+    let heard = ear.until(0, "nothing silenced", shows("off"));
+    for (stream, words) in [("yard", "loud"), ("barn", "on"), ("yard", "on"), ("yard", "fog 30m"), ("yard", "off")] {
+        ear.say(&format!("miqa/{stream}/silence/set"), words, false);
+    }
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    for (expected, length) in [(None, Some(7200)), (Some("fog"), Some(1800)), (None, None)] {
+        let Request::Silence { stream, rule, until } = wishes.recv_timeout(Duration::from_secs(5)).unwrap() else {
+            panic!("a silence")
+        };
+        assert_eq!((stream.as_str(), rule.as_deref(), until.is_some()), ("yard", expected, length.is_some()));
+        assert!(until.zip(length).is_none_or(|(until, length)| until.abs_diff(now + length) < 10), "{until:?}");
+    }
+    assert!(wishes.try_recv().is_err());
+
+    // What holds is shown until it is over, another stream's and a rule's as what they are.
+    let silence =
+        |stream: &str, rule: Option<&str>, until| Silence { stream: stream.into(), rule: rule.map(Into::into), until };
+    let mut list = vec![silence("barn", None, now + 60), silence("yard", Some("fog"), now + 60)];
+    *setting.silences.lock().unwrap() = list.clone();
+    let rules_only = |heard: &Heard| shows("off")(heard) && heard.json()["silences"][0]["rule"] == "fog";
+    let heard = ear.until(heard, "a rule silenced", rules_only);
+    list.push(silence("yard", None, SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 2));
+    *setting.silences.lock().unwrap() = list;
+    let heard = ear.until(heard, "all silenced", shows("on"));
+    ear.until(heard, "the end of that", rules_only);
     end(queue);
 }
 
@@ -283,12 +325,13 @@ fn home_assistant_is_told_anew_at_its_birth_and_of_removals() {
     ear.until(0, "a gate", gate_is("unknown"));
     let told = ear.of(&device("yard"))[0].json();
     assert_eq!(told["cmps"]["gate"]["command_topic"], "miqa/yard/gate/set");
-    assert_eq!(told["cmps"]["gate"]["retain"], false);
+    assert_eq!(told["cmps"]["silenced"]["command_topic"], "miqa/yard/silence/set");
+    assert_eq!((&told["cmps"]["gate"]["retain"], &told["cmps"]["silenced"]["retain"]), (&false.into(), &false.into()));
     assert_eq!((&told["state_topic"], &told["availability_topic"]), (&"miqa/yard/gate".into(), &"miqa/status".into()));
     assert_eq!(told["cmps"]["score"]["expire_after"], 180);
     let options = told["cmps"]["cause"]["options"].as_array().unwrap();
     assert!(options.contains(&"fog".into()) && options.contains(&"stalled".into()));
-    for part in ["score", "problem", "cause", "gate"] {
+    for part in ["score", "problem", "cause", "gate", "silenced"] {
         assert!(told["cmps"][part]["unique_id"].as_str().unwrap().starts_with("miqa_yard_"), "{told}");
     }
 
