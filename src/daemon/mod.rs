@@ -136,7 +136,7 @@ pub fn run(
     let album = config.snapshots.as_ref().map(Album::start).transpose().map_err(DaemonError::Snapshots)?;
     let runtime = Runtime::open(config.engine.device)?;
     if let Some(store) = &store {
-        sinks.push(Box::new(Survive(Arc::clone(store))));
+        sinks.push(Box::new(Survive::new(Arc::clone(store))));
         sinks.push(Box::new(Record::open(store.folder()).map_err(DaemonError::Record)?));
     }
     let queues = sinks.into_iter().map(|sink| Queue::start(sink, Arc::clone(stop))).collect::<Result<Vec<_>, _>>();

@@ -35,7 +35,8 @@ impl Roster {
             found.ok_or_else(|| format!("there is no stream \"{name}\"; the daemon watches {}", names()))
         };
         let remember = |change: &dyn Fn(&mut State)| {
-            store.map_or(Ok(()), |store| store.change(change)).map_err(|error| error.to_string())
+            let kept = store.map_or(Ok(()), |store| store.change(change));
+            kept.map_err(|error| format!("done, but a restart will forget it: {error}"))
         };
         match request {
             Request::Standing => Ok(()),

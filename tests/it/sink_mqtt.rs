@@ -1,6 +1,7 @@
 //! Gates and events at a real broker: away, slow, locked; Home Assistant's discovery.
 
 use std::{
+    io::{BufRead, BufReader},
     path::Path,
     process::{Command as Program, Stdio},
     sync::{Arc, atomic::AtomicBool},
@@ -243,6 +244,61 @@ fn tls_trusts_the_given_certificates_only() {
         wait(&tally, opens);
         end(queue);
         assert_eq!((tally.written(), tally.failed()), if opens { (1, 0) } else { (0, 1) });
+    }
+}
+
+/// The certificate that the first page of every search makes.
+#[test]
+fn a_certificate_that_cant_be_trusted_is_said_with_the_next_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Program::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-out", "cert.pem", "-keyout", "key.pem"])
+        .current_dir(folder.path())
+        .stderr(Stdio::null())
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        println!("skipped: a_certificate_that_cant_be_trusted_is_said_with_the_next_step: needs openssl");
+        return;
+    }
+    let here = folder.path().display();
+    let rest = format!("certfile {here}/cert.pem\nkeyfile {here}/key.pem\n");
+    let broker = broker_or_skip!(folder, &rest, "a_certificate_that_cant_be_trusted_is_said_with_the_next_step");
+    for (address, trust, advice) in [
+        ("mqtts://localhost", "ca_file = \"cert.pem\"", "-addext basicConstraints=critical,CA:FALSE"),
+        ("mqtt://localhost", "", "or the port wants TLS (mqtts://)"),
+    ] {
+        let text = format!(
+            "[[stream]]\nname = \"s\"\nlocation = \"test:ball\"\n[mqtt.broker]\naddress = \"{address}:{}\"\n{trust}\n",
+            broker.port
+        );
+        let file = crate::support::config(folder.path(), "tiny", &text);
+        let mut run = crate::support::command();
+        let mut run =
+            run.args(["run", "--config"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+        // It tries for ever; the first failure is said within the time that a connection may take.
+        let said = lines.find(|line| line.contains("no connection; trying again")).unwrap_or_default();
+        assert!(said.contains(advice), "{address} {trust}: {said}");
+        assert!(!said.contains('\u{1b}'), "colours for no terminal: {said:?}");
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+}
+
+#[test]
+fn two_of_one_name_do_not_throw_each_other_out_without_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker_or_skip!(folder, "", "two_of_one_name_do_not_throw_each_other_out_without_end");
+    let ear = Ear::at(broker.port);
+    let both = [(), ()].map(|()| start(folder.path(), &at(&broker), "", &setting()));
+    std::thread::sleep(Duration::from_secs(6));
+    let came = ear.of("miqa/status").iter().filter(|heard| heard.payload == "online").count();
+    // With pauses of half a second it would be thirty times and more.
+    assert!((2..=14).contains(&came), "{came}");
+    for queue in both {
+        end(queue);
     }
 }
 

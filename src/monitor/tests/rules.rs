@@ -127,3 +127,36 @@ fn a_stream_that_failed_for_good_is_lost_until_it_is_taken_away() {
     let status = monitor.status();
     assert_eq!((status.reason, status.detail.as_deref()), (GateReason::Failed, Some("no such picture")));
 }
+
+#[test]
+fn a_score_from_before_the_stall_does_not_end_it() {
+    let rules = "[gate]\nsmooth = \"0s\"\n[[rule]]\nname = \"gone\"\nlost = true\nfor = \"1s\"\n";
+    const FROZEN: &[Seen] = &[Seen { sight: Sight::Frozen, since: Duration::from_millis(900) }];
+    let script = [
+        run(0, 1200, 0.9, 0.0),
+        vec![
+            fact(2000, Fact::Stalled("cable".into())),
+            // What workers still had.
+            (1900, Ok((0.8, 0.0))),
+            (1950, Err(Input::Sights(FROZEN))),
+            (3000, Err(Input::Tick)),
+        ],
+    ]
+    .concat();
+    let (said, mut monitor) = play(rules, &script);
+    let opened = "0.800 open (score good) since 0.000";
+    let stalled = ["2.000  s  stalled: cable", "2.000 unknown (stream stalled) since 2.000"];
+    assert_eq!(said, [opened, stalled[0], stalled[1], "3.000 Firing s/gone/2000"]);
+    let status = monitor.status();
+    assert_eq!((status.score, status.smoothed, status.detail.as_deref()), (None, None, Some("cable")));
+    // A picture after it does end it, whether or not the source has said so.
+    assert_eq!(
+        monitor
+            .step(
+                Duration::from_millis(3001),
+                Input::Scores(&Scores { heads: vec![0.5, 0.9], distortions: vec![0.1; 2] })
+            )
+            .len(),
+        1
+    );
+}
