@@ -143,7 +143,7 @@ pub fn run(
     let mut queues = queues?;
     let board: Arc<Board> = Arc::default();
     let (ask, asked) = bounded(COMMANDS);
-    let kept = store.as_ref().map(|store| store.get().clone()).unwrap_or_default();
+    let kept = store.as_ref().map(|store| store.get()).unwrap_or_default();
     let silences = Silences::of(kept.silences.clone(), survive::quiet(&kept, &config.rules));
     let setting = Setting {
         board: Arc::clone(&board),

@@ -1,7 +1,6 @@
-//! Gates and events at a real broker: away, slow, locked; Home Assistant's discovery.
+//! Gates and events at a real broker: away, slow; commands; Home Assistant's discovery.
 
 use std::{
-    io::{BufRead, BufReader},
     path::Path,
     process::{Command as Program, Stdio},
     sync::{Arc, atomic::AtomicBool},
@@ -13,7 +12,7 @@ use miqa::{
     control::Request,
     event::{AlertEvent, AlertState, Event, GateState, GateStatus, Said, Seconds},
     gate::{Board, monotonic_ns},
-    sink::{self, Queue, Setting, Tally},
+    sink::{self, Queue, Setting},
     state::{Silence, Store},
 };
 
@@ -21,7 +20,7 @@ use crate::broker::{Broker, Ear, Heard};
 
 const MINUTE_NS: u64 = 60_000_000_000;
 
-fn start(folder: &Path, broker: &str, rest: &str, setting: &Setting) -> Queue {
+pub(crate) fn start(folder: &Path, broker: &str, rest: &str, setting: &Setting) -> Queue {
     let text = format!(
         "[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[mqtt]\nrenew_every = \"60s\"\n{rest}\n[mqtt.broker]\nclient_id = \"miqa-test\"\n{broker}\n"
     );
@@ -29,7 +28,7 @@ fn start(folder: &Path, broker: &str, rest: &str, setting: &Setting) -> Queue {
     sink::start(&outputs, setting, &Arc::new(AtomicBool::new(false))).unwrap().remove(0)
 }
 
-fn setting() -> Setting {
+pub(crate) fn setting() -> Setting {
     Setting {
         board: Arc::new(Board::default()),
         streams: vec!["yard".into()],
@@ -38,7 +37,7 @@ fn setting() -> Setting {
     }
 }
 
-fn at(broker: &Broker) -> String {
+pub(crate) fn at(broker: &Broker) -> String {
     format!("address = \"mqtt://127.0.0.1:{}\"", broker.port)
 }
 
@@ -47,7 +46,7 @@ fn put(board: &Board, stream: &str, decided: GateState) {
     board.put(status, monotonic_ns() + MINUTE_NS);
 }
 
-fn alert(number: usize) -> Arc<Said> {
+pub(crate) fn alert(number: usize) -> Arc<Said> {
     let event = Event::Alert(AlertEvent {
         id: "yard/fog/1".into(),
         stream: "yard".into(),
@@ -81,19 +80,10 @@ fn ids(ear: &Ear) -> Vec<String> {
     ids
 }
 
-fn end(queue: Queue) -> Duration {
+pub(crate) fn end(queue: Queue) -> Duration {
     let asked = Instant::now();
     queue.drain(asked + Duration::from_secs(10));
     asked.elapsed()
-}
-
-/// Waits until the event is written, or long enough to see that it isn't.
-fn wait(tally: &Tally, opens: bool) {
-    let limit = if opens { Duration::from_secs(20) } else { Duration::from_millis(1500) };
-    let begun = Instant::now();
-    while tally.written() == 0 && begun.elapsed() < limit {
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 macro_rules! broker_or_skip {
@@ -107,6 +97,8 @@ macro_rules! broker_or_skip {
         }
     };
 }
+
+pub(crate) use broker_or_skip;
 
 #[test]
 fn a_broker_that_goes_away_and_comes_back_empty_gets_everything() {
@@ -194,112 +186,6 @@ fn killed_the_broker_says_that_we_are_gone() {
     child.kill().unwrap();
     child.wait().unwrap();
     ear.until(heard, "offline", |heard| heard.topic == "miqa/status" && heard.payload == "offline");
-}
-
-#[test]
-fn a_wrong_password_is_said_and_the_right_one_opens() {
-    let folder = tempfile::tempdir().unwrap();
-    let users = folder.path().join("users");
-    let made = Program::new("mosquitto_passwd").args(["-b", "-c"]).arg(&users).args(["miqa", "mq-right one"]).status();
-    if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: a_wrong_password_is_said_and_the_right_one_opens: needs mosquitto_passwd");
-        return;
-    }
-    let rest = format!("password_file {}\n", users.display());
-    let broker = broker_or_skip!(folder, &rest, "a_wrong_password_is_said_and_the_right_one_opens");
-    for (password, opens) in [("mq-wrong one", false), ("mq-right one", true)] {
-        std::fs::write(folder.path().join("password"), password).unwrap();
-        let login = format!("{}\nuser = \"miqa\"\npassword_file = \"password\"", at(&broker));
-        let queue = start(folder.path(), &login, "", &setting());
-        let tally = queue.tally();
-        queue.send(&alert(0));
-        wait(&tally, opens);
-        assert!(end(queue) < Duration::from_secs(2));
-        assert_eq!((tally.written(), tally.failed()), if opens { (1, 0) } else { (0, 1) });
-    }
-}
-
-#[test]
-fn tls_trusts_the_given_certificates_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = Program::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out", "cert.pem", "-keyout", "key.pem"])
-        .current_dir(folder.path())
-        .stderr(Stdio::null())
-        .status();
-    if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: tls_trusts_the_given_certificates_only: needs openssl");
-        return;
-    }
-    let here = folder.path().display();
-    let rest = format!("certfile {here}/cert.pem\nkeyfile {here}/key.pem\n");
-    let broker = broker_or_skip!(folder, &rest, "tls_trusts_the_given_certificates_only");
-    for (trust, opens) in [("ca_file = \"cert.pem\"", true), ("", false)] {
-        let address = format!("address = \"mqtts://localhost:{}\"\n{trust}", broker.port);
-        let queue = start(folder.path(), &address, "", &setting());
-        let tally = queue.tally();
-        queue.send(&alert(0));
-        wait(&tally, opens);
-        end(queue);
-        assert_eq!((tally.written(), tally.failed()), if opens { (1, 0) } else { (0, 1) });
-    }
-}
-
-/// The certificate that the first page of every search makes.
-#[test]
-fn a_certificate_that_cant_be_trusted_is_said_with_the_next_step() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = Program::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-out", "cert.pem", "-keyout", "key.pem"])
-        .current_dir(folder.path())
-        .stderr(Stdio::null())
-        .status();
-    if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: a_certificate_that_cant_be_trusted_is_said_with_the_next_step: needs openssl");
-        return;
-    }
-    let here = folder.path().display();
-    let rest = format!("certfile {here}/cert.pem\nkeyfile {here}/key.pem\n");
-    let broker = broker_or_skip!(folder, &rest, "a_certificate_that_cant_be_trusted_is_said_with_the_next_step");
-    for (address, trust, advice) in [
-        ("mqtts://localhost", "ca_file = \"cert.pem\"", "-addext basicConstraints=critical,CA:FALSE"),
-        ("mqtt://localhost", "", "or the port wants TLS (mqtts://)"),
-    ] {
-        let text = format!(
-            "[[stream]]\nname = \"s\"\nlocation = \"test:ball\"\n[mqtt.broker]\naddress = \"{address}:{}\"\n{trust}\n",
-            broker.port
-        );
-        let file = crate::support::config(folder.path(), "tiny", &text);
-        let mut run = crate::support::command();
-        let mut run =
-            run.args(["run", "--config"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
-        // It tries for ever; the first failure is said within the time that a connection may take.
-        let said = lines.find(|line| line.contains("no connection; trying again")).unwrap_or_default();
-        assert!(said.contains(advice), "{address} {trust}: {said}");
-        assert!(!said.contains('\u{1b}'), "colours for no terminal: {said:?}");
-        run.kill().unwrap();
-        run.wait().unwrap();
-    }
-}
-
-#[test]
-fn two_of_one_name_do_not_throw_each_other_out_without_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let broker = broker_or_skip!(folder, "", "two_of_one_name_do_not_throw_each_other_out_without_end");
-    let ear = Ear::at(broker.port);
-    let both = [(), ()].map(|()| start(folder.path(), &at(&broker), "", &setting()));
-    std::thread::sleep(Duration::from_secs(6));
-    let came = ear.of("miqa/status").iter().filter(|heard| heard.payload == "online").count();
-    // With pauses of half a second it would be thirty times and more.
-    assert!((2..=14).contains(&came), "{came}");
-    for queue in both {
-        end(queue);
-    }
 }
 
 #[test]
