@@ -1,5 +1,5 @@
-//! What people ask of a running daemon: a unix socket in the state folder, for its owner only. One JSON line asks, one
-//! answers, and the connection ends.
+//! What people ask of a running daemon ([`Request`]), and a unix socket in the state folder to ask it, for its owner only. One
+//! JSON line asks, one answers, and the connection ends.
 //!
 //! Whoever can write to the state folder may ask. The daemon's own loop answers, so a daemon that hangs is noticed.
 
@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the daemon's loop may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What may be asked.
+/// What may be asked, over the socket or by a command over MQTT. Whoever receives it decides whether it is granted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {

@@ -154,12 +154,15 @@ fn encode(frame: &Frame) -> Result<Vec<u8>, String> {
 
 fn write(path: &Path, bytes: &[u8], limits: &Snapshots) -> Result<(), String> {
     let beside = path.with_extension("part");
-    let put = || {
-        std::fs::write(&beside, bytes)?;
-        std::fs::rename(&beside, path)?;
-        sweep(&limits.folder, limits.keep.get(), limits.quota_mb.saturating_mul(1_000_000), SystemTime::now())
-    };
-    put().map_err(|e| e.to_string())
+    let put = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    if put.is_err() {
+        // On a full disk the half that was written takes room, too. The first error tells more than one of this.
+        let _ = std::fs::remove_file(&beside);
+    }
+    // Also after a failure: what is too old may be what fills the disk.
+    let quota = limits.quota_mb.saturating_mul(1_000_000);
+    let swept = sweep(&limits.folder, limits.keep.get(), quota, SystemTime::now());
+    put.and(swept).map_err(|e| e.to_string())
 }
 
 /// Removes pictures that are too old, then the oldest until the rest is within the quota in bytes.
@@ -212,6 +215,20 @@ mod tests {
             let picture = crate::picture::read(Path::new(path), crate::picture::Orientation::Ignore).expect("a JPEG");
             assert_eq!(picture.get_pixel(3, 3).0[0] > 128, bright, "{path}");
         }
+    }
+
+    #[test]
+    fn what_could_not_be_written_leaves_nothing_and_old_pictures_go_all_the_same() {
+        let folder = tempfile::tempdir().expect("folder");
+        let old = folder.path().join("old.jpg");
+        let file = std::fs::File::create(&old).expect("file");
+        file.set_modified(SystemTime::now() - Duration::from_secs(7200)).expect("time");
+        // A folder of that name can't be replaced by a file.
+        let taken = folder.path().join("taken.jpg");
+        std::fs::create_dir(&taken).expect("made");
+        write(&taken, &[1; 100], &limits(folder.path())).expect_err("it is taken");
+        assert!(!taken.with_extension("part").exists() && !old.exists());
+        write(&folder.path().join("new.jpg"), &[1; 100], &limits(folder.path())).expect("written");
     }
 
     #[test]

@@ -14,14 +14,14 @@ import onnxruntime
 
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent / "gate"))
-from reader import Gate  # noqa: E402
+from reader import Gates  # noqa: E402
 
 SIDE, LEAST, SAME = 416, 0.35, 0.45
 STRIDES = (8, 16, 32)
 clip, gates, stream = sys.argv[1:4]
 model = sys.argv[4] if len(sys.argv) > 4 else str(here / "yolox_nano.onnx")
 session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-gate = Gate(gates, stream)
+gates = Gates(gates)
 
 
 def detect(picture):
@@ -54,7 +54,7 @@ def main():
             continue
         due += 0.2
         time.sleep(max(0.0, begun + at - time.monotonic()))
-        obey = gate.read()[0]
+        obey = gates.read(stream)[0]
         look = obey == "open" or obey == "degraded" and number % 5 == 0
         number += 1
         if look:

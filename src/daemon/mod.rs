@@ -29,10 +29,10 @@ use crossbeam_channel::{Receiver, bounded};
 
 use crate::{
     config::Config,
-    control::Control,
+    control::{Control, Request},
     engine::{Card, EngineError, Runtime},
     event::{Event, GateState, Seconds, Summary},
-    gate::{Board, Command, Readers, ReadersError},
+    gate::{Board, Readers, ReadersError},
     http::{self, About, HttpError, Metrics},
     monitor::{Fact, SettingsError},
     sink::{self, Queue, Record, Setting, Sink, SinkError},
@@ -136,15 +136,18 @@ pub fn run(
     let album = config.snapshots.as_ref().map(Album::start).transpose().map_err(DaemonError::Snapshots)?;
     let runtime = Runtime::open(config.engine.device)?;
     if let Some(store) = &store {
-        sinks.push(Box::new(Survive(Arc::clone(store))));
+        sinks.push(Box::new(Survive::new(Arc::clone(store))));
         sinks.push(Box::new(Record::open(store.folder()).map_err(DaemonError::Record)?));
     }
     let queues = sinks.into_iter().map(|sink| Queue::start(sink, Arc::clone(stop))).collect::<Result<Vec<_>, _>>();
     let mut queues = queues?;
     let board: Arc<Board> = Arc::default();
     let (ask, asked) = bounded(COMMANDS);
+    let kept = store.as_ref().map(|store| store.get()).unwrap_or_default();
+    let silences = Silences::of(kept.silences.clone(), survive::quiet(&kept, &config.rules));
     let setting = Setting {
         board: Arc::clone(&board),
+        silences: silences.shared(),
         store: store.clone(),
         commands: Some(ask),
         streams: config.streams.iter().map(|s| s.name.clone()).collect(),
@@ -168,10 +171,7 @@ pub fn run(
     let server = server.map(|keys| http::Server::start(keys, Arc::clone(&metrics), Arc::clone(&health))).transpose()?;
     let readers = Readers::start(&config.readers, &board)?;
     let outlet = Arc::new(Outlet::new(queues, board, metrics, album, clock.clone()));
-    if let Some(store) = &store {
-        let state = store.get();
-        *outlet.silences() = Silences::of(state.silences.clone(), survive::quiet(&state, &config.rules));
-    }
+    *outlet.silences() = silences;
     let control = store.as_ref().and_then(|store| {
         let failed = |error| {
             outlet.say(roster::trouble(format!(
@@ -198,7 +198,7 @@ pub fn run(
 struct Watch<'a> {
     stop: &'a AtomicBool,
     options: Options,
-    asked: Receiver<Command>,
+    asked: Receiver<Request>,
     control: Option<Control>,
     store: Option<Arc<Store>>,
     health: Arc<http::Health>,
@@ -222,7 +222,7 @@ impl Watch<'_> {
                     Notice::Trouble(reason) => stream.tell(roster.now(), Fact::Trouble(reason)),
                 }
             }
-            self.asked.try_iter().for_each(|command| roster.obey(command, self.store.as_deref()));
+            self.asked.try_iter().for_each(|request| roster.obey(request, self.store.as_deref()));
             if let Some(control) = &self.control {
                 control.serve(|request| roster.answer(request, self.store.as_deref()));
             }

@@ -3,7 +3,10 @@
 //! "Resolved" goes where "firing" went: an alert that was sent before the silence is resolved in spite of it, and one that
 //! still fires when the silence ends is sent then.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{
     event::{AlertEvent, AlertState},
@@ -13,28 +16,39 @@ use crate::{
 /// The silences, and the alerts that they keep quiet.
 #[derive(Debug, Default)]
 pub(super) struct Silences {
-    list: Vec<Silence>,
+    /// Shared with those who show it; only this changes it.
+    list: Arc<Mutex<Vec<Silence>>>,
     quiet: BTreeMap<String, AlertEvent>,
 }
 
 impl Silences {
     /// Silences of an earlier run and the alerts that fired quietly at its end.
     pub(super) fn of(list: Vec<Silence>, quiet: impl IntoIterator<Item = AlertEvent>) -> Self {
+        let list = Arc::new(Mutex::new(list));
         Self { list, quiet: quiet.into_iter().map(|alert| (alert.id.clone(), alert)).collect() }
+    }
+
+    /// The silences for those who show them; what is over may still be among them.
+    pub(super) fn shared(&self) -> Arc<Mutex<Vec<Silence>>> {
+        Arc::clone(&self.list)
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Silence>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on only these hold.
     pub(super) fn replace(&mut self, list: Vec<Silence>) {
-        self.list = list;
+        *self.all() = list;
     }
 
     /// Those that hold at `now`, in seconds since 1970.
     pub(super) fn list(&self, now: u64) -> Vec<Silence> {
-        self.list.iter().filter(|silence| now < silence.until).cloned().collect()
+        self.all().iter().filter(|silence| now < silence.until).cloned().collect()
     }
 
     fn covers(&self, alert: &AlertEvent, now: u64) -> bool {
-        self.list.iter().any(|silence| silence.covers(&alert.stream, &alert.rule, now))
+        self.all().iter().any(|silence| silence.covers(&alert.stream, &alert.rule, now))
     }
 
     /// Marks an alert that is about to be said.
@@ -52,8 +66,7 @@ impl Silences {
 
     /// What has ended by `now`: silences, and alerts that fire still and are to be said aloud.
     pub(super) fn end(&mut self, now: u64) -> (Vec<Silence>, Vec<AlertEvent>) {
-        let over = self.list.iter().filter(|silence| now >= silence.until).cloned().collect();
-        self.list.retain(|silence| now < silence.until);
+        let over = self.all().extract_if(.., |silence| now >= silence.until).collect();
         let loud: Vec<String> =
             self.quiet.iter().filter(|(_, alert)| !self.covers(alert, now)).map(|(id, _)| id.clone()).collect();
         (over, loud.iter().filter_map(|id| self.quiet.remove(id)).collect())

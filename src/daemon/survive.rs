@@ -1,6 +1,6 @@
 //! Alerts that fire are written down, so that "resolved" is said even if the program dies in between.
 
-use std::{io, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, io, sync::Arc, time::SystemTime};
 
 use crate::{
     config::{Rule, Severity},
@@ -10,7 +10,18 @@ use crate::{
 };
 
 /// Writes alerts into the state.
-pub(super) struct Survive(pub(super) Arc<Store>);
+pub(super) struct Survive {
+    store: Arc<Store>,
+    /// How alerts stand that could not be written, as on a full disk, by id; `None` is resolved. They are written with the
+    /// next one.
+    owed: BTreeMap<String, Option<FiringAlert>>,
+}
+
+impl Survive {
+    pub(super) fn new(store: Arc<Store>) -> Self {
+        Self { store, owed: BTreeMap::new() }
+    }
+}
 
 impl Sink for Survive {
     fn name(&self) -> &'static str {
@@ -20,16 +31,31 @@ impl Sink for Survive {
     fn write(&mut self, said: &Said) -> io::Result<()> {
         let Event::Alert(alert) = &said.event else { return Ok(()) };
         let since = said.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let changed = self.0.change(|state| match alert.state {
+        let known = self.store.get().alerts;
+        let stands = match alert.state {
             AlertState::Firing => {
                 let (stream, rule) = (alert.stream.clone(), alert.rule.clone());
                 // One that was silenced is said again once the silence ends.
-                let since = state.alerts.get(&alert.id).map_or(since, |known| known.since);
-                state.alerts.insert(alert.id.clone(), FiringAlert { stream, rule, since, silenced: alert.silenced });
+                let before = self.owed.get(&alert.id).and_then(Option::as_ref).or(known.get(&alert.id));
+                let since = before.map_or(since, |before| before.since);
+                Some(FiringAlert { stream, rule, since, silenced: alert.silenced })
             }
-            AlertState::Resolved => drop(state.alerts.remove(&alert.id)),
+            AlertState::Resolved => None,
+        };
+        self.owed.insert(alert.id.clone(), stands);
+        // Nobody need know that what was never written down is over: what is owed can't grow without end.
+        self.owed.retain(|id, stands| stands.is_some() || known.contains_key(id));
+        let changed = self.store.change(|state| {
+            for (id, stands) in &self.owed {
+                match stands {
+                    Some(alert) => drop(state.alerts.insert(id.clone(), alert.clone())),
+                    None => drop(state.alerts.remove(id)),
+                }
+            }
         });
-        changed.map_err(io::Error::other)
+        changed.map_err(io::Error::other)?;
+        self.owed.clear();
+        Ok(())
     }
 }
 
@@ -69,5 +95,34 @@ pub(super) fn bare(id: &str, stream: &str, rule: &str) -> AlertEvent {
         last_good: None,
         at: Seconds::default(),
         since: Seconds::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_is_written_with_the_next_one() {
+        let folder = tempfile::tempdir().expect("folder");
+        let store = Arc::new(Store::open(folder.path()).expect("opens"));
+        let mut survive = Survive::new(Arc::clone(&store));
+        let mut say = |id: &str, state| {
+            let event = Event::Alert(AlertEvent { state, ..bare(id, "s", "r") });
+            survive.write(&Said { time: SystemTime::now(), id: "1".into(), event }).is_ok()
+        };
+        let kept = || store.get().alerts.into_keys().collect::<Vec<_>>();
+        use AlertState::{Firing, Resolved};
+        assert!(say("a", Firing));
+        // A folder where the new state would be written first: as on a full disk, nothing can be written.
+        let beside = folder.path().join("state.json.new");
+        std::fs::create_dir(&beside).expect("made");
+        assert!(!say("a", Resolved) && !say("b", Firing) && !say("c", Firing) && !say("c", Resolved));
+        assert_eq!(kept(), ["a"]);
+        std::fs::remove_dir(&beside).expect("removed");
+        assert!(say("d", Firing));
+        assert_eq!(kept(), ["b", "d"]);
+        assert!(say("b", Resolved) && say("d", Resolved));
+        assert_eq!(kept(), [""; 0]);
     }
 }

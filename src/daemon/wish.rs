@@ -7,33 +7,27 @@ use super::{
 use crate::{
     control::{Answer, Request},
     event::{Event, Seconds},
-    gate::Command,
     state::{Override, State, Store},
 };
 
 impl Roster {
     /// Does what somebody asks and remembers it; what can't be done is said.
-    pub(super) fn obey(&self, command: Command, store: Option<&Store>) {
-        if let Err(error) = self.grant(command, store) {
+    pub(super) fn obey(&self, request: Request, store: Option<&Store>) {
+        if let Err(error) = self.grant(request, store) {
             self.outlet.say(trouble(error));
         }
     }
 
     /// Does what somebody asks over the control socket.
     pub(super) fn answer(&self, request: Request, store: Option<&Store>) -> Answer {
-        let done = match request {
-            Request::Gate { stream, state, until } => self.grant(Command::Override { stream, state, until }, store),
-            Request::Silence { stream, rule, until } => self.grant(Command::Silence { stream, rule, until }, store),
-            Request::Standing => Ok(()),
-        };
         Answer {
-            refused: done.err(),
+            refused: self.grant(request, store).err(),
             silences: self.outlet.silences().list(today()),
             configuration: self.refused().map(str::to_owned),
         }
     }
 
-    fn grant(&self, command: Command, store: Option<&Store>) -> Result<(), String> {
+    fn grant(&self, request: Request, store: Option<&Store>) -> Result<(), String> {
         let streams = self.shared.streams();
         let find = |name: &str| {
             let names = || streams.iter().map(|s| s.stream.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -41,15 +35,17 @@ impl Roster {
             found.ok_or_else(|| format!("there is no stream \"{name}\"; the daemon watches {}", names()))
         };
         let remember = |change: &dyn Fn(&mut State)| {
-            store.map_or(Ok(()), |store| store.change(change)).map_err(|error| error.to_string())
+            let kept = store.map_or(Ok(()), |store| store.change(change));
+            kept.map_err(|error| format!("done, but a restart will forget it: {error}"))
         };
-        match command {
-            Command::Override { stream, state, until } => {
+        match request {
+            Request::Standing => Ok(()),
+            Request::Gate { stream, state, until } => {
                 let set = state.map(|state| Override { state, until });
                 find(&stream)?.set(self.now(), set);
                 remember(&|kept| kept.set_by_hand(&stream, set))
             }
-            Command::Silence { stream, rule, until } => {
+            Request::Silence { stream, rule, until } => {
                 find(&stream)?;
                 if let Some(name) = &rule
                     && !self.config().rules.iter().any(|rule| rule.name == *name && rule.watches(&stream))

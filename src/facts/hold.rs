@@ -41,6 +41,11 @@ impl Hold {
         self.run.filter(|_| self.holds).map(|(first, _)| first)
     }
 
+    /// Pictures were missing: a run that doesn't hold yet begins anew.
+    pub(super) fn interrupt(&mut self) {
+        self.run = self.run.filter(|_| self.holds);
+    }
+
     /// Takes the finding of the frame of time `now`. Times must not fall.
     pub(super) fn step(&mut self, now: Duration, found: bool) -> Option<Turn> {
         if found {
@@ -99,6 +104,21 @@ mod tests {
         let turned = turns(TIMES, &steps);
         assert_eq!(turned.len(), 2, "{turned:?}");
         assert_eq!(turned[1], (3400, Turn::Ends(Duration::ZERO)));
+    }
+
+    #[test]
+    fn an_interruption_ends_what_does_not_hold_yet() {
+        let mut hold = Hold::new(TIMES);
+        let mut step = |ms, interrupt: bool| {
+            if interrupt {
+                hold.interrupt();
+            }
+            hold.step(Duration::from_millis(ms), true)
+        };
+        assert_eq!((step(0, false), step(900, false), step(9000, true)), (None, None, None));
+        assert_eq!(step(10_000, false), Some(Turn::Begins(Duration::from_millis(9000))));
+        assert_eq!(step(20_000, true), None, "it holds");
+        assert_eq!(hold.since(), Some(Duration::from_millis(9000)));
     }
 
     #[test]

@@ -94,6 +94,11 @@ const CORRUPT_GAP: Duration = Duration::from_millis(1500);
 /// The same for smear, which is found in most but not all damaged pictures.
 const SMEAR_GAP: Duration = Duration::from_millis(300);
 
+/// From this gap on pictures were missing, unless they are always that rare: nobody saw what was in between.
+const MISSING: Duration = Duration::from_secs(3);
+/// What counts as always: a gap up to so many times the one before.
+const RARE: u32 = 3;
+
 /// Watches the pictures of one stream.
 #[derive(Clone, Debug)]
 pub struct Inspector {
@@ -105,7 +110,9 @@ pub struct Inspector {
     holds: Vec<(Sight, Hold)>,
     scalars: Option<Scalars>,
     size: (u32, u32),
-    newest: Duration,
+    newest: Option<Duration>,
+    /// From the frame before it to the newest.
+    gap: Option<Duration>,
 }
 
 impl Inspector {
@@ -131,15 +138,20 @@ impl Inspector {
             holds: Sight::ALL.iter().filter_map(hold).collect(),
             scalars: None,
             size: (0, 0),
-            newest: Duration::ZERO,
+            newest: None,
+            gap: None,
         }
     }
 
     /// Takes the next frame, of stream time `now`, and says what begins and ends with it. A time before the newest one
     /// counts as the newest. A frame whose planes are too short says nothing but its damage flag.
     pub fn look(&mut self, frame: &Frame, now: Duration) -> Vec<Change> {
-        let now = now.max(self.newest);
-        self.newest = now;
+        let now = self.newest.map_or(now, |newest| now.max(newest));
+        let gap = self.newest.replace(now).map(|newest| now - newest);
+        let before = std::mem::replace(&mut self.gap, gap);
+        if gap.zip(before).is_some_and(|(gap, before)| gap >= MISSING && gap > RARE * before) {
+            self.holds.iter_mut().for_each(|(_, hold)| hold.interrupt());
+        }
         let whole = self.samples.take(frame);
         if std::mem::replace(&mut self.size, (frame.width, frame.height)) != self.size {
             // Another size is another picture.

@@ -101,6 +101,28 @@ fn a_repeating_picture_with_a_running_clock_is_frozen_until_it_moves() {
 }
 
 #[test]
+fn time_without_pictures_is_no_time_of_the_picture() {
+    let still = |_| frame(scene(), 140);
+    let begins = |changes: &[(u64, Change)]| changes.iter().map(|(ms, c)| (*ms, c.holds)).collect::<Vec<_>>();
+    let mut inspector = Inspector::new(&Facts::default());
+    assert_eq!(feed(&mut inspector, 0, 2, still), []);
+    // Twenty seconds of nothing, as after a cable was out or the machine slept: nobody saw ten seconds of this picture.
+    let after = feed(&mut inspector, 22, 12, still);
+    assert_eq!(begins(&after), [(32_000, true)], "{after:?}");
+    // What was certain before a gap stays so.
+    assert_eq!(feed(&mut inspector, 60, 5, still), []);
+    assert_eq!(inspector.standing().count(), 1);
+
+    // Pictures that always come every four seconds leave no gaps.
+    let mut rare = Inspector::new(&Facts::default());
+    let mut changes = Vec::new();
+    for i in 0..8 {
+        changes.extend(rare.look(&still(i), Duration::from_secs(4 * i)).into_iter().map(|c| (4 * i, c)));
+    }
+    assert_eq!(begins(&changes), [(16, true)], "{changes:?}");
+}
+
+#[test]
 fn small_movement_in_the_scene_is_life() {
     // No noise at all, as after strong compression; something small crosses the middle.
     let mut inspector = Inspector::new(&Facts::default());

@@ -6,7 +6,6 @@
 //! `docs/gate.md` describes both for those who write readers. [`Readers::start`] starts what the configuration asks for.
 
 mod board;
-mod command;
 mod line;
 mod monotonic;
 mod readers;
@@ -16,7 +15,6 @@ mod standing;
 pub mod stretch;
 
 pub use board::{Bell, Board, Entry};
-pub use command::Command;
 pub use line::{Kind, Line};
 pub use monotonic::{monotonic_coarse_ns, monotonic_ns};
 pub use readers::{Readers, ReadersError};

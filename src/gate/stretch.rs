@@ -87,7 +87,7 @@ impl Stretch {
 pub struct StreamReport {
     /// Seconds in each state, by its name.
     pub seconds: BTreeMap<&'static str, f64>,
-    /// Stretches in each state, by its name.
+    /// Stays in each state, by its name: one whose reason changes goes on.
     pub times: BTreeMap<&'static str, u32>,
     /// Seconds in which a detector was told to do something else than look.
     pub gated: f64,
@@ -95,13 +95,18 @@ pub struct StreamReport {
     pub would_have_gated: f64,
     /// The stretches that count for one of the two, in order.
     pub stretches: Vec<Stretch>,
+    /// The newest stretch's state and end.
+    #[serde(skip)]
+    newest: Option<(GateState, f64)>,
 }
 
 impl StreamReport {
     fn add(&mut self, stretch: Stretch) {
         let name = stretch.state.name();
         *self.seconds.entry(name).or_default() += stretch.length();
-        *self.times.entry(name).or_default() += 1;
+        if self.newest.replace((stretch.state, stretch.until)) != Some((stretch.state, stretch.from)) {
+            *self.times.entry(name).or_default() += 1;
+        }
         if stretch.gated() {
             let sum = if stretch.enforced.is_some() { &mut self.gated } else { &mut self.would_have_gated };
             *sum += stretch.length();
@@ -219,6 +224,23 @@ mod tests {
         let yard = &report(&notes, 0.0, 30.0, true)["yard"];
         assert_eq!((yard.seconds["open"], yard.seconds["closed"], yard.times["open"]), (14.0, 6.0, 2));
         assert_eq!((yard.gated, yard.would_have_gated), (0.0, 6.0));
+    }
+
+    #[test]
+    fn another_reason_is_another_stretch_of_the_same_stay() {
+        let low = (GateState::Closed, GateReason::ScoreLow);
+        let notes = [
+            shadow(10.0, "a", CLOSED),
+            shadow(12.0, "a", low),
+            shadow(14.0, "a", CLOSED),
+            shadow(20.0, "a", OPEN),
+            shadow(30.0, "a", low),
+            // Killed and started again: nobody knows what was between.
+            shadow(40.0, "b", low),
+        ];
+        let yard = &report(&notes, 11.0, 50.0, true)["yard"];
+        assert_eq!((yard.times["closed"], yard.times["open"], yard.stretches.len()), (3, 1, 5));
+        assert_eq!(yard.seconds["closed"], 9.0 + 10.0);
     }
 
     #[test]

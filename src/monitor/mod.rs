@@ -105,8 +105,8 @@ pub struct Monitor {
     sights: Vec<Seen>,
     /// Time of the newest picture that something was seen in: scores of earlier ones come too late.
     looked: Option<Duration>,
-    /// Why frames are missing, if they are.
-    lost: bool,
+    /// Since when frames are missing, if they are: the score of an earlier one comes too late.
+    lost: Option<Duration>,
     now: Option<Duration>,
     tally: Tally,
     flaps: Flaps,
@@ -130,7 +130,7 @@ impl Monitor {
             distortions: series(settings.distortions.len()),
             sights: Vec::new(),
             looked: None,
-            lost: false,
+            lost: None,
             now: None,
             tally: Tally::default(),
             flaps: Flaps::default(),
@@ -198,8 +198,13 @@ impl Monitor {
     /// Takes one input of stream time `now` and says what follows. A time before the newest one counts as the newest.
     pub fn step(&mut self, now: Duration, input: Input<'_>) -> Vec<Event> {
         let mut events = Vec::new();
-        let late = !self.sights.is_empty() && self.looked.is_some_and(|looked| now <= looked);
-        if late && matches!(input, Input::Scores(_)) {
+        let before = |then: Option<Duration>| then.is_some_and(|then| now <= then);
+        let late = match input {
+            Input::Scores(_) => before(self.lost) || !self.sights.is_empty() && before(self.looked),
+            Input::Sights(_) => before(self.lost),
+            _ => false,
+        };
+        if late {
             return events;
         }
         let now = self.pass(now);
@@ -251,7 +256,7 @@ impl Monitor {
             return;
         }
         self.faulty = false;
-        self.lost = false;
+        self.lost = None;
         self.trouble = None;
         self.sights.clear();
         let take = |series: &mut Vec<(Smooth, Option<f32>)>, values: &[f32]| {
@@ -268,7 +273,7 @@ impl Monitor {
     }
 
     fn sights(&mut self, now: Duration, sights: &[Seen], events: &mut Vec<Event>) {
-        self.lost = false;
+        self.lost = None;
         self.trouble = None;
         self.sights = sights.to_vec();
         let Some(seen) = Sight::ALL.iter().find_map(|sight| sights.iter().find(|seen| seen.sight == *sight)) else {
@@ -309,7 +314,7 @@ impl Monitor {
         match fact {
             Fact::Started { width, height } => events.push(Event::StreamStarted { stream, width, height, at }),
             Fact::Resumed => {
-                self.lost = false;
+                self.lost = None;
                 self.trouble = None;
                 events.push(Event::StreamResumed { stream, at });
             }
@@ -320,7 +325,7 @@ impl Monitor {
             Fact::Stalled(reason) => {
                 self.trouble = Some(reason.clone());
                 events.push(Event::StreamStalled { stream, reason, at });
-                self.lost = true;
+                self.lost = Some(now);
                 self.lose(now, GateReason::Stalled, events);
             }
             Fact::Ended | Fact::Stopped => {
@@ -330,7 +335,7 @@ impl Monitor {
                     self.trouble = None;
                     self.lose(now, GateReason::Ended, events);
                 }
-                self.lost = false;
+                self.lost = None;
                 let changes = self.rules.end();
                 self.say_alerts(now, changes, events);
             }
@@ -339,7 +344,7 @@ impl Monitor {
                 self.trouble = Some(reason.clone());
                 events.push(Event::StreamEnded { stream, reason, at });
                 self.lose(now, GateReason::Failed, events);
-                self.lost = true;
+                self.lost = Some(now);
                 let changes = self.rules.fail(now);
                 self.say_alerts(now, changes, events);
             }
@@ -355,7 +360,7 @@ impl Monitor {
 
     /// Lets the rules judge what is known now.
     fn judge(&mut self, now: Duration, fresh: bool, events: &mut Vec<Event>) {
-        let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, &self.sights, self.lost);
+        let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, &self.sights, self.lost.is_some());
         self.say_alerts(now, changes, events);
     }
 

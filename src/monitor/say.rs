@@ -56,7 +56,7 @@ impl Monitor {
 
     /// What is seen, then what the model takes for likely.
     fn causes(&self) -> Vec<Cause> {
-        let lost = self.lost.then(|| Cause::new("lost", 1.0));
+        let lost = self.lost.map(|_| Cause::new("lost", 1.0));
         let seen = Sight::ALL.iter().filter(|sight| self.sights.iter().any(|seen| seen.sight == **sight));
         let named = self.settings.distortions.iter().zip(&self.distortions);
         let mut likely: Vec<_> = named
@@ -72,7 +72,7 @@ impl Monitor {
     fn unjudged(&self) -> Vec<Unjudged> {
         let scored = self.heads.iter().any(|(smooth, _)| smooth.value().is_some());
         let why = match Sight::ALL.iter().find(|sight| self.sights.iter().any(|seen| seen.sight == **sight)) {
-            _ if self.lost => "no frames arrive".to_owned(),
+            _ if self.lost.is_some() => "no frames arrive".to_owned(),
             Some(sight) => GateReason::from(*sight).to_string(),
             None if self.faulty => "the model's answer is no number".into(),
             None if !scored => "nothing was scored lately".into(),

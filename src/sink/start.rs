@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use crossbeam_channel::Sender;
@@ -10,8 +10,9 @@ use crossbeam_channel::Sender;
 use super::{Frigate, JsonFile, Mqtt, Queue, Sink, SinkError, Webhook, tls};
 use crate::{
     config::Outputs,
-    gate::{Board, Command},
-    state::Store,
+    control::Request,
+    gate::Board,
+    state::{Silence, Store},
 };
 
 /// What outputs hang on beside events.
@@ -22,7 +23,9 @@ pub struct Setting {
     /// What survives; without it, what was announced or changed elsewhere can't be taken back by a later run.
     pub store: Option<Arc<Store>>,
     /// Where wishes of people go. Bounded: what doesn't fit is refused.
-    pub commands: Option<Sender<Command>>,
+    pub commands: Option<Sender<Request>>,
+    /// Which alerts are silenced; some of them may be over.
+    pub silences: Arc<Mutex<Vec<Silence>>>,
     /// The configured streams.
     pub streams: Vec<String>,
     /// The distortions that the model's card names.

@@ -67,6 +67,9 @@ fn show_reads_mapped_file_or_socket_and_exits_by_the_gates() {
             assert!(row("yard").contains(part), "no \"{part}\" in\n{said}");
         }
         assert!(row("gate").contains("open      shadow"), "{said}");
+        // Where a file is all there is, a daemon that was just killed can't be told from one that lives.
+        let mapped = said.contains("should it have died since, this counts for as long as \"valid for\" says, at most");
+        assert_eq!(mapped, readers.contains("[slot]"), "{said}");
 
         board.remove("gate");
         std::thread::sleep(Duration::from_millis(50));

@@ -1,6 +1,7 @@
 //! The mapped file from outside: readers in Rust, C and Python beside a writer, torn reads, a writer that is killed.
 
 use std::{
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -60,9 +61,9 @@ fn readers(folder: &Path) -> Vec<Vec<PathBuf>> {
     readers
 }
 
-fn start(reader: &[PathBuf], path: &Path, stream: &str, times: u32) -> Child {
+fn start(reader: &[PathBuf], path: &Path, stream: &str, times: usize) -> Child {
     let mut command = Command::new(&reader[0]);
-    command.args(&reader[1..]).arg(path).arg(stream).arg(times.to_string()).stdout(Stdio::piped());
+    command.args(&reader[1..]).arg(path).args(std::iter::repeat_n(stream, times)).stdout(Stdio::piped());
     command.spawn().expect("the reader starts")
 }
 
@@ -187,10 +188,10 @@ fn no_reader_sees_half_a_write() {
     std::thread::scope(|scope| {
         let ending = Stop(&stop);
         let writes = scope.spawn(|| write_until(&stop, &mut writer));
-        let children: Vec<(Child, u32)> = programs
+        let children: Vec<(Child, usize)> = programs
             .iter()
             .map(|program| {
-                let times = if program.len() == 1 { 300_000 } else { 20_000 };
+                let times = if program.len() == 1 { 100_000 } else { 20_000 };
                 (start(program, &path, "a", times), times)
             })
             .collect();
@@ -215,7 +216,7 @@ fn no_reader_sees_half_a_write() {
         assert!(seen.len() >= 200 && torn < 20, "{reads} readings, {} different, {torn} torn", seen.len());
         for (child, times) in children {
             let lines = lines(child);
-            assert_eq!(lines.len(), times as usize);
+            assert_eq!(lines.len(), times);
             let unread = lines.iter().filter(|line| line.contains("nan")).count();
             assert!(unread < 20, "{unread} of {times} looks gave nothing");
             for line in lines.iter().filter(|line| !line.contains("nan")) {
@@ -284,6 +285,30 @@ fn a_killed_writer_reads_as_unknown_and_the_next_one_is_found() {
     drop(writer);
     assert_eq!(follower.read(monotonic_ns()).doubt, Some(Doubt::Closed));
     assert!(!path.exists(), "a writer that ends in good order takes its file along");
+}
+
+#[test]
+fn readers_in_c_and_python_find_the_next_daemons_file() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("gates");
+    for program in readers(folder.path()) {
+        let write = |decided| {
+            let now = monotonic_ns();
+            let mut writer = Writer::create(&path, 1, 0o600, now).expect("made");
+            writer.put(entry("a", decided, Some(decided), now + 60 * S), now).expect("a slot");
+            writer
+        };
+        let writer = write(GateState::Open);
+        // More than the pipe takes: the reader waits for us in the middle.
+        let mut child = start(&program, &path, "a", 20_000);
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map(|line| line.expect("text"));
+        assert_eq!(lines.next().as_deref(), Some("open open 0.625 7"), "{program:?}");
+        drop(writer);
+        let writer = write(GateState::Degraded);
+        assert_eq!(lines.last().as_deref(), Some("degraded degraded 0.625 7"), "{program:?}");
+        assert!(child.wait().expect("ends").success());
+        drop(writer);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `miqa gate silence` and `miqa gate set` with a running daemon, without one, and over a restart.
+//! `miqa gate silence` and `miqa gate set` with a running daemon, without one, and over a restart; the same over MQTT.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    broker::{Broker, Ear, Heard},
     clip,
     receiver::Receiver,
     support::{command, config, miqa, stderr, stdout},
@@ -142,4 +143,43 @@ fn a_silence_is_recorded_survives_a_kill_and_ends_by_itself() {
     assert!(heard.iter().all(|e| e["type"] == "alert" && e.get("silenced").is_none()), "{heard:#?}");
     let of = |rule: &str| heard.iter().filter(|e| e["rule"] == rule && e["state"] == "firing").count();
     assert_eq!((of("dark"), of("poor")), (1, 1), "{heard:#?}");
+}
+
+#[test]
+fn a_silence_over_mqtt_is_granted_shown_and_ended() {
+    let folder = tempfile::tempdir().expect("folder");
+    let Some(broker) = Broker::start(folder.path(), "") else {
+        println!("skipped: a_silence_over_mqtt_is_granted_shown_and_ended: needs mosquitto");
+        return;
+    };
+    clip::make(&folder.path().join("long.mp4"), &[(1500, 20)]);
+    let text = format!(
+        "[[stream]]\nname = \"yard\"\nlocation = \"long.mp4\"\nviews = \"centre\"\n\
+         [[rule]]\nname = \"dark\"\nhead = \"cls_consistency\"\nfire_below = 0.3\n\
+         [mqtt]\n[mqtt.broker]\naddress = \"mqtt://127.0.0.1:{}\"\n",
+        broker.port
+    );
+    let file = config(folder.path(), "tiny", &text);
+    let ear = Ear::at(broker.port);
+    let daemon = Daemon::start(&file, &folder.path().join("events"));
+    let shows =
+        |word: &'static str| move |heard: &Heard| heard.topic == "miqa/yard/gate" && heard.json()["silenced"] == word;
+    let alerts = |heard: &Heard| heard.topic == "miqa/yard/event" && heard.payload.contains("\"firing\"");
+    ear.until(0, "the alert", alerts);
+    let heard = ear.until(0, "nothing silenced", shows("off"));
+    for (words, until) in [("dark 1h", true), ("on", true)] {
+        ear.say("miqa/yard/silence/set", words, false);
+        let rule = words.strip_suffix(" 1h");
+        daemon.until(words, |e| e["type"] == "silence" && e["rule"].as_str() == rule && e["until"].is_u64() == until);
+    }
+    let heard = ear.until(heard, "all silenced", shows("on"));
+    // A rule that there isn't is refused where people look.
+    ear.say("miqa/yard/silence/set", "drak 1h", false);
+    daemon.until("the refusal", |e| e["type"] == "error" && e["error"].to_string().contains("no rule \\\"drak\\\""));
+    ear.say("miqa/yard/silence/set", "off", false);
+    daemon.until("the end", |e| e["type"] == "silence" && e["until"].is_null());
+    ear.until(heard, "nothing silenced any more", |heard| {
+        shows("off")(heard) && heard.json()["silences"] == serde_json::json!([])
+    });
+    daemon.signal("-TERM");
 }

@@ -1,4 +1,4 @@
-//! Gates and events at a real broker: away, slow, locked; Home Assistant's discovery.
+//! Gates and events at a real broker: away, slow; commands; Home Assistant's discovery.
 
 use std::{
     path::Path,
@@ -9,17 +9,18 @@ use std::{
 
 use miqa::{
     config::Config,
+    control::Request,
     event::{AlertEvent, AlertState, Event, GateState, GateStatus, Said, Seconds},
-    gate::{Board, Command, monotonic_ns},
-    sink::{self, Queue, Setting, Tally},
-    state::Store,
+    gate::{Board, monotonic_ns},
+    sink::{self, Queue, Setting},
+    state::{Silence, Store},
 };
 
 use crate::broker::{Broker, Ear, Heard};
 
 const MINUTE_NS: u64 = 60_000_000_000;
 
-fn start(folder: &Path, broker: &str, rest: &str, setting: &Setting) -> Queue {
+pub(crate) fn start(folder: &Path, broker: &str, rest: &str, setting: &Setting) -> Queue {
     let text = format!(
         "[[stream]]\nname = \"yard\"\nlocation = \"a.mp4\"\n[mqtt]\nrenew_every = \"60s\"\n{rest}\n[mqtt.broker]\nclient_id = \"miqa-test\"\n{broker}\n"
     );
@@ -27,7 +28,7 @@ fn start(folder: &Path, broker: &str, rest: &str, setting: &Setting) -> Queue {
     sink::start(&outputs, setting, &Arc::new(AtomicBool::new(false))).unwrap().remove(0)
 }
 
-fn setting() -> Setting {
+pub(crate) fn setting() -> Setting {
     Setting {
         board: Arc::new(Board::default()),
         streams: vec!["yard".into()],
@@ -36,7 +37,7 @@ fn setting() -> Setting {
     }
 }
 
-fn at(broker: &Broker) -> String {
+pub(crate) fn at(broker: &Broker) -> String {
     format!("address = \"mqtt://127.0.0.1:{}\"", broker.port)
 }
 
@@ -45,7 +46,7 @@ fn put(board: &Board, stream: &str, decided: GateState) {
     board.put(status, monotonic_ns() + MINUTE_NS);
 }
 
-fn alert(number: usize) -> Arc<Said> {
+pub(crate) fn alert(number: usize) -> Arc<Said> {
     let event = Event::Alert(AlertEvent {
         id: "yard/fog/1".into(),
         stream: "yard".into(),
@@ -79,19 +80,10 @@ fn ids(ear: &Ear) -> Vec<String> {
     ids
 }
 
-fn end(queue: Queue) -> Duration {
+pub(crate) fn end(queue: Queue) -> Duration {
     let asked = Instant::now();
     queue.drain(asked + Duration::from_secs(10));
     asked.elapsed()
-}
-
-/// Waits until the event is written, or long enough to see that it isn't.
-fn wait(tally: &Tally, opens: bool) {
-    let limit = if opens { Duration::from_secs(20) } else { Duration::from_millis(1500) };
-    let begun = Instant::now();
-    while tally.written() == 0 && begun.elapsed() < limit {
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 macro_rules! broker_or_skip {
@@ -105,6 +97,8 @@ macro_rules! broker_or_skip {
         }
     };
 }
+
+pub(crate) use broker_or_skip;
 
 #[test]
 fn a_broker_that_goes_away_and_comes_back_empty_gets_everything() {
@@ -195,57 +189,6 @@ fn killed_the_broker_says_that_we_are_gone() {
 }
 
 #[test]
-fn a_wrong_password_is_said_and_the_right_one_opens() {
-    let folder = tempfile::tempdir().unwrap();
-    let users = folder.path().join("users");
-    let made = Program::new("mosquitto_passwd").args(["-b", "-c"]).arg(&users).args(["miqa", "mq-right one"]).status();
-    if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: a_wrong_password_is_said_and_the_right_one_opens: needs mosquitto_passwd");
-        return;
-    }
-    let rest = format!("password_file {}\n", users.display());
-    let broker = broker_or_skip!(folder, &rest, "a_wrong_password_is_said_and_the_right_one_opens");
-    for (password, opens) in [("mq-wrong one", false), ("mq-right one", true)] {
-        std::fs::write(folder.path().join("password"), password).unwrap();
-        let login = format!("{}\nuser = \"miqa\"\npassword_file = \"password\"", at(&broker));
-        let queue = start(folder.path(), &login, "", &setting());
-        let tally = queue.tally();
-        queue.send(&alert(0));
-        wait(&tally, opens);
-        assert!(end(queue) < Duration::from_secs(2));
-        assert_eq!((tally.written(), tally.failed()), if opens { (1, 0) } else { (0, 1) });
-    }
-}
-
-#[test]
-fn tls_trusts_the_given_certificates_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = Program::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out", "cert.pem", "-keyout", "key.pem"])
-        .current_dir(folder.path())
-        .stderr(Stdio::null())
-        .status();
-    if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: tls_trusts_the_given_certificates_only: needs openssl");
-        return;
-    }
-    let here = folder.path().display();
-    let rest = format!("certfile {here}/cert.pem\nkeyfile {here}/key.pem\n");
-    let broker = broker_or_skip!(folder, &rest, "tls_trusts_the_given_certificates_only");
-    for (trust, opens) in [("ca_file = \"cert.pem\"", true), ("", false)] {
-        let address = format!("address = \"mqtts://localhost:{}\"\n{trust}", broker.port);
-        let queue = start(folder.path(), &address, "", &setting());
-        let tally = queue.tally();
-        queue.send(&alert(0));
-        wait(&tally, opens);
-        end(queue);
-        assert_eq!((tally.written(), tally.failed()), if opens { (1, 0) } else { (0, 1) });
-    }
-}
-
-#[test]
 fn gates_are_set_by_commands_that_are_not_retained() {
     let folder = tempfile::tempdir().unwrap();
     let broker = broker_or_skip!(folder, "", "gates_are_set_by_commands_that_are_not_retained");
@@ -261,12 +204,53 @@ fn gates_are_set_by_commands_that_are_not_retained() {
     }
     let limit = Duration::from_secs(5);
     let in_an_hour = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 3600;
-    let Command::Override { stream, state, until } = wishes.recv_timeout(limit).unwrap() else { panic!("a gate") };
+    let Request::Gate { stream, state, until } = wishes.recv_timeout(limit).unwrap() else { panic!("a gate") };
     assert_eq!((stream.as_str(), state), ("yard", Some(GateState::Closed)));
     assert!(until.unwrap().abs_diff(in_an_hour) < 10);
-    let back = Command::Override { stream: "yard".into(), state: None, until: None };
+    let back = Request::Gate { stream: "yard".into(), state: None, until: None };
     assert_eq!(wishes.recv_timeout(limit), Ok(back));
     assert!(wishes.try_recv().is_err());
+    end(queue);
+}
+
+#[test]
+fn alerts_are_silenced_by_commands_and_what_is_silenced_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = broker_or_skip!(folder, "", "alerts_are_silenced_by_commands_and_what_is_silenced_is_shown");
+    let ear = Ear::at(broker.port);
+    ear.say("miqa/yard/silence/set", "on", true);
+    ear.until(0, "the retained command", |heard| heard.topic == "miqa/yard/silence/set");
+    let (commands, wishes) = crossbeam_channel::bounded(8);
+    let setting = Setting { commands: Some(commands), ..setting() };
+    let queue = start(folder.path(), &at(&broker), "silence_for = \"2h\"", &setting);
+    ear.until(0, "being there", |heard| heard.payload == "online");
+    let shows =
+        |word: &'static str| move |heard: &Heard| heard.topic == "miqa/yard/gate" && heard.json()["silenced"] == word;
+    let heard = ear.until(0, "nothing silenced", shows("off"));
+    for (stream, words) in [("yard", "loud"), ("barn", "on"), ("yard", "on"), ("yard", "fog 30m"), ("yard", "off")] {
+        ear.say(&format!("miqa/{stream}/silence/set"), words, false);
+    }
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    for (expected, length) in [(None, Some(7200)), (Some("fog"), Some(1800)), (None, None)] {
+        let Request::Silence { stream, rule, until } = wishes.recv_timeout(Duration::from_secs(5)).unwrap() else {
+            panic!("a silence")
+        };
+        assert_eq!((stream.as_str(), rule.as_deref(), until.is_some()), ("yard", expected, length.is_some()));
+        assert!(until.zip(length).is_none_or(|(until, length)| until.abs_diff(now + length) < 10), "{until:?}");
+    }
+    assert!(wishes.try_recv().is_err());
+
+    // What holds is shown until it is over, another stream's and a rule's as what they are.
+    let silence =
+        |stream: &str, rule: Option<&str>, until| Silence { stream: stream.into(), rule: rule.map(Into::into), until };
+    let mut list = vec![silence("barn", None, now + 60), silence("yard", Some("fog"), now + 60)];
+    *setting.silences.lock().unwrap() = list.clone();
+    let rules_only = |heard: &Heard| shows("off")(heard) && heard.json()["silences"][0]["rule"] == "fog";
+    let heard = ear.until(heard, "a rule silenced", rules_only);
+    list.push(silence("yard", None, SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 2));
+    *setting.silences.lock().unwrap() = list;
+    let heard = ear.until(heard, "all silenced", shows("on"));
+    ear.until(heard, "the end of that", rules_only);
     end(queue);
 }
 
@@ -283,12 +267,13 @@ fn home_assistant_is_told_anew_at_its_birth_and_of_removals() {
     ear.until(0, "a gate", gate_is("unknown"));
     let told = ear.of(&device("yard"))[0].json();
     assert_eq!(told["cmps"]["gate"]["command_topic"], "miqa/yard/gate/set");
-    assert_eq!(told["cmps"]["gate"]["retain"], false);
+    assert_eq!(told["cmps"]["silenced"]["command_topic"], "miqa/yard/silence/set");
+    assert_eq!((&told["cmps"]["gate"]["retain"], &told["cmps"]["silenced"]["retain"]), (&false.into(), &false.into()));
     assert_eq!((&told["state_topic"], &told["availability_topic"]), (&"miqa/yard/gate".into(), &"miqa/status".into()));
     assert_eq!(told["cmps"]["score"]["expire_after"], 180);
     let options = told["cmps"]["cause"]["options"].as_array().unwrap();
     assert!(options.contains(&"fog".into()) && options.contains(&"stalled".into()));
-    for part in ["score", "problem", "cause", "gate"] {
+    for part in ["score", "problem", "cause", "gate", "silenced"] {
         assert!(told["cmps"][part]["unique_id"].as_str().unwrap().starts_with("miqa_yard_"), "{told}");
     }
 

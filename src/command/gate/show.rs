@@ -149,5 +149,14 @@ fn table(out: &mut impl Write, shown: &[Shown]) -> io::Result<()> {
         }
         writeln!(out)?;
     }
+    // Nobody can tell from a file whether its writer has just been killed.
+    if let Some((age, limit)) = shown.iter().filter(|shown| !shown.dead).find_map(|shown| shown.heard) {
+        writeln!(
+            out,
+            "read from the mapped file, which the daemon last wrote {:.1} s ago: should it have died since, this counts for as long as \"valid for\" says, at most {:.1} s more",
+            age.as_secs_f64(),
+            limit.saturating_sub(age).as_secs_f64()
+        )?;
+    }
     Ok(())
 }

@@ -32,6 +32,9 @@ pub(super) struct Shown {
     /// Nobody is there who could know.
     #[serde(skip)]
     pub(super) dead: bool,
+    /// Of a mapped file: how long ago its daemon last wrote, and how long that counts at most.
+    #[serde(skip)]
+    pub(super) heard: Option<(Duration, Duration)>,
 }
 
 impl Shown {
@@ -56,7 +59,7 @@ impl Shown {
             gone: false,
         };
         let dead = matches!(reading.doubt, Some(Doubt::Heartbeat | Doubt::Closed | Doubt::Torn));
-        Self { line, doubt: reading.doubt.map(Doubt::name), dead }
+        Self { line, doubt: reading.doubt.map(Doubt::name), dead, heard: None }
     }
 
     /// Its daemon is known to be gone, though its lease may not have run out.
@@ -84,7 +87,7 @@ impl Shown {
             valid_until: 0,
             gone: false,
         };
-        Self { line, doubt: Some(Doubt::Missing.name()), dead: false }
+        Self { line, doubt: Some(Doubt::Missing.name()), dead: false, heard: None }
     }
 }
 
@@ -95,7 +98,9 @@ pub(super) fn mapped(path: &Path, streams: Option<&[String]>) -> Result<Vec<Show
     let now = monotonic_ns();
     let names = streams.map_or_else(|| found.iter().map(|(name, _)| name.clone()).collect(), <[String]>::to_vec);
     let show = |name: String| match found.iter().find(|(found, _)| *found == name) {
-        Some((_, slot)) => Shown::read(&name, &reader.read(*slot, now), now),
+        Some((_, slot)) => {
+            Shown { heard: Some(reader.heard(now)), ..Shown::read(&name, &reader.read(*slot, now), now) }
+        }
         None => Shown::missing(&name),
     };
     Ok(names.into_iter().map(show).collect())
@@ -131,7 +136,7 @@ pub(super) fn told(path: &Path, streams: &[String]) -> Result<Vec<Shown>, Comman
             Ok(_) => {
                 let line = parse(&text)?;
                 if let Some(place) = shown.iter_mut().find(|shown| shown.line.stream == line.stream) {
-                    *place = Shown { line, doubt: None, dead: false };
+                    *place = Shown { line, doubt: None, dead: false, heard: None };
                 }
             }
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,

@@ -30,12 +30,16 @@ pub struct MqttKeys {
     /// What Home Assistant's discovery topics begin with. Default `"homeassistant"`.
     #[serde(default = "discovery_prefix")]
     pub discovery_prefix: String,
-    /// Whether gates may be set from there (`<prefix>/<stream>/gate/set`). Default `true`.
+    /// Whether gates may be set and alerts silenced from there (`<prefix>/<stream>/gate/set` and `…/silence/set`). Default
+    /// `true`.
     #[serde(default = "yes")]
     pub commands: bool,
     /// How long a gate stays as somebody set it there. Default `"8h"`.
     #[serde(default = "override_for")]
     pub override_for: Period,
+    /// How long alerts stay silenced that somebody silenced there without saying how long. Default `"1h"`.
+    #[serde(default = "silence_for")]
+    pub silence_for: Period,
 }
 
 fn prefix() -> String {
@@ -62,6 +66,10 @@ fn override_for() -> Period {
     Period::from_millis(8 * 3_600_000)
 }
 
+fn silence_for() -> Period {
+    Period::from_millis(3_600_000)
+}
+
 /// A checked `[mqtt]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mqtt {
@@ -77,10 +85,12 @@ pub struct Mqtt {
     pub home_assistant: bool,
     /// What Home Assistant's discovery topics begin with.
     pub discovery_prefix: String,
-    /// Whether gates may be set from there.
+    /// Whether gates may be set and alerts silenced from there.
     pub commands: bool,
     /// How long a gate stays as somebody set it there.
     pub override_for: Period,
+    /// How long alerts stay silenced that somebody silenced there without saying how long.
+    pub silence_for: Period,
 }
 
 impl MqttKeys {
@@ -93,11 +103,12 @@ impl MqttKeys {
                 ));
             }
         }
-        if self.renew_every < Period::from_millis(1000) {
-            return Err(fault("renew_every", format!("{} is too short; at least 1s", self.renew_every)));
-        }
-        if self.override_for < Period::from_millis(1000) {
-            return Err(fault("override_for", format!("{} is too short; at least 1s", self.override_for)));
+        for (key, period) in
+            [("renew_every", self.renew_every), ("override_for", self.override_for), ("silence_for", self.silence_for)]
+        {
+            if period < Period::from_millis(1000) {
+                return Err(fault(key, format!("{period} is too short; at least 1s")));
+            }
         }
         Ok(Mqtt {
             broker: self.broker.check(folder)?,
@@ -108,6 +119,7 @@ impl MqttKeys {
             discovery_prefix: self.discovery_prefix,
             commands: self.commands,
             override_for: self.override_for,
+            silence_for: self.silence_for,
         })
     }
 }

@@ -190,6 +190,13 @@ impl Reader {
         Reading::new(record, doubt)
     }
 
+    /// How long before `now` (`CLOCK_MONOTONIC` in nanoseconds) its daemon last wrote, and for how long after that a reading
+    /// counts at most if it doesn't write again.
+    pub fn heard(&self, now: u64) -> (Duration, Duration) {
+        let age = now.saturating_sub(self.word(header::HEARTBEAT));
+        (Duration::from_nanos(age), Duration::from_nanos(self.limit))
+    }
+
     fn word(&self, offset: usize) -> u64 {
         u64::from_le(self.map.u64(offset).load(Ordering::Relaxed))
     }

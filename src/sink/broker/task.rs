@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{Message, Options, Talk, pause};
-use crate::secret::scrub;
+use crate::{secret::scrub, sink::tls};
 
 /// How often a talk gets the chance to say something.
 const TICK: Duration = Duration::from_millis(50);
@@ -40,11 +40,13 @@ const LAST_PACKET: Duration = Duration::from_millis(300);
 struct Wire {
     client: AsyncClient,
     shown: String,
-    connected: bool,
+    /// Since when it is connected.
+    connected: Option<Instant>,
     /// Handed to the client, its packet's id not known yet.
     handed: usize,
     /// Ids of packets that are not acknowledged, the oldest first.
     sent: VecDeque<u16>,
+    /// Failures in a row; they count until a connection has held.
     failures: u32,
 }
 
@@ -53,7 +55,7 @@ impl Wire {
         let (client, mut events) = AsyncClient::new(options.mqtt, 2 * WINDOW);
         events.network_options.set_connection_timeout(CONNECT_S);
         let wire =
-            Self { client, shown: options.shown, connected: false, handed: 0, sent: VecDeque::new(), failures: 0 };
+            Self { client, shown: options.shown, connected: None, handed: 0, sent: VecDeque::new(), failures: 0 };
         (wire, events)
     }
 
@@ -64,7 +66,7 @@ impl Wire {
                 if self.failures > 0 {
                     tracing::warn!(broker = self.shown, "connected again");
                 }
-                (self.connected, self.failures) = (true, 0);
+                self.connected = Some(Instant::now());
                 for topic in talk.connected() {
                     if self.client.try_subscribe(&topic, QoS::AtLeastOnce).is_err() {
                         tracing::error!(broker = self.shown, topic, "cannot subscribe; please report this");
@@ -92,13 +94,14 @@ impl Wire {
             }
             Ok(_) => {}
             Err(error) => {
-                if std::mem::take(&mut self.connected) {
+                let held = self.connected.take().map(|since| since.elapsed());
+                if held.is_some() {
                     talk.lost();
                 }
                 self.handed = 0;
                 self.sent.clear();
-                self.failures = self.failures.saturating_add(1);
-                if self.failures == 1 {
+                self.failures = pause::count(self.failures, held);
+                if held.is_some() || self.failures == 1 {
                     let error = reason(&error);
                     tracing::warn!(broker = self.shown, error = %scrub(&error), "no connection; trying again");
                 }
@@ -108,7 +111,7 @@ impl Wire {
 
     /// Hands over what the talk has to say.
     fn speak(&mut self, talk: &mut impl Talk) {
-        while self.connected && self.handed + self.sent.len() < WINDOW {
+        while self.connected.is_some() && self.handed + self.sent.len() < WINDOW {
             let Some(Message { topic, payload, retain }) = talk.next() else { return };
             if self.client.try_publish(topic, QoS::AtLeastOnce, retain, payload).is_err() {
                 // The channel has room for twice the window: it is closed, and so is the connection soon.
@@ -121,6 +124,10 @@ impl Wire {
 
 /// An error in words that say what to do.
 fn reason(error: &ConnectionError) -> String {
+    let said = error.to_string();
+    if let Some(advice) = tls::advice(&said) {
+        return format!("{said}; {advice}");
+    }
     let next = match error {
         ConnectionError::ConnectionRefused(ConnectReturnCode::BadUserNamePassword) => {
             return "wrong user name or password; check the broker's user and password_file".into();
@@ -136,7 +143,12 @@ fn reason(error: &ConnectionError) -> String {
         }
         ConnectionError::Tls(_) => "check that its port speaks TLS, and ca_file",
         // Also what a broker does to the older of two clients with one id, and to TLS on a port without or the other way round.
-        ConnectionError::MqttState(StateError::Io(_) | StateError::ConnectionAborted | StateError::AwaitPingResp) => {
+        ConnectionError::MqttState(
+            StateError::Io(_)
+            | StateError::ConnectionAborted
+            | StateError::AwaitPingResp
+            | StateError::Deserialization(_),
+        ) => {
             "the broker hung up: its log says why; mostly it restarted, another client has the same client_id, or the port wants TLS (mqtts://)"
         }
         ConnectionError::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
@@ -145,7 +157,7 @@ fn reason(error: &ConnectionError) -> String {
         ConnectionError::Io(_) => "check the broker's address and port, and that it runs",
         _ => "the broker's log may say more",
     };
-    format!("{error}; {next}")
+    format!("{said}; {next}")
 }
 
 /// A number in 0–1, another one each time.
@@ -153,7 +165,7 @@ fn chance() -> f64 {
     (RandomState::new().hash_one(0) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The next event; after failures it comes after a pause.
+/// The next event; a new connection after `failures` comes after a pause.
 async fn next(events: &mut EventLoop, failures: u32) -> Result<Event, ConnectionError> {
     if failures > 0 {
         sleep(pause::after(failures, chance())).await;
@@ -169,7 +181,7 @@ pub(super) async fn converse(options: Options, mut talk: impl Talk, stop: &Atomi
     let mut until: Option<Instant> = None;
     'talk: loop {
         // A poll must not be cut short: it may be in the middle of a connection or a packet.
-        let mut poll = pin!(next(&mut events, wire.failures));
+        let mut poll = pin!(next(&mut events, if wire.connected.is_some() { 0 } else { wire.failures }));
         let event = loop {
             tokio::select! {
                 biased;
@@ -183,7 +195,7 @@ pub(super) async fn converse(options: Options, mut talk: impl Talk, stop: &Atomi
                 talk.stop();
             }
             wire.speak(&mut talk);
-            if until.is_some_and(|until| talk.is_done(wire.connected) || Instant::now() >= until) {
+            if until.is_some_and(|until| talk.is_done(wire.connected.is_some()) || Instant::now() >= until) {
                 break 'talk;
             }
         };
@@ -191,7 +203,7 @@ pub(super) async fn converse(options: Options, mut talk: impl Talk, stop: &Atomi
         wire.speak(&mut talk);
     }
     // A connection that ends with a word of farewell leaves no last will behind.
-    if wire.connected && wire.client.try_disconnect().is_ok() {
+    if wire.connected.is_some() && wire.client.try_disconnect().is_ok() {
         let gone =
             async { while !matches!(events.poll().await, Err(_) | Ok(Event::Outgoing(Outgoing::Disconnect))) {} };
         // Whether the word gets through or not, it is over.

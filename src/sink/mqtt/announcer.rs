@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -16,16 +16,18 @@ use super::{
     outbox::{Ended, Outbox},
     state,
     topics::Topics,
+    wish::{self, Subject},
 };
 use crate::{
     config,
+    control::Request,
     event::{GateReason, GateState, GateStatus},
-    gate::{Board, Command, Entry, Kind, Standing, monotonic_ns},
+    gate::{Board, Entry, Kind, Standing, monotonic_ns},
     sink::{
         Setting,
         broker::{Message, Talk},
     },
-    state::Store,
+    state::{Silence, Store},
 };
 
 /// How often gates that didn't move are looked at: a lease may have run out.
@@ -38,7 +40,7 @@ pub(super) struct Delivery {
 }
 
 /// What of a gate's standing is told at once when it changes.
-type Told = (GateState, Option<GateState>, GateReason, Option<GateState>);
+type Told = (GateState, Option<GateState>, GateReason, Option<GateState>, Vec<Silence>);
 
 /// A stream as the broker knows it.
 struct Announced {
@@ -53,7 +55,8 @@ pub(super) struct Announcer {
     board: Arc<Board>,
     seen: u64,
     store: Option<Arc<Store>>,
-    commands: Option<Sender<Command>>,
+    commands: Option<Sender<Request>>,
+    silences: Arc<Mutex<Vec<Silence>>>,
     deliveries: Receiver<Delivery>,
     waiting: Option<Sender<()>>,
     connected: Arc<AtomicBool>,
@@ -78,6 +81,7 @@ impl Announcer {
             seen: 0,
             store: setting.store.clone(),
             commands: setting.commands.clone(),
+            silences: Arc::clone(&setting.silences),
             deliveries,
             waiting: None,
             connected,
@@ -150,18 +154,21 @@ impl Announcer {
     /// Tells where gates stand that moved, or that were not told of for a while.
     fn tell(&mut self, now: Instant) {
         let (monotonic, expires) = (monotonic_ns(), discovery::expires(&self.settings));
+        let (today, silences) = (today(), self.silences.lock().unwrap_or_else(PoisonError::into_inner).clone());
         for (stream, announced) in &mut self.streams {
             let standing: Standing = announced.entry.standing(monotonic);
             let status = &standing.status;
             let by_hand = status.by_hand.map(|by_hand| by_hand.state);
-            let told: Told = (status.decided, status.enforced, status.reason, by_hand);
+            let silenced = |silence: &&Silence| silence.stream == *stream && today < silence.until;
+            let silences: Vec<Silence> = silences.iter().filter(silenced).cloned().collect();
+            let told: Told = (status.decided, status.enforced, status.reason, by_hand, silences.clone());
             let kind = match &announced.told {
                 Some((before, _)) if *before != told => Kind::Change,
                 Some((_, at)) if now.duration_since(*at) < self.settings.renew_every.get() => continue,
                 Some(_) => Kind::Renewal,
                 None => Kind::State,
             };
-            match state::payload(standing, kind, by_hand, &self.causes, expires) {
+            match state::payload(standing, kind, by_hand, &silences, &self.causes, expires) {
                 Ok(payload) => {
                     self.outbox.put(&self.topics.gate(stream), payload);
                     announced.told = Some((told, now));
@@ -171,9 +178,13 @@ impl Announcer {
         }
     }
 
-    /// Somebody wants to set a gate.
-    fn command(&self, stream: &str, payload: &[u8], retained: bool) {
-        let refuse = |why: &str| tracing::warn!(sink = "mqtt", stream, "a command for this gate is ignored: {why}");
+    /// Somebody asks for something.
+    fn command(&self, subject: Subject, stream: &str, payload: &[u8], retained: bool) {
+        let what = match subject {
+            Subject::Gate => "gate",
+            Subject::Silence => "alerts",
+        };
+        let refuse = |why: &str| tracing::warn!(sink = "mqtt", stream, "a command for its {what} is ignored: {why}");
         let Some(commands) = self.commands.as_ref().filter(|_| self.settings.commands) else { return };
         if retained {
             // It would come again with every connection, long after it was meant.
@@ -182,18 +193,15 @@ impl Announcer {
         if !self.streams.contains_key(stream) {
             return refuse("there is no such stream");
         }
-        let state = match payload {
-            b"auto" => None,
-            b"open" => Some(GateState::Open),
-            b"closed" => Some(GateState::Closed),
-            _ => return refuse("it must be auto, open or closed"),
-        };
-        let until = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default() + self.settings.override_for.get();
-        let until = state.map(|_| until.as_secs());
-        if commands.try_send(Command::Override { stream: stream.into(), state, until }).is_err() {
-            refuse("too many came at once");
-        }
+        let request = wish::request(subject, stream, payload, &self.settings, today());
+        let sent = request.and_then(|request| commands.try_send(request).map_err(|_| "too many came at once"));
+        sent.unwrap_or_else(refuse);
     }
+}
+
+/// Seconds since 1970.
+fn today() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs()
 }
 
 impl Talk for Announcer {
@@ -203,7 +211,7 @@ impl Talk for Announcer {
         self.outbox.renew();
         let mut topics = Vec::new();
         if self.settings.commands && self.commands.is_some() {
-            topics.push(self.topics.set("+"));
+            topics.extend([Subject::Gate, Subject::Silence].map(|subject| self.topics.set("+", subject)));
         }
         if self.settings.home_assistant {
             topics.push(self.topics.birth());
@@ -212,8 +220,8 @@ impl Talk for Announcer {
     }
 
     fn received(&mut self, topic: &str, payload: &[u8], retained: bool) {
-        if let Some(stream) = self.topics.stream_of_set(topic) {
-            self.command(stream, payload, retained);
+        if let Some((subject, stream)) = self.topics.asked(topic) {
+            self.command(subject, stream, payload, retained);
         } else if topic == self.topics.birth() && payload == b"online" {
             // It has just started and knows nothing of us, or not where gates stand.
             self.outbox.renew();

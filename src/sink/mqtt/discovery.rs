@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::topics::Topics;
+use super::{topics::Topics, wish::Subject};
 use crate::config::Mqtt;
 
 /// A state that isn't renewed within this time is not to be believed: two renewals were missed.
@@ -12,7 +12,8 @@ pub(super) fn expires(settings: &Mqtt) -> Duration {
     3 * settings.renew_every.get()
 }
 
-/// The device's description: a score, whether the picture is a problem, why, and the gate to be set by hand.
+/// The device's description: a score, whether the picture is a problem, why, the gate to be set by hand, and alerts to be
+/// silenced.
 pub(super) fn device(stream: &str, settings: &Mqtt, topics: &Topics, causes: &[String]) -> Value {
     let id = topics.id(stream);
     let expire_after = expires(settings).as_secs();
@@ -39,17 +40,24 @@ pub(super) fn device(stream: &str, settings: &Mqtt, topics: &Topics, causes: &[S
     }
     let mut gate = part("Gate", "select", "{{ value_json.override }}");
     gate["options"] = json!(["auto", "open", "closed"]);
-    gate["command_topic"] = json!(topics.set(stream));
-    gate["retain"] = json!(false);
-    gate["entity_category"] = json!("config");
+    gate["command_topic"] = json!(topics.set(stream, Subject::Gate));
+    let mut silenced = part("Silenced", "switch", "{{ value_json.silenced }}");
+    for (key, word) in [("payload_on", "on"), ("payload_off", "off"), ("state_on", "on"), ("state_off", "off")] {
+        silenced[key] = json!(word);
+    }
+    silenced["command_topic"] = json!(topics.set(stream, Subject::Silence));
+    for command in [&mut gate, &mut silenced] {
+        command["retain"] = json!(false);
+        command["entity_category"] = json!("config");
+    }
     if !settings.commands {
         // A component with nothing but its platform is removed.
-        gate = json!({ "p": "select" });
+        (gate, silenced) = (json!({ "p": "select" }), json!({ "p": "switch" }));
     }
     json!({
         "dev": { "ids": [id], "name": format!("miqa {stream}"), "mf": "miqa", "mdl": "picture quality" },
         "o": { "name": "miqa", "sw": env!("CARGO_PKG_VERSION") },
-        "cmps": { "score": score, "problem": problem, "cause": cause, "gate": gate },
+        "cmps": { "score": score, "problem": problem, "cause": cause, "gate": gate, "silenced": silenced },
         "state_topic": topics.gate(stream),
         "availability_topic": topics.availability(),
         "qos": 1,

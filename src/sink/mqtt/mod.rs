@@ -8,6 +8,7 @@ mod discovery;
 mod outbox;
 mod state;
 mod topics;
+mod wish;
 
 use std::{
     io,

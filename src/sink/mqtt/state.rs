@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     event::{GateReason, GateState, Sight},
     gate::{Kind, Line, Standing},
+    state::Silence,
 };
 
-/// The socket's line without its lease, and two words for those who show it.
+/// The socket's line without its lease, and what those need who show it.
 #[derive(Debug, Serialize)]
 struct Payload {
     #[serde(flatten)]
@@ -19,6 +20,10 @@ struct Payload {
     cause: String,
     /// Whether somebody set the gate by hand: `auto`, `open` or `closed`.
     r#override: &'static str,
+    /// Whether all alerts of the stream are silenced: `on` or `off`.
+    silenced: &'static str,
+    /// The silences of the stream and of its rules.
+    silences: Vec<Value>,
 }
 
 /// Every word that `cause` may have.
@@ -43,6 +48,7 @@ pub(super) fn payload(
     standing: Standing,
     kind: Kind,
     by_hand: Option<GateState>,
+    silences: &[Silence],
     known: &[String],
     valid_for: Duration,
 ) -> serde_json::Result<Vec<u8>> {
@@ -63,7 +69,9 @@ pub(super) fn payload(
     };
     line.remove("valid_until");
     line.insert("valid_for".into(), valid_for.as_secs_f64().into());
-    serde_json::to_vec(&Payload { line, cause, r#override: by_hand })
+    let silenced = if silences.iter().any(|silence| silence.rule.is_none()) { "on" } else { "off" };
+    let silences = silences.iter().map(|silence| json!({ "rule": silence.rule, "until": silence.until })).collect();
+    serde_json::to_vec(&Payload { line, cause, r#override: by_hand, silenced, silences })
 }
 
 #[cfg(test)]
@@ -79,7 +87,7 @@ mod tests {
             let causes = causes.iter().map(|name| Cause::new(*name, 0.5)).collect();
             let status = GateStatus { stream: "yard".into(), decided, reason, causes, ..GateStatus::default() };
             let standing = Standing { status, valid_until: 9, gone: false };
-            let text = payload(standing, Kind::State, None, &known, Duration::from_secs(30)).expect("JSON");
+            let text = payload(standing, Kind::State, None, &[], &known, Duration::from_secs(30)).expect("JSON");
             let json: Value = serde_json::from_slice(&text).expect("JSON");
             assert!(json["stream"] == "yard" && json["override"] == "auto" && json["valid_for"] == 30.0);
             assert!(json.get("valid_until").is_none(), "{json}");

@@ -1,5 +1,6 @@
 //! Names of topics.
 
+use super::wish::Subject;
 use crate::config::Mqtt;
 
 /// The topics of one configuration.
@@ -24,14 +25,16 @@ impl Topics {
         format!("{}/{stream}/gate", self.prefix)
     }
 
-    /// Where a gate may be set by hand; never retained.
-    pub(super) fn set(&self, stream: &str) -> String {
-        format!("{}/{stream}/gate/set", self.prefix)
+    /// Where people ask something of a stream; never retained.
+    pub(super) fn set(&self, stream: &str, subject: Subject) -> String {
+        format!("{}/{stream}{}", self.prefix, ending(subject))
     }
 
-    /// The stream of a topic of [`Topics::set`].
-    pub(super) fn stream_of_set<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        topic.strip_prefix(&self.prefix)?.strip_prefix('/')?.strip_suffix("/gate/set")
+    /// What a topic of [`Topics::set`] is for.
+    pub(super) fn asked<'a>(&self, topic: &'a str) -> Option<(Subject, &'a str)> {
+        let topic = topic.strip_prefix(&self.prefix)?.strip_prefix('/')?;
+        let of = |subject| Some((subject, topic.strip_suffix(ending(subject))?));
+        of(Subject::Gate).or_else(|| of(Subject::Silence))
     }
 
     /// What happens; never retained.
@@ -55,5 +58,13 @@ impl Topics {
     /// A stream's name at Home Assistant: letters, digits, `_` and `-` only.
     pub(super) fn id(&self, stream: &str) -> String {
         format!("{}_{stream}", self.prefix).replace('.', "_2e").replace('/', "_")
+    }
+}
+
+/// How the topic ends where something is asked of a stream.
+fn ending(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Gate => "/gate/set",
+        Subject::Silence => "/silence/set",
     }
 }

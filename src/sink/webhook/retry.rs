@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use crate::sink::tls;
+
 /// The pause after the first failure; it doubles up to the longest.
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
@@ -84,10 +86,14 @@ pub(super) fn chance(id: &str, attempt: u32) -> f64 {
 /// Whether an error may pass.
 pub(super) fn judge(error: &ureq::Error) -> Answer {
     use ureq::Error as E;
+    let mut said = error.to_string();
+    if let Some(advice) = tls::advice(&said) {
+        said = format!("{said}; {advice}");
+    }
     match error {
-        E::BadUri(_) | E::Http(_) | E::InvalidProxyUrl | E::Pem(_) => Answer::Never(error.to_string()),
+        E::BadUri(_) | E::Http(_) | E::InvalidProxyUrl | E::Pem(_) => Answer::Never(said),
         // A certificate that is not trusted may be renewed; so all the rest may pass.
-        _ => Answer::None(error.to_string()),
+        _ => Answer::None(said),
     }
 }
 
