@@ -10,10 +10,10 @@ use super::{CommandError, WorkFolder, degrade, label, mmos, rank, select, split}
 use crate::label::answers::table_of;
 use crate::label::labelled::Labelled;
 use crate::label::predictions::PredictionRow;
-use crate::label::read_labels;
 use crate::label::stage::by_model;
 use crate::label::weights::Alpha;
 use crate::label::zoo::{Task, Zoo, ZooModel};
+use crate::label::{LabelRow, read_labels};
 use crate::rank::read_rank;
 use crate::sample::{Sample, SampleSource};
 use crate::source::read_split;
@@ -132,10 +132,10 @@ fn from_pictures_to_labels_and_folds() {
     split::run(&args(&["--work", work])).unwrap();
     assert_eq!(read_split(&folder.split()).unwrap().len(), 3);
     // The table names the pictures: rendering them again gives their PSNRs.
-    let labelled = Labelled::read(output.path(), None).unwrap();
+    let labelled = Labelled::read(output.path(), Task::Classification, None).unwrap();
     for (original, range) in labelled.originals.of_rows(&labelled.rows).unwrap() {
         let rows = &labelled.rows[range];
-        let mut rendering = labelled.originals.rendering(&original.id, rows).unwrap();
+        let mut rendering = labelled.originals.rendering(&original.id, rows.iter().map(LabelRow::picture)).unwrap();
         for row in rows {
             let again = row.picture().picture(&mut rendering).unwrap();
             assert_eq!(crate::rank::psnr(rendering.original(), &again), Some(row.psnr), "{row:?}");

@@ -1,16 +1,20 @@
 //! `miqa-offline train`: labels → region features and crops (`W/train/`) → weights (`W/train/<recipe>/`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miqa::engine::{Device, Runtime};
 
 use super::rank::threads;
-use super::work::samples_failure;
-use super::{CommandError, WorkFolder, stop_flag};
+use super::work::{needs, samples_failure};
+use super::{CommandError, WorkFolder, plan, stop_flag};
+use crate::label::zoo::Task;
 use crate::plan::Plan;
+use crate::sample::PLAN_NOTE;
+use crate::table;
 use crate::train::TrainError;
 use crate::train::prepare::{Request, prepare};
 use crate::train::recipe::Recipe;
+use crate::train::samples::Folder;
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
@@ -21,6 +25,10 @@ pub struct Args {
     /// it the uniform variants of `rank`, whose crops are stored
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Another work folder whose samples train too, with its plan if its labels (or, without any, its pictures) are of one;
+    /// one without labels needs a teacher; may be given several times
+    #[arg(long = "also", value_name = "DIR")]
+    also: Vec<PathBuf>,
     #[command(flatten)]
     recipe: TrainingRecipe,
     /// Folder with the region encoder's file; may be given several times
@@ -29,6 +37,9 @@ pub struct Args {
     /// Worker threads of the preparation; 0 takes one a core
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
+    /// Folder of a model whose scores are learned beside the labels, and in place of those that are not there
+    #[arg(long, value_name = "DIR")]
+    teacher: Option<PathBuf>,
     /// Only prepare the crops and region features
     #[arg(long)]
     prepare_only: bool,
@@ -58,13 +69,18 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         runnable()?;
     }
     let plan = args.work.labelled_plan(args.plan.as_deref())?;
+    let others = args.also.iter().map(|work| Ok((work.as_path(), plan_of(work)?)));
+    let others: Vec<(&Path, Option<Plan>)> = others.collect::<Result<_, CommandError>>()?;
+    let first = Folder { work: &args.work.work, plan: plan.as_ref() };
+    let folders: Vec<Folder<'_>> =
+        std::iter::once(first).chain(others.iter().map(|(work, plan)| Folder { work, plan: plan.as_ref() })).collect();
     let recipe = args.recipe.read()?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
     let stop = stop_flag()?;
     let request = Request {
-        work: &args.work.work,
-        plan: plan.as_ref(),
+        folders: &folders,
         recipe: &recipe,
+        teacher: args.teacher.as_deref(),
         zoo: &args.zoo_dirs,
         workers: threads(args.threads),
         stop: &stop,
@@ -72,13 +88,25 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let prepared = prepare(&request, &runtime).map_err(failure)?;
     let prepared = prepared.ok_or_else(|| CommandError::retry("preparation stopped; the same command goes on"))?;
     println!("prepared: {} samples, {} region features each", prepared.samples, prepared.region);
-    if args.prepare_only { Ok(()) } else { fit(&args.work, plan.as_ref(), &recipe, &stop) }
+    if args.prepare_only { Ok(()) } else { fit(&folders, &recipe, &args.zoo_dirs, &stop) }
+}
+
+/// The plan of a work folder's labels; of one without labels its plan, if there is one.
+fn plan_of(work: &Path) -> Result<Option<Plan>, CommandError> {
+    let folder = WorkFolder { work: work.to_owned() };
+    needs(&folder.split(), "split")?;
+    let tables = Task::ALL.map(|task| folder.labels_of(task, None));
+    let planned = match tables.iter().find(|table| table.is_file()) {
+        Some(table) => table::read_note(table, PLAN_NOTE).map_err(CommandError::data)?.is_some(),
+        None => folder.plan().is_file(),
+    };
+    if planned { plan::open(&folder.plan()).map(Some) } else { Ok(None) }
 }
 
 /// Missing files are the command line's fault, all else the data's.
 fn failure(error: TrainError) -> CommandError {
     match error {
-        TrainError::NoEncoder { .. } => CommandError::usage(error),
+        TrainError::NoEncoder { .. } | TrainError::NoWeights { .. } => CommandError::usage(error),
         TrainError::Sample(error) => samples_failure(error),
         other => CommandError::data(other),
     }
@@ -109,9 +137,9 @@ fn runnable() -> Result<(), CommandError> {
 
 #[cfg(not(feature = "train"))]
 fn fit(
-    _work: &WorkFolder,
-    _plan: Option<&Plan>,
+    _folders: &[Folder<'_>],
     _recipe: &Recipe,
+    _zoo: &[PathBuf],
     _stop: &std::sync::atomic::AtomicBool,
 ) -> Result<(), CommandError> {
     runnable()
@@ -119,9 +147,9 @@ fn fit(
 
 #[cfg(feature = "train")]
 fn fit(
-    work: &WorkFolder,
-    plan: Option<&Plan>,
+    folders: &[Folder<'_>],
     recipe: &Recipe,
+    zoo: &[PathBuf],
     stop: &std::sync::atomic::AtomicBool,
 ) -> Result<(), CommandError> {
     use std::sync::atomic::Ordering;
@@ -129,13 +157,13 @@ fn fit(
     use crate::train::dataset::{Dataset, Layout};
     use crate::train::fit::{Outcome, WEIGHTS};
 
-    let data = Dataset::open(&work.work).and_then(|data| match plan {
-        Some(plan) => data.with_plan(&work.work, plan),
-        None => Ok(data),
-    });
+    let work = folders[0].work;
+    let data = Dataset::open(work).and_then(|data| data.with_pictures(work, folders, recipe.train.variants));
     let data = data.map_err(failure)?;
-    let folder = Layout::of(&work.work).file(&recipe.name);
-    let outcome = crate::train::fit::fit(recipe, &data, &folder, &|_| stop.load(Ordering::Relaxed));
+    let folder = Layout::of(work).file(&recipe.name);
+    let pretrained = recipe.pretrained.as_ref().map(|of| of.read(zoo, &recipe.model)).transpose().map_err(failure)?;
+    let stopped = |_| stop.load(Ordering::Relaxed);
+    let outcome = crate::train::fit::fit(recipe, &data, pretrained.as_ref(), &folder, &stopped);
     match outcome.map_err(failure)? {
         Outcome::Finished { score, step } => {
             let score = score.map_or_else(|| "no validation fold".to_owned(), |s| format!("validation SRCC {s:.4}"));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{CommandError, plan};
+use crate::label::labels_of;
 use crate::label::score::scores_of;
 use crate::label::zoo::Task;
 use crate::plan::Plan;
@@ -58,9 +59,7 @@ impl WorkFolder {
     /// Labels for a task, perhaps from a zoo without one family: written by `mmos`.
     #[must_use]
     pub fn labels_of(&self, task: Task, without_family: Option<&str>) -> PathBuf {
-        let task = if task == Task::Classification { String::new() } else { format!("-{task}") };
-        let without = without_family.map_or(String::new(), |family| format!("-without-{family}"));
-        self.work.join(format!("labels{task}{without}.parquet"))
+        labels_of(&self.work, task, without_family)
     }
 
     /// What each model scored: written by `mmos`.

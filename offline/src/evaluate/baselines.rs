@@ -127,26 +127,27 @@ fn standardised(values: &[f64]) -> Vec<f64> {
 /// Region features of the samples, as training prepared them.
 struct Features<'a> {
     dataset: &'a Dataset,
-    /// Row in the prepared folder of each seen and of each test sample.
-    seen: Vec<usize>,
+    /// Each seen sample that is prepared, as training may leave some out: its place among those seen, its row there.
+    seen: Vec<(usize, usize)>,
+    /// Row in the prepared folder of each test sample.
     test: Vec<usize>,
     confidence: Vec<f64>,
 }
 
 impl<'a> Features<'a> {
     fn of(work: &Path, samples: &Samples, dataset: &'a Dataset) -> Result<Self, EvaluateError> {
-        let place: HashMap<&str, usize> =
-            dataset.rows.iter().enumerate().map(|(i, row)| (row.sample.as_str(), i)).collect();
-        let find = |rows: &[LabelRow]| -> Result<Vec<usize>, EvaluateError> {
-            let find = |row: &LabelRow| {
-                place.get(row.sample.as_str()).copied().ok_or_else(|| EvaluateError::Mismatch {
-                    table: Layout::of(work).samples(),
-                    reason: format!("sample {} is missing", row.sample),
-                })
-            };
-            rows.iter().map(find).collect()
+        let mut place: HashMap<&str, usize> = HashMap::with_capacity(dataset.rows.len());
+        for (i, row) in dataset.rows.iter().enumerate() {
+            place.entry(&row.sample).or_insert(i);
+        }
+        let find = |row: &LabelRow| place.get(row.sample.as_str()).copied();
+        let seen = samples.seen.iter().enumerate().filter_map(|(i, row)| Some((i, find(row)?))).collect();
+        let missing = |row: &LabelRow| EvaluateError::Mismatch {
+            table: Layout::of(work).samples(),
+            reason: format!("sample {} is missing", row.sample),
         };
-        let (seen, test) = (find(&samples.seen)?, find(&samples.test)?);
+        let test: Vec<usize> =
+            samples.test.iter().map(|row| find(row).ok_or_else(|| missing(row))).collect::<Result<_, _>>()?;
         let confidence = test.iter().map(|&row| f64::from(dataset.rows[row].confidence)).collect();
         Ok(Self { dataset, seen, test, confidence })
     }
@@ -176,14 +177,14 @@ impl<'a> Features<'a> {
         let test = matrix(&self.test);
         let mut predictions = [Vec::new(), Vec::new(), Vec::new()];
         for (head, predictions) in predictions.iter_mut().enumerate() {
-            let labelled: Vec<(usize, f64)> =
-                samples.seen.iter().enumerate().filter_map(|(i, row)| Some((i, labels_of(row)[head]?))).collect();
-            let rows: Vec<usize> = labelled.iter().map(|&(i, _)| self.seen[i]).collect();
-            let labels: Vec<f64> = labelled.iter().map(|&(_, label)| label).collect();
+            let labelled: Vec<(usize, usize, f64)> =
+                self.seen.iter().filter_map(|&(i, row)| Some((i, row, labels_of(&samples.seen[i])[head]?))).collect();
+            let rows: Vec<usize> = labelled.iter().map(|&(_, row, _)| row).collect();
+            let labels: Vec<f64> = labelled.iter().map(|&(_, _, label)| label).collect();
             let mut numbers: HashMap<&str, usize> = HashMap::new();
             let groups: Vec<usize> = labelled
                 .iter()
-                .map(|&(i, _)| {
+                .map(|&(i, _, _)| {
                     let next = numbers.len();
                     *numbers.entry(samples.seen[i].original.as_str()).or_insert(next)
                 })

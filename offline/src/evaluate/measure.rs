@@ -90,7 +90,7 @@ impl Measuring<'_> {
         original: &str,
         rows: &[LabelRow],
     ) -> Result<Vec<Measurement>, EvaluateError> {
-        let mut rendering = pictures.rendering(original, rows)?;
+        let mut rendering = pictures.rendering(original, rows.iter().map(LabelRow::picture))?;
         let luma = Luma::of(rendering.original());
         rows.iter()
             .map(|row| {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::EvaluateError;
 use crate::label::labelled::{Labelled, Originals};
+use crate::label::zoo::Task;
 use crate::label::{LabelRow, read_labels};
 use crate::plan::Plan;
 use crate::sample::check_plan;
@@ -50,7 +51,7 @@ impl Samples {
     /// # Errors
     /// A table is missing, tables do not fit each other, or there is no test original.
     pub fn read(work: &Path, plan: Option<&Plan>) -> Result<Self, EvaluateError> {
-        let Labelled { rows, folds, originals: pictures } = Labelled::read(work, plan)?;
+        let Labelled { rows, folds, originals: pictures } = Labelled::read(work, Task::Classification, plan)?;
         let (mut test, mut seen) = (Vec::new(), Vec::new());
         for (row, fold) in rows.into_iter().zip(folds) {
             if fold == TEST { test.push(row) } else { seen.push(row) }

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use miqa::preprocess::{Rgb288, View, from_rgb};
 
-use super::{LabelRow, read_labels};
+use super::zoo::Task;
+use super::{LabelRow, labels_of, read_labels};
 use crate::plan::{Plan, PlanId, PlannedMask, PlannedOriginal, Rendering};
 use crate::recipe::Recipe;
 use crate::sample::{Sample, SampleError, check_plan};
 use crate::source::{Original, read_sources, read_split};
 
-/// The labels of a work folder.
+/// The labels of a work folder for one task.
 #[derive(Debug)]
 pub struct Labelled {
-    /// In the order of `labels.parquet`.
+    /// In the order of their table.
     pub rows: Vec<LabelRow>,
     /// Fold of each.
     pub folds: Vec<String>,
@@ -35,29 +36,55 @@ pub struct Originals {
 }
 
 impl Labelled {
-    /// Reads `labels.parquet` and `split.parquet`; the originals come from the plan that the labels were made with, else
+    /// Reads the task's labels and `split.parquet`; the originals come from the plan that the labels were made with, else
     /// from `sources.parquet`.
     ///
     /// # Errors
     /// A table is missing or does not fit the others, or the labels are of another plan.
-    pub fn read(work: &Path, plan: Option<&Plan>) -> Result<Self, SampleError> {
-        let path = work.join("labels.parquet");
+    pub fn read(work: &Path, task: Task, plan: Option<&Plan>) -> Result<Self, SampleError> {
+        let path = labels_of(work, task, None);
         check_plan(&path, plan.map(Plan::id))?;
         let rows = read_labels(&path)?;
-        let split = work.join("split.parquet");
-        let folds: HashMap<String, String> =
-            read_split(&split)?.into_iter().map(|row| (row.original, row.fold)).collect();
-        let fold = |row: &LabelRow| {
-            let missing = || SampleError::Missing { table: split.clone(), original: row.original.clone() };
-            folds.get(&row.original).cloned().ok_or_else(missing)
-        };
-        let folds = rows.iter().map(fold).collect::<Result<_, _>>()?;
+        let by_original = Folds::read(work)?;
+        let folds = rows.iter().map(|row| by_original.of(&row.original)).collect::<Result<_, _>>()?;
         Ok(Self { rows, folds, originals: Originals::read(work, plan)? })
     }
 }
 
+/// Which fold each original of a work folder is in.
+#[derive(Debug)]
+pub struct Folds {
+    table: PathBuf,
+    by_original: HashMap<String, String>,
+}
+
+impl Folds {
+    /// Reads `split.parquet`.
+    ///
+    /// # Errors
+    /// It is missing or of another shape.
+    pub fn read(work: &Path) -> Result<Self, SampleError> {
+        let table = work.join("split.parquet");
+        let by_original = read_split(&table)?.into_iter().map(|row| (row.original, row.fold)).collect();
+        Ok(Self { table, by_original })
+    }
+
+    /// The fold of an original.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn of(&self, original: &str) -> Result<String, SampleError> {
+        let missing = || SampleError::Missing { table: self.table.clone(), original: original.to_owned() };
+        self.by_original.get(original).cloned().ok_or_else(missing)
+    }
+}
+
 impl Originals {
-    fn read(work: &Path, plan: Option<&Plan>) -> Result<Self, SampleError> {
+    /// The originals of a plan, else of `sources.parquet`.
+    ///
+    /// # Errors
+    /// The table can't be read.
+    pub fn read(work: &Path, plan: Option<&Plan>) -> Result<Self, SampleError> {
         let Some(plan) = plan else {
             let table = work.join("sources.parquet");
             let by_id = read_sources(&table)?.into_iter().map(|original| (original.id.clone(), (original, None)));
@@ -107,17 +134,29 @@ impl Originals {
         self.by_id.get(original).and_then(|(_, mask)| mask.as_ref()).map_or("", |mask| &mask.sha256)
     }
 
-    /// An original in hand, ready to give the pictures of these rows of it.
+    /// An original.
+    ///
+    /// # Errors
+    /// It is unknown.
+    pub fn get(&self, original: &str) -> Result<&Original, SampleError> {
+        Ok(&self.find(original)?.0)
+    }
+
+    /// An original in hand, ready to give the pictures of these samples of it.
     ///
     /// # Errors
     /// The original or its mask is not there, broken, or another one than it was.
-    pub fn rendering(&self, original: &str, rows: &[LabelRow]) -> Result<Rendering<'_>, SampleError> {
+    pub fn rendering(
+        &self,
+        original: &str,
+        samples: impl IntoIterator<Item = Sample>,
+    ) -> Result<Rendering<'_>, SampleError> {
         let (original, mask) = self.find(original)?;
-        let variant = |row: &LabelRow| match row.picture() {
+        let variant = |sample| match sample {
             Sample::Clean => None,
             Sample::Variant(variant) => Some(variant),
         };
-        let variants = rows.iter().filter_map(variant).collect();
+        let variants = samples.into_iter().filter_map(variant).collect();
         let planned = PlannedOriginal { original: original.clone(), mask: mask.clone(), variants };
         Ok(Rendering::open(&self.recipe, &planned)?)
     }

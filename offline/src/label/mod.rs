@@ -30,4 +30,4 @@ pub mod validate;
 pub mod weights;
 pub mod zoo;
 
-pub use row::{LabelRow, read_labels};
+pub use row::{LabelRow, labels_of, read_labels};

@@ -1,7 +1,8 @@
 //! One row of `labels.parquet`: a sample and its machine mean opinion scores.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::zoo::Task;
 use crate::columns;
 use crate::plan::{Choice, PlannedVariant};
 use crate::recipe::{Pair, Pattern};
@@ -88,7 +89,15 @@ impl LabelRow {
     }
 }
 
-/// Reads `labels.parquet`.
+/// Where the labels of a task lie in a work folder, perhaps those from a zoo without one family.
+#[must_use]
+pub fn labels_of(work: &Path, task: Task, without_family: Option<&str>) -> PathBuf {
+    let task = if task == Task::Classification { String::new() } else { format!("-{task}") };
+    let without = without_family.map_or(String::new(), |family| format!("-without-{family}"));
+    work.join(format!("labels{task}{without}.parquet"))
+}
+
+/// Reads a label table.
 ///
 /// # Errors
 /// The table is missing or of another shape.

@@ -38,6 +38,33 @@ impl Sample {
         }
     }
 
+    /// Name of its distortion, [`CLEAN`] for the clean picture.
+    #[must_use]
+    pub fn distortion(&self) -> &str {
+        match self {
+            Self::Clean => CLEAN,
+            Self::Variant(variant) => &variant.distortion,
+        }
+    }
+
+    /// Its level, 0 for the clean picture; with two levels that of the region of interest.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Variant(variant) => variant.pair.roi,
+        }
+    }
+
+    /// Level of the background where it has another.
+    #[must_use]
+    pub fn background_level(&self) -> Option<u8> {
+        match self {
+            Self::Variant(variant) if variant.pair.pattern() != Pattern::Uniform => Some(variant.pair.background),
+            _ => None,
+        }
+    }
+
     /// PSNR against the original in dB where it is known without the picture: infinite for the clean one, the
     /// candidate's for uniform variants, none for those of two levels.
     #[must_use]

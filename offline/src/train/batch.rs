@@ -21,6 +21,10 @@ pub struct Batch {
     pub labels: Vec<f32>,
     /// 1 where there is a label, else 0, [B, heads].
     pub mask: Vec<f32>,
+    /// The teacher's scores, [B, heads]; 0 where there is none.
+    pub taught: Vec<f32>,
+    /// 1 where there is a teacher's score, else 0, [B, heads].
+    pub taught_mask: Vec<f32>,
     /// 1 for the distortion a sample has, [B, distortions]; all 0 for a clean one.
     pub distortions: Vec<f32>,
 }
@@ -58,6 +62,9 @@ impl Batch {
                 let label = label_of(head).and_then(|label| label(row));
                 batch.labels.push(label.unwrap_or(0.0));
                 batch.mask.push(f32::from(u8::from(label.is_some())));
+                let taught = data.taught(i, head);
+                batch.taught.push(taught.unwrap_or(0.0));
+                batch.taught_mask.push(f32::from(u8::from(taught.is_some())));
             }
             batch.distortions.extend(spec.distortions.iter().map(|d| f32::from(u8::from(*d == row.distortion))));
         }

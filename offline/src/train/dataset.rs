@@ -9,11 +9,10 @@ use miqa::preprocess::BYTES;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use super::samples::Samples;
+use super::samples::{Folder, Samples};
 use crate::columns;
 use crate::export::region::FeatureGroup;
 use crate::label::labelled::model_input;
-use crate::plan::{Plan, PlanId};
 use crate::sample::SampleError;
 use crate::table;
 
@@ -21,7 +20,7 @@ use crate::table;
 pub const FEATURE_VIEWS: usize = 2;
 
 /// One sample of a prepared folder; row i belongs to feature row i.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SampleRow {
     /// Id of the sample.
     pub sample: String,
@@ -35,12 +34,24 @@ pub struct SampleRow {
     pub background_level: Option<u8>,
     /// `train`, `validation` or `test`.
     pub fold: String,
+    /// Label of `cls_composite`; none, like all that follow, where there was no model of the task or the truth is unknown.
+    pub cls_composite: Option<f32>,
     /// Label of `cls_consistency`.
-    pub consistency: f32,
-    /// Label of `cls_accuracy`, if the class is known.
-    pub accuracy: Option<f32>,
-    /// Label of `cls_composite`, if the class is known.
-    pub composite: Option<f32>,
+    pub cls_consistency: Option<f32>,
+    /// Label of `cls_accuracy`.
+    pub cls_accuracy: Option<f32>,
+    /// Label of `det_composite`.
+    pub det_composite: Option<f32>,
+    /// Label of `det_consistency`.
+    pub det_consistency: Option<f32>,
+    /// Label of `det_accuracy`.
+    pub det_accuracy: Option<f32>,
+    /// Label of `seg_composite`.
+    pub seg_composite: Option<f32>,
+    /// Label of `seg_consistency`.
+    pub seg_consistency: Option<f32>,
+    /// Label of `seg_accuracy`.
+    pub seg_accuracy: Option<f32>,
     /// Largest softmax probability of the region encoder's classifier on this sample.
     pub confidence: f32,
     /// Place of its crop in the file of crops; none where crops are made when they are wanted.
@@ -54,9 +65,15 @@ columns!(SampleRow {
     level,
     background_level,
     fold,
-    consistency,
-    accuracy,
-    composite,
+    cls_composite,
+    cls_consistency,
+    cls_accuracy,
+    det_composite,
+    det_consistency,
+    det_accuracy,
+    seg_composite,
+    seg_consistency,
+    seg_accuracy,
     confidence,
     crop,
 });
@@ -64,11 +81,25 @@ columns!(SampleRow {
 /// Reads a head's label off a row.
 pub type Label = fn(&SampleRow) -> Option<f32>;
 
-/// The heads that have a label.
-pub const HEADS: [(&str, Label); 3] = [
-    ("cls_composite", |row| row.composite),
-    ("cls_consistency", |row| Some(row.consistency)),
-    ("cls_accuracy", |row| row.accuracy),
+/// Labels of a sample: three of each task.
+pub const LABELS: usize = 9;
+
+/// The strongest level, which a label of `level` of 1 stands for.
+const STRONGEST: f32 = 5.0;
+
+/// The heads that have a label. `level` is the degradation itself, 0 (clean) to 1 (extreme), the worse of region and
+/// background; of all others higher is better.
+pub const HEADS: [(&str, Label); LABELS + 1] = [
+    ("cls_composite", |row| row.cls_composite),
+    ("cls_consistency", |row| row.cls_consistency),
+    ("cls_accuracy", |row| row.cls_accuracy),
+    ("det_composite", |row| row.det_composite),
+    ("det_consistency", |row| row.det_consistency),
+    ("det_accuracy", |row| row.det_accuracy),
+    ("seg_composite", |row| row.seg_composite),
+    ("seg_consistency", |row| row.seg_consistency),
+    ("seg_accuracy", |row| row.seg_accuracy),
+    ("level", |row| Some(f32::from(row.level.max(row.background_level.unwrap_or(0))) / STRONGEST)),
 ];
 
 /// The label of a head.
@@ -90,11 +121,20 @@ pub struct Prepared {
     pub samples_key: String,
     /// SHA-256 over the samples' key, the region recipe, labels and folds.
     pub features_key: String,
-    /// The plan that the crops are made from when they are wanted; none where they are stored.
+    /// Whose scores are learned beside the labels, if anybody's.
     #[serde(default)]
-    pub plan: Option<PlanId>,
+    pub taught: Option<Taught>,
     /// Rows of the file of crops, some of which may belong to no sample.
     pub crops: usize,
+}
+
+/// A teacher, by its file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Taught {
+    /// SHA-256 of the model file.
+    pub sha256: String,
+    /// The heads whose scores are kept, in their order.
+    pub heads: Vec<String>,
 }
 
 /// The files of a prepared folder.
@@ -140,6 +180,12 @@ impl Layout {
         self.file("features.f32")
     }
 
+    /// A teacher's scores, f32 little endian [N, heads].
+    #[must_use]
+    pub fn teacher(&self) -> PathBuf {
+        self.file("teacher.f32")
+    }
+
     /// The region graph that made the features.
     #[must_use]
     pub fn region(&self) -> PathBuf {
@@ -162,30 +208,25 @@ pub struct Dataset {
     pub prepared: Prepared,
     crops: Crops,
     features: Mmap,
+    teacher: Option<Mmap>,
 }
 
 /// Where crops come from.
-enum Crops {
-    /// The file of crops.
-    Stored(Mmap),
-    /// The originals of a plan.
-    Made(Box<Samples>),
-    /// Nowhere: only features are wanted.
-    Absent,
+struct Crops {
+    /// The file of crops; none if there is none.
+    stored: Option<Mmap>,
+    /// The originals of plans; none if only features are wanted.
+    made: Option<Box<Samples>>,
 }
 
 impl std::fmt::Debug for Crops {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Stored(_) => "stored",
-            Self::Made(_) => "made when wanted",
-            Self::Absent => "absent",
-        })
+        f.debug_struct("Crops").field("stored", &self.stored).field("made", &self.made.is_some()).finish()
     }
 }
 
 impl Dataset {
-    /// Opens the prepared folder of a work folder. Crops of a plan's samples come with [`Dataset::with_plan`].
+    /// Opens the prepared folder of a work folder. Crops of plans' samples come with [`Dataset::with_pictures`].
     ///
     /// # Errors
     /// [`TrainError`] if it is not complete or its files do not fit each other.
@@ -199,44 +240,55 @@ impl Dataset {
         let prepared: Prepared =
             serde_json::from_str(&text).map_err(|e| TrainError::content(&path, format!("{e}; prepare again")))?;
         let rows: Vec<SampleRow> = table::read(&layout.samples())?;
-        let crops = match prepared.plan {
-            None => Crops::Stored(map(&layout.crops(), prepared.crops * BYTES)?),
-            Some(_) => Crops::Absent,
+        let stored = match prepared.crops {
+            0 => None,
+            rows => Some(map(&layout.crops(), rows * BYTES)?),
         };
+        let crops = Crops { stored, made: None };
         let features = map(&layout.features(), rows.len() * FEATURE_VIEWS * prepared.region * size_of::<f32>())?;
         if rows.len() != prepared.samples {
             return Err(TrainError::content(&layout.samples(), "does not fit prepared.json; prepare again"));
         }
-        Ok(Self { rows, prepared, crops, features })
+        let teacher = match &prepared.taught {
+            None => None,
+            Some(taught) => Some(map(&layout.teacher(), rows.len() * taught.heads.len() * size_of::<f32>())?),
+        };
+        Ok(Self { rows, prepared, crops, features, teacher })
     }
 
-    /// The same with crops, which are made from the plan's originals whenever they are wanted.
+    /// The same with the pictures of plans, made from their originals whenever they are wanted; `folders` and `limit` are
+    /// those that were prepared.
     ///
     /// # Errors
-    /// The folder was not prepared from this plan, or the labels have changed since.
-    pub fn with_plan(self, work: &Path, plan: &Plan) -> Result<Self, TrainError> {
-        let stale = || TrainError::content(&Layout::of(work).prepared(), "is not of this plan's labels; prepare again");
-        if self.prepared.plan.as_ref() != Some(plan.id()) {
-            return Err(stale());
+    /// Other folders were prepared, or their tables have changed since.
+    pub fn with_pictures(
+        mut self,
+        work: &Path,
+        folders: &[Folder<'_>],
+        limit: Option<usize>,
+    ) -> Result<Self, TrainError> {
+        let samples = Samples::read(folders, limit)?;
+        if !samples.samples.iter().map(|sample| &sample.id).eq(self.rows.iter().map(|row| &row.sample)) {
+            let path = Layout::of(work).prepared();
+            return Err(TrainError::content(&path, "is not of these folders' labels; prepare again"));
         }
-        let samples = Samples::read(work, Some(plan))?;
-        let same = samples.labels.iter().map(|label| &label.sample).eq(self.rows.iter().map(|row| &row.sample));
-        if same { Ok(Self { crops: Crops::Made(Box::new(samples)), ..self }) } else { Err(stale()) }
+        self.crops.made = Some(Box::new(samples));
+        Ok(self)
     }
 
     /// The crop of sample `i`: 288×288 RGB, HWC.
     ///
     /// # Errors
-    /// It is not stored, and the plan was not given or its picture can't be made.
+    /// It is not stored, and its plan was not given or its picture can't be made.
     pub fn crop(&self, i: usize) -> Result<Cow<'_, [u8]>, TrainError> {
         let row = &self.rows[i];
-        match (&self.crops, row.crop) {
-            (Crops::Stored(map), Some(place)) => Ok(Cow::Borrowed(&map[place as usize * BYTES..][..BYTES])),
-            (Crops::Made(samples), _) => {
-                let label = &samples.labels[i];
-                let mut rendering = samples.pictures.rendering(&row.original, std::slice::from_ref(label))?;
-                let picture = label.picture().picture(&mut rendering).map_err(SampleError::from)?;
-                Ok(Cow::Owned(model_input(&label.sample, &picture)?.as_bytes().to_vec()))
+        match (&self.crops.stored, row.crop, &self.crops.made) {
+            (Some(map), Some(place), _) => Ok(Cow::Borrowed(&map[place as usize * BYTES..][..BYTES])),
+            (_, None, Some(samples)) => {
+                let sample = &samples.samples[i];
+                let mut rendering = samples.rendering(samples.original_of(i), std::slice::from_ref(sample))?;
+                let picture = sample.picture.picture(&mut rendering).map_err(SampleError::from)?;
+                Ok(Cow::Owned(model_input(&sample.id, &picture)?.as_bytes().to_vec()))
             }
             _ => Err(SampleError::NoCrop(row.sample.clone()).into()),
         }
@@ -248,6 +300,15 @@ impl Dataset {
         let width = self.prepared.region;
         let all: &[f32] = bytemuck::cast_slice(&self.features);
         &all[(i * FEATURE_VIEWS + usize::from(flipped)) * width..][..width]
+    }
+
+    /// What the teacher says of sample `i` for a head; none without a teacher, or if it lacks the head.
+    #[must_use]
+    pub fn taught(&self, i: usize, head: &str) -> Option<f32> {
+        let heads = &self.prepared.taught.as_ref()?.heads;
+        let at = heads.iter().position(|taught| taught == head)?;
+        let all: &[f32] = bytemuck::cast_slice(self.teacher.as_deref()?);
+        all.get(i * heads.len() + at).copied()
     }
 
     /// Indices of the samples of a fold.

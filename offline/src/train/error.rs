@@ -29,6 +29,12 @@ pub enum TrainError {
         /// Its file name.
         name: String,
     },
+    /// The weights to start from were not found.
+    #[error("pretrained weights {name} are in none of the given folders; add their folder with --zoo-dir")]
+    NoWeights {
+        /// Their file name.
+        name: String,
+    },
     /// A table.
     #[error(transparent)]
     Table(#[from] TableError),

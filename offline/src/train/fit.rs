@@ -13,12 +13,13 @@ use super::dataset::{Dataset, label_of};
 use super::draws::Draws;
 use super::network::{Network, named, start, to_vec};
 use super::optimiser::{AdamW, decays};
-use super::recipe::{Recipe, TrainSpec};
+use super::recipe::Recipe;
 use super::report::{Line, Report};
 use super::schedule;
-use super::validation::{Tensors, validate};
+use super::validation::{Counts, Tensors, validate};
 use crate::export::ExportError;
 use crate::export::spec::ModelSpec;
+use crate::export::weights::Weights;
 use crate::source::VALIDATION;
 
 /// Time between checkpoints.
@@ -46,12 +47,19 @@ pub const WEIGHTS: &str = "weights.safetensors";
 /// Name of a run's checkpoint in its folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
-/// Trains a model, going on from a checkpoint of the same recipe and data if the folder holds one. `stop` is asked after
-/// every step with the number of steps done.
+/// Trains a model, going on from a checkpoint of the same recipe and data if the folder holds one. `pretrained` holds the
+/// weights of the recipe's [`Pretrained`](super::pretrained::Pretrained), if it names some. `stop` is asked after every step
+/// with the number of steps done.
 ///
 /// # Errors
 /// [`TrainError`] for files, for folds without samples, and for a loss that is no number.
-pub fn fit(recipe: &Recipe, data: &Dataset, folder: &Path, stop: &dyn Fn(u64) -> bool) -> Result<Outcome, TrainError> {
+pub fn fit(
+    recipe: &Recipe,
+    data: &Dataset,
+    pretrained: Option<&Weights>,
+    folder: &Path,
+    stop: &dyn Fn(u64) -> bool,
+) -> Result<Outcome, TrainError> {
     std::fs::create_dir_all(folder).map_err(TrainError::file(folder))?;
     let spec = ModelSpec { region: data.prepared.region, ..recipe.model.clone() };
     let t = &recipe.train;
@@ -70,7 +78,15 @@ pub fn fit(recipe: &Recipe, data: &Dataset, folder: &Path, stop: &dyn Fn(u64) ->
     let steps = per_epoch * u64::from(t.epochs);
     let draws = Draws::new(t.seed);
     let path = folder.join(CHECKPOINT);
-    let mut run = Run::open(&path, key(recipe, &spec, data)?, &spec, t, data, &samples)?;
+    let fresh = || {
+        let mut flat = start(&spec, Draws::new(t.seed), t.region_bias);
+        if let Some(pretrained) = pretrained {
+            overlay(&spec, &mut flat, pretrained)?;
+        }
+        centre_heads(&spec, &mut flat, data, &samples);
+        Ok(flat)
+    };
+    let mut run = Run::open(&path, key(recipe, &spec, data)?, &spec, recipe, fresh)?;
     let mut report = Report::open(&folder.join("log.csv"), &spec, run.progress.step, steps)?;
     let warmup = (t.warmup * per_epoch as f64).round() as u64;
     let mut saved = Instant::now();
@@ -88,15 +104,19 @@ pub fn fit(recipe: &Recipe, data: &Dataset, folder: &Path, stop: &dyn Fn(u64) ->
                 (samples[order.1[place]], t.augment.then(|| draws.augmentation(epoch, place, slack)))
             })
             .collect();
-        let tensors = Tensors::of(&Batch::collect(data, &spec, &chosen)?, &spec);
         tch::manual_seed(draws.torch_seed(step));
-        let output = run.network.forward(&tensors.images, &tensors.features, Some(t));
-        let loss = tensors.loss(&output, t);
-        let value = loss.double_value(&[]);
+        let counts = Counts::of(data, &spec, chosen.iter().map(|&(i, _)| i));
+        let mut value = 0.0;
+        for part in chosen.chunks(t.at_a_time.unwrap_or(batch)) {
+            let tensors = Tensors::of(&Batch::collect(data, &spec, part)?, &spec);
+            let output = run.network.forward(&tensors.images, &tensors.features, Some(t));
+            let loss = tensors.part_of_loss(&output, t, &counts);
+            value += loss.double_value(&[]);
+            loss.backward();
+        }
         if !value.is_finite() {
             return Err(TrainError::Diverged { step, loss: value });
         }
-        loss.backward();
         let rate = t.rate * schedule::factor(step, steps, warmup);
         run.optimiser.step(&run.network, rate, step + 1);
         run.advance(t.average, value);
@@ -150,20 +170,21 @@ impl Run {
         path: &Path,
         key: String,
         spec: &ModelSpec,
-        t: &TrainSpec,
-        data: &Dataset,
-        samples: &[usize],
+        recipe: &Recipe,
+        fresh: impl FnOnce() -> Result<Vec<f32>, TrainError>,
     ) -> Result<Self, TrainError> {
-        let bf16 = t.precision.is_bf16();
-        let decays = decays(spec, t.decay, t.region_decay.unwrap_or(t.decay));
-        let fresh = {
-            let mut flat = start(spec, Draws::new(t.seed), t.region_bias);
-            centre_heads(spec, &mut flat, data, samples);
-            flat
+        let t = &recipe.train;
+        let frozen = |name: &str| recipe.pretrained.as_ref().is_some_and(|p| p.is_frozen(name));
+        let network = |flat: &[f32]| -> Result<Network, TrainError> {
+            let mut network = Network::new(spec, flat, t.precision.is_bf16())?;
+            network.freeze(frozen);
+            Ok(network)
         };
+        let decays = decays(spec, t.decay, t.region_decay.unwrap_or(t.decay), frozen);
+        let fresh = fresh()?;
         if let Some(c) = Checkpoint::read(path)?.filter(|c| c.progress.key == key && c.weights.len() == fresh.len()) {
             return Ok(Self {
-                network: Network::new(spec, &c.weights, bf16)?,
+                network: network(&c.weights)?,
                 optimiser: AdamW::resumed(&decays, &c.first, &c.second),
                 average: Tensor::from_slice(&c.average),
                 best: c.best,
@@ -173,7 +194,7 @@ impl Run {
         let progress = Progress { key, step: 0, best_score: None, best_step: 0, loss_sum: 0.0, loss_steps: 0 };
         Ok(Self {
             progress,
-            network: Network::new(spec, &fresh, bf16)?,
+            network: network(&fresh)?,
             optimiser: AdamW::new(&decays),
             average: Tensor::from_slice(&fresh),
             best: fresh,
@@ -217,6 +238,25 @@ impl Run {
     }
 }
 
+/// Puts published weights over those that a run starts from. Of positions the first, the region token's, stays.
+fn overlay(spec: &ModelSpec, flat: &mut [f32], published: &Weights) -> Result<(), TrainError> {
+    let mut offset = 0;
+    for p in spec.parameters() {
+        let length: usize = p.shape.iter().product();
+        let skipped = if p.name == "positions" { spec.width } else { 0 };
+        if let Ok(array) = published.get(&p.name) {
+            if array.values.len() != length - skipped {
+                let why =
+                    format!("pretrained {} has {} values instead of {}", p.name, array.values.len(), length - skipped);
+                return Err(ExportError::Weights(why).into());
+            }
+            flat[offset + skipped..offset + length].copy_from_slice(&array.values);
+        }
+        offset += length;
+    }
+    Ok(())
+}
+
 /// Starts each head at the mean of its training labels, so that the first steps are not spent on getting there.
 fn centre_heads(spec: &ModelSpec, flat: &mut [f32], data: &Dataset, samples: &[usize]) {
     let mut offset = 0;
@@ -232,7 +272,7 @@ fn centre_heads(spec: &ModelSpec, flat: &mut [f32], data: &Dataset, samples: &[u
 
 /// What makes a run the same run: model, training recipe and prepared data.
 fn key(recipe: &Recipe, spec: &ModelSpec, data: &Dataset) -> Result<String, TrainError> {
-    let text = serde_json::to_string(&(spec, &recipe.train, &data.prepared.features_key))
+    let text = serde_json::to_string(&(spec, &recipe.train, &recipe.pretrained, &data.prepared.features_key))
         .map_err(|e| ExportError::Recipe(e.to_string()))?;
     Ok(Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect())
 }

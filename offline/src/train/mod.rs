@@ -12,8 +12,9 @@ pub mod dataset;
 pub mod draws;
 mod error;
 pub mod prepare;
+pub mod pretrained;
 pub mod recipe;
-mod samples;
+pub mod samples;
 pub mod schedule;
 
 #[cfg(feature = "train")]

@@ -93,6 +93,15 @@ impl Network {
         Self::new(spec, &flat, bf16)
     }
 
+    /// Leaves out of training what `frozen` says of a parameter's name.
+    pub fn freeze(&mut self, frozen: impl Fn(&str) -> bool) {
+        for (name, &at) in &self.index {
+            if frozen(name) {
+                self.leaves[at] = self.leaves[at].set_requires_grad(false);
+            }
+        }
+    }
+
     /// The flat vector, sharing memory with the leaves.
     pub fn flat(&self) -> &Tensor {
         &self.flat

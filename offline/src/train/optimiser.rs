@@ -65,12 +65,13 @@ impl AdamW {
 }
 
 /// The decay of every weight: `region` for the region projection's matrix, `matrices` for the others, none for
-/// biases, scales and tokens.
+/// biases, scales and tokens, nor for what is `frozen` by name.
 #[must_use]
-pub fn decays(spec: &ModelSpec, matrices: f64, region: f64) -> Vec<f32> {
+pub fn decays(spec: &ModelSpec, matrices: f64, region: f64, frozen: impl Fn(&str) -> bool) -> Vec<f32> {
     let mut decays = Vec::new();
     for p in spec.parameters() {
         let decay = match p.role {
+            _ if frozen(&p.name) => 0.0,
             Role::Linear if p.name == "region.weight" => region,
             Role::Linear => matrices,
             Role::Bias | Role::Scale | Role::Embedding => 0.0,
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn decay_goes_to_matrices_only() {
         let spec = tiny(16, 1, 2, 56, 5);
-        let decays = decays(&spec, 0.5, 0.25);
+        let decays = decays(&spec, 0.5, 0.25, |_| false);
         let mut offset = 0;
         for p in spec.parameters() {
             let count: usize = p.shape.iter().product();

@@ -11,34 +11,33 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use memmap2::Mmap;
-use miqa::engine::Runtime;
+use miqa::engine::{Card, Runtime};
 use miqa::preprocess::{BYTES, Rgb288, SIDE};
 use sha2::{Digest, Sha256};
 
 use super::TrainError;
 use super::blocks::Blocks;
 use super::checkpoint::replace;
-use super::dataset::{FEATURE_VIEWS, Layout, Prepared, map};
+use super::dataset::{FEATURE_VIEWS, Layout, Prepared, Taught, map};
 use super::recipe::Recipe;
-use super::samples::{Samples, digest, hex};
+use super::samples::{Folder, OfOriginal, Samples, TrainSample, digest, hex};
 use crate::export::onnx::Model;
 use crate::export::region::{Standard, build, groups};
 use crate::export::session::ImageSession;
-use crate::label::LabelRow;
 use crate::label::labelled::model_input;
-use crate::plan::{Plan, Rendering};
+use crate::plan::Rendering;
 use crate::sample::SampleError;
 use crate::table;
 
 /// What to prepare, and with what.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The work folder, with `labels.parquet`, `split.parquet` and, without a plan, `sources.parquet`.
-    pub work: &'a Path,
-    /// The plan that the labels were made with; none for the uniform variants of `rank`.
-    pub plan: Option<&'a Plan>,
+    /// Work folders with labels, `split.parquet` and, without a plan, `sources.parquet`. The result goes below the first.
+    pub folders: &'a [Folder<'a>],
     /// The recipe; its region part decides the features.
     pub recipe: &'a Recipe,
+    /// Folder of a model that the samples are shown to beside, if the trained one should learn from it too.
+    pub teacher: Option<&'a Path>,
     /// Folders in which the region encoder is searched.
     pub zoo: &'a [PathBuf],
     /// Worker threads.
@@ -47,14 +46,22 @@ pub struct Request<'a> {
     pub stop: &'a AtomicBool,
 }
 
+impl Request<'_> {
+    /// Where the result goes.
+    fn layout(&self) -> Result<Layout, TrainError> {
+        let first = self.folders.first().ok_or_else(|| TrainError::content(Path::new("train"), "no work folder"))?;
+        Ok(Layout::of(first.work))
+    }
+}
+
 /// Prepares `W/train/`; `None` if it was asked to stop before the end.
 ///
 /// # Errors
 /// [`TrainError`] for tables, originals or an encoder that are missing or do not fit each other.
 pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepared>, TrainError> {
-    let layout = Layout::of(request.work);
+    let layout = request.layout()?;
     std::fs::create_dir_all(layout.folder()).map_err(TrainError::file(layout.folder()))?;
-    let samples = Samples::read(request.work, request.plan)?;
+    let samples = Samples::read(request.folders, request.recipe.train.variants)?;
     let encoder = find_encoder(request)?;
     let region = &request.recipe.region;
     let storage = request.recipe.export.storage;
@@ -62,38 +69,56 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     let graph_key = format!("{region:?} {storage:?}");
     let folds = &request.recipe.train.folds;
     let samples_key = digest(pictures.iter().map(String::as_str));
-    let features_key = digest([samples_key.as_str(), &graph_key, &samples.labels_key(), &folds.join(" ")]);
-    if let Some(done) = finished(&layout, &features_key, request.plan) {
+    let teacher = request.teacher.map(|folder| Teacher::open(folder, &request.recipe.model.outputs)).transpose()?;
+    let taught = teacher.as_ref().map(|teacher| teacher.taught.clone());
+    let mut features_key = digest([samples_key.as_str(), &graph_key, &samples.labels_key(), &folds.join(" ")]);
+    if let Some(taught) = &taught {
+        features_key = digest([features_key.as_str(), &taught.sha256]);
+    }
+    if let Some(done) = finished(&layout, &features_key) {
         return Ok(Some(done));
     }
 
     let job = Job { samples: &samples, request, layout: &layout };
-    let crops = match request.plan {
-        Some(_) => None,
-        None => match job.cut(&pictures)? {
-            None => return Ok(None),
-            cut => cut,
-        },
-    };
+    let Some(crops) = job.cut(&pictures)? else { return Ok(None) };
     let groups = groups(region, encoder.graph()?)?;
     let width = groups.iter().map(|g| g.width).sum();
     let raw_graph = build(region, &encoder, None, storage)?;
     let raw_keys: Vec<String> = pictures.iter().map(|key| digest([key.as_str(), &graph_key])).collect();
-    let Some(raw) = job.run_region(runtime, &raw_graph, width, &raw_keys, crops.as_ref())? else { return Ok(None) };
+    let region_pass = Pass {
+        what: "features",
+        graph: &raw_graph,
+        file: layout.file(RAW),
+        floats: raw_floats(width),
+        mirrored: true,
+        keys: &raw_keys,
+        take: &|outputs: &mut Outputs| {
+            let mut values = outputs.remove("features").unwrap_or_default();
+            values.extend(outputs.get("confidence").and_then(|c| c.first()));
+            values
+        },
+    };
+    let Some(raw) = job.run(runtime, &region_pass, &crops)? else { return Ok(None) };
+    if let Some(teacher) = &teacher {
+        let Some(()) = job.teach(runtime, teacher, &pictures, &crops)? else { return Ok(None) };
+    }
 
     // Where every sample's raw features lie, and its crop.
-    let places = samples.originals.iter().enumerate().flat_map(|(original, (_, range))| {
+    let places = samples.originals.iter().enumerate().flat_map(|(original, of)| {
         let raw = raw.first(original);
-        let crop = crops.as_ref().map(|crops| crops.first(original));
-        (0..range.len()).map(move |row| (raw + row, crop.map(|crop| (crop + row) as u32)))
+        let crop = of.stored.then(|| crops.first(original));
+        (0..of.range.len()).map(move |row| (raw + row, crop.map(|crop| (crop + row) as u32)))
     });
     let places: Vec<(usize, Option<u32>)> = places.collect();
     let values = map(&layout.file(RAW), raw.rows() * raw_floats(width) * size_of::<f32>())?;
     let values: &[f32] = bytemuck::cast_slice(&values);
     let rows: Vec<&[f32]> =
         places.iter().map(|&(place, _)| &values[place * raw_floats(width)..][..raw_floats(width)]).collect();
-    let training =
-        rows.iter().zip(&samples.folds).filter(|(_, fold)| folds.contains(fold)).map(|(row, _)| &row[..width]);
+    let training = rows
+        .iter()
+        .zip(&samples.samples)
+        .filter(|(_, sample)| folds.contains(&sample.fold))
+        .map(|(row, _)| &row[..width]);
     let standard = Standard::fit(training, &groups)?;
     let mut features = Vec::with_capacity(rows.len() * FEATURE_VIEWS * width);
     for row in &rows {
@@ -108,9 +133,8 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     replace(&layout.region(), &graph.to_bytes())?;
     let computed = rows.iter().zip(&places).map(|(row, &(_, crop))| (row[FEATURE_VIEWS * width], crop));
     table::write(&layout.samples(), &samples.rows(computed))?;
-    let plan = request.plan.map(|plan| plan.id().clone());
-    let crops = crops.as_ref().map_or(0, Blocks::rows);
-    let prepared = Prepared { samples: rows.len(), region: width, groups, samples_key, features_key, plan, crops };
+    let crops = crops.rows();
+    let prepared = Prepared { samples: rows.len(), region: width, groups, samples_key, features_key, taught, crops };
     let json =
         serde_json::to_vec_pretty(&prepared).map_err(|e| TrainError::content(&layout.prepared(), e.to_string()))?;
     replace(&layout.prepared(), &json)?;
@@ -118,6 +142,7 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
 }
 
 const RAW: &str = "features.raw.f32";
+const RAW_TEACHER: &str = "teacher.raw.f32";
 
 /// Floats a sample in the file of raw features: both views' features and the confidence.
 fn raw_floats(width: usize) -> usize {
@@ -125,12 +150,13 @@ fn raw_floats(width: usize) -> usize {
 }
 
 /// What a finished folder says, if it is the one that is wanted.
-fn finished(layout: &Layout, key: &str, plan: Option<&Plan>) -> Option<Prepared> {
+fn finished(layout: &Layout, key: &str) -> Option<Prepared> {
     let text = std::fs::read_to_string(layout.prepared()).ok()?;
     let prepared: Prepared = serde_json::from_str(&text).ok()?;
-    let whole = [layout.samples(), layout.features(), layout.region()].iter().all(|path| path.is_file());
-    let crops = plan.is_some() || layout.crops().is_file();
-    (prepared.features_key == key && prepared.plan.as_ref() == plan.map(Plan::id) && whole && crops).then_some(prepared)
+    let mut files = vec![layout.samples(), layout.features(), layout.region(), layout.crops()];
+    files.extend(prepared.taught.as_ref().map(|_| layout.teacher()));
+    let whole = files.iter().all(|path| path.is_file());
+    (prepared.features_key == key && whole).then_some(prepared)
 }
 
 /// Finds the recipe's encoder and checks its hash.
@@ -160,17 +186,27 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// The blocks of a file, one an original.
-    fn blocks(&self, path: &Path, row_bytes: usize, keys: &[String]) -> Result<Blocks, TrainError> {
-        let counts = self.samples.originals.iter().map(|(_, range)| range.len());
+    fn blocks(
+        &self,
+        path: &Path,
+        row_bytes: usize,
+        keys: &[String],
+        count: impl Fn(&OfOriginal) -> usize,
+    ) -> Result<Blocks, TrainError> {
+        let counts = self.samples.originals.iter().map(count);
         let wanted: Vec<(String, usize)> = keys.iter().cloned().zip(counts).collect();
         Blocks::open(path, row_bytes, &wanted)
     }
 
-    /// Stage one: renders every sample and writes its crop. `None` if it was stopped.
+    /// Stage one: renders the samples whose crops are stored, and writes these. `None` if it was stopped.
     fn cut(&self, keys: &[String]) -> Result<Option<Blocks>, TrainError> {
-        let blocks = self.blocks(&self.layout.crops(), BYTES, keys)?;
+        let count = |of: &OfOriginal| if of.stored { of.range.len() } else { 0 };
+        let blocks = self.blocks(&self.layout.crops(), BYTES, keys, count)?;
         let worker = || {
             Ok(|original: usize| {
+                if !self.samples.originals[original].stored {
+                    return Ok(());
+                }
                 let mut crops = self.crops(original)?;
                 (0..self.samples.of(original).len())
                     .try_for_each(|row| blocks.write(original, row, crops.cut(row)?.as_bytes()))
@@ -183,54 +219,82 @@ impl Job<'_> {
     /// An original's crops, straight from it.
     fn crops(&self, original: usize) -> Result<Crops<'_>, TrainError> {
         let rows = self.samples.of(original);
-        Ok(Crops { rows, rendering: self.samples.pictures.rendering(&rows[0].original, rows)? })
+        Ok(Crops { rows, rendering: self.samples.rendering(original, rows)? })
     }
 
-    /// Stage two: runs the region graph without standardisation on every crop and its mirror image. `None` if it was
-    /// stopped.
-    fn run_region(
+    /// What a teacher says of every sample, in the order of the samples. `None` if it was stopped.
+    fn teach(
         &self,
         runtime: &Runtime,
-        graph: &Model,
-        width: usize,
-        keys: &[String],
-        stored: Option<&Blocks>,
-    ) -> Result<Option<Blocks>, TrainError> {
-        let path = self.layout.file(RAW);
-        let row_bytes = raw_floats(width) * size_of::<f32>();
-        let blocks = self.blocks(&path, row_bytes, keys)?;
-        let stored: Option<(&Blocks, Mmap)> = match stored {
-            Some(crops) => Some((crops, map(&self.layout.crops(), crops.rows() * BYTES)?)),
-            None => None,
+        teacher: &Teacher,
+        pictures: &[String],
+        crops: &Blocks,
+    ) -> Result<Option<()>, TrainError> {
+        let Taught { sha256, heads } = &teacher.taught;
+        let keys: Vec<String> = pictures.iter().map(|key| digest([key.as_str(), sha256, &heads.join(" ")])).collect();
+        let pass = Pass {
+            what: "the teacher's scores",
+            graph: &teacher.graph,
+            file: self.layout.file(RAW_TEACHER),
+            floats: heads.len(),
+            mirrored: false,
+            keys: &keys,
+            take: &|outputs: &mut Outputs| {
+                heads.iter().filter_map(|head| outputs.get(head)?.first().copied()).collect()
+            },
+        };
+        let Some(raw) = self.run(runtime, &pass, crops)? else { return Ok(None) };
+        let width = heads.len();
+        let values = map(&pass.file, raw.rows() * width * size_of::<f32>())?;
+        let values: &[f32] = bytemuck::cast_slice(&values);
+        let mut ordered = Vec::with_capacity(self.samples.samples.len() * width);
+        for (original, of) in self.samples.originals.iter().enumerate() {
+            let first = raw.first(original);
+            ordered.extend_from_slice(&values[first * width..(first + of.range.len()) * width]);
+        }
+        replace(&self.layout.teacher(), bytemuck::cast_slice(&ordered))?;
+        Ok(Some(()))
+    }
+
+    /// Runs a graph on every crop, perhaps with its mirror image. `None` if it was stopped.
+    fn run(&self, runtime: &Runtime, pass: &Pass<'_>, crops: &Blocks) -> Result<Option<Blocks>, TrainError> {
+        let row_bytes = pass.floats * size_of::<f32>();
+        let blocks = self.blocks(&pass.file, row_bytes, pass.keys, |of| of.range.len())?;
+        let stored: Option<Mmap> = match crops.rows() {
+            0 => None,
+            rows => Some(map(&self.layout.crops(), rows * BYTES)?),
         };
         let worker = || {
-            let mut session = ImageSession::open(runtime, "the region graph", graph, 1)?;
-            let (stored, blocks, path) = (&stored, &blocks, &path);
+            let mut session = ImageSession::open(runtime, pass.what, pass.graph, 1)?;
+            let (stored, blocks) = (&stored, &blocks);
             Ok(move |original: usize| {
-                let mut made = if stored.is_none() { Some(self.crops(original)?) } else { None };
+                let stored = stored.as_ref().filter(|_| self.samples.originals[original].stored);
+                let mut source = match stored {
+                    Some(map) => Source::Stored(&map[crops.first(original) * BYTES..]),
+                    None => Source::Made(self.crops(original)?),
+                };
                 for row in 0..self.samples.of(original).len() {
-                    let crop: Cow<[u8]> = match (stored, &mut made) {
-                        (Some((crops, map)), _) => {
-                            Cow::Borrowed(&map[(crops.first(original) + row) * BYTES..][..BYTES])
-                        }
-                        (None, Some(made)) => Cow::Owned(made.cut(row)?.as_bytes().to_vec()),
-                        (None, None) => unreachable!("crops that are not stored are made"),
+                    let crop: Cow<[u8]> = match &mut source {
+                        Source::Stored(crops) => Cow::Borrowed(&crops[row * BYTES..][..BYTES]),
+                        Source::Made(crops) => Cow::Owned(crops.cut(row)?.as_bytes().to_vec()),
                     };
-                    let images: Vec<u8> = crop.iter().copied().chain(mirrored(&crop)).collect();
-                    let mut outputs = session.run(&images)?;
-                    let mut values = outputs.remove("features").unwrap_or_default();
-                    values.extend(outputs.get("confidence").and_then(|c| c.first()));
+                    let mut outputs = if pass.mirrored {
+                        session.run(&crop.iter().copied().chain(mirrored(&crop)).collect::<Vec<u8>>())?
+                    } else {
+                        session.run(&crop)?
+                    };
+                    let values = (pass.take)(&mut outputs);
                     if values.len() * size_of::<f32>() != row_bytes || values.iter().any(|v| !v.is_finite()) {
-                        let sample = &self.samples.of(original)[row].sample;
-                        let why = format!("the region graph gave {} usable values for sample {sample}", values.len());
-                        return Err(TrainError::content(path, why));
+                        let sample = &self.samples.of(original)[row].id;
+                        let why = format!("{} usable values ({}) for sample {sample}", values.len(), pass.what);
+                        return Err(TrainError::content(&pass.file, why));
                     }
                     blocks.write(original, row, bytemuck::cast_slice(&values))?;
                 }
                 Ok(())
             })
         };
-        let done = self.each_original("features", &blocks, worker)?;
+        let done = self.each_original(pass.what, &blocks, worker)?;
         Ok(done.then_some(blocks))
     }
 
@@ -275,17 +339,66 @@ impl Job<'_> {
     }
 }
 
+/// Outputs of a graph by name.
+type Outputs = std::collections::BTreeMap<String, Vec<f32>>;
+
+/// A graph that every crop is shown to, and the file that keeps what it says.
+struct Pass<'a> {
+    what: &'static str,
+    graph: &'a Model,
+    file: PathBuf,
+    /// Floats a sample.
+    floats: usize,
+    /// Whether the mirror image is shown beside.
+    mirrored: bool,
+    /// A key an original.
+    keys: &'a [String],
+    /// The floats of a sample.
+    take: &'a (dyn Fn(&mut Outputs) -> Vec<f32> + Sync),
+}
+
+/// A model whose scores are learned beside the labels, or in their place.
+struct Teacher {
+    graph: Model,
+    taught: Taught,
+}
+
+impl Teacher {
+    /// The model of a folder, for those of its heads that `outputs` names.
+    fn open(folder: &Path, outputs: &[String]) -> Result<Self, TrainError> {
+        let wrong = |why: String| TrainError::content(folder, why);
+        let card = Card::read(folder).map_err(|e| wrong(e.to_string()))?;
+        let heads: Vec<String> = outputs.iter().filter(|head| card.output.heads.contains(head)).cloned().collect();
+        if heads.is_empty() {
+            return Err(wrong(format!("a teacher without any of the heads {}", outputs.join(", "))));
+        }
+        let path = folder.join(&card.file.name);
+        let bytes = std::fs::read(&path).map_err(TrainError::file(&path))?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        if sha256 != card.file.sha256 {
+            return Err(TrainError::content(&path, "is not the file of its card; export the teacher again"));
+        }
+        Ok(Self { graph: Model::read(&path)?, taught: Taught { sha256, heads } })
+    }
+}
+
+/// Where a graph gets an original's crops from.
+enum Source<'a> {
+    Stored(&'a [u8]),
+    Made(Crops<'a>),
+}
+
 /// The crops of an original in hand.
 struct Crops<'a> {
-    rows: &'a [LabelRow],
+    rows: &'a [TrainSample],
     rendering: Rendering<'a>,
 }
 
 impl Crops<'_> {
     fn cut(&mut self, row: usize) -> Result<Rgb288, TrainError> {
         let row = &self.rows[row];
-        let picture = row.picture().picture(&mut self.rendering).map_err(SampleError::from)?;
-        Ok(model_input(&row.sample, &picture)?)
+        let picture = row.picture.picture(&mut self.rendering).map_err(SampleError::from)?;
+        Ok(model_input(&row.id, &picture)?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
+use super::pretrained::Pretrained;
 use crate::export::Attention;
 use crate::export::graph::Storage;
 use crate::export::region::RegionSpec;
@@ -22,6 +23,9 @@ pub struct Recipe {
     pub name: String,
     /// The frozen region branch.
     pub region: RegionSpec,
+    /// Published weights that the patch branch starts from (default: random ones).
+    #[serde(default)]
+    pub pretrained: Option<Pretrained>,
     /// Sizes of the trained part.
     pub model: ModelSpec,
     /// The training run.
@@ -72,6 +76,12 @@ pub struct TrainSpec {
     pub epochs: u32,
     /// Samples a step; an incomplete last batch of an epoch is left out.
     pub batch: usize,
+    /// Variants of each original at most, in the folds that are no test; which, their names decide (default: all).
+    #[serde(default)]
+    pub variants: Option<usize>,
+    /// Samples that pass the network at a time; the gradients of a batch are added up (default: the batch).
+    #[serde(default)]
+    pub at_a_time: Option<usize>,
     /// Highest learning rate of AdamW.
     pub rate: f64,
     /// Weight decay of matrices.
@@ -111,6 +121,9 @@ pub struct TrainSpec {
     /// Whether the crop's place and flips are drawn; else centre crops (default true).
     #[serde(default = "yes")]
     pub augment: bool,
+    /// Weight of the squared error to a teacher's scores beside that to the labels, where there is a teacher (default 1).
+    #[serde(default = "one")]
+    pub teacher_weight: f64,
     /// Weight of the distortion head's cross-entropy beside the heads' squared error (default 0.1).
     #[serde(default = "tenth")]
     pub distortion_weight: f64,
@@ -187,6 +200,10 @@ impl Recipe {
                 return Err(format!("model.outputs: {head} has no label; known: {known}"));
             }
         }
+        let frozen = self.pretrained.as_ref().map_or(0, |pretrained| pretrained.frozen);
+        if frozen > self.model.depth {
+            return Err(format!("pretrained.frozen = {frozen}: the model has {} blocks", self.model.depth));
+        }
         let t = &self.train;
         if t.folds.is_empty() || t.folds.iter().any(|f| f != TRAIN && f != VALIDATION) {
             return Err(format!("train.folds = {:?}: must be \"{TRAIN}\", \"{VALIDATION}\" or both", t.folds));
@@ -207,6 +224,8 @@ impl Recipe {
             ("epochs", f64::from(t.epochs)),
             ("batch", t.batch as f64),
             ("validations", f64::from(t.validations)),
+            ("at_a_time", t.at_a_time.unwrap_or(t.batch) as f64),
+            ("variants", t.variants.unwrap_or(1) as f64),
             ("present_weight", t.present_weight),
         ];
         for (key, value) in sizes {
@@ -221,6 +240,7 @@ impl Recipe {
             ("feature_noise", t.feature_noise),
             ("region_bias", t.region_bias),
             ("distortion_weight", t.distortion_weight),
+            ("teacher_weight", t.teacher_weight),
         ];
         for (key, value) in weights {
             if value.is_nan() || value < 0.0 {

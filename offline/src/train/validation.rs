@@ -32,7 +32,33 @@ pub(super) struct Tensors {
     pub(super) features: Tensor,
     labels: Tensor,
     mask: Tensor,
+    taught: Tensor,
+    taught_mask: Tensor,
     distortions: Tensor,
+}
+
+/// How many values of a batch count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Counts {
+    samples: f64,
+    labels: f64,
+    taught: f64,
+}
+
+impl Counts {
+    /// Those of samples, without reading a picture.
+    pub(super) fn of(data: &Dataset, spec: &ModelSpec, samples: impl Iterator<Item = usize>) -> Self {
+        let mut counts = Self { samples: 0.0, labels: 0.0, taught: 0.0 };
+        for i in samples {
+            counts.samples += 1.0;
+            for head in &spec.outputs {
+                let label = label_of(head).and_then(|label| label(&data.rows[i]));
+                counts.labels += f64::from(u8::from(label.is_some()));
+                counts.taught += f64::from(u8::from(data.taught(i, head).is_some()));
+            }
+        }
+        counts
+    }
 }
 
 impl Tensors {
@@ -44,16 +70,34 @@ impl Tensors {
             features: rows(&batch.features),
             labels: rows(&batch.labels),
             mask: rows(&batch.mask),
+            taught: rows(&batch.taught),
+            taught_mask: rows(&batch.taught_mask),
             distortions: rows(&batch.distortions),
         }
     }
 
-    /// Squared error a head, averaged over the labels that are there, plus the weighted cross-entropy of the
-    /// distortion head.
+    /// Squared error a head, averaged over the labels that are there, plus the weighted one to the teacher's scores, plus
+    /// the weighted cross-entropy of the distortion head.
     pub(super) fn loss(&self, output: &Output, train: &TrainSpec) -> Tensor {
-        let squares = (output.quality.to_kind(Kind::Float) - &self.labels).square() * &self.mask;
-        let quality = squares.sum(Kind::Float) / self.mask.sum(Kind::Float).clamp_min(1.0);
-        quality + self.cross_entropy(output, train.present_weight) * train.distortion_weight
+        self.part_of_loss(output, train, &self.counts())
+    }
+
+    /// What these samples add to the loss of a batch that they are a part of, and in which so many values count.
+    pub(super) fn part_of_loss(&self, output: &Output, train: &TrainSpec, whole: &Counts) -> Tensor {
+        let error = |labels: &Tensor, mask: &Tensor, count: f64| {
+            let squares = (output.quality.to_kind(Kind::Float) - labels).square() * mask;
+            squares.sum(Kind::Float) / count.max(1.0)
+        };
+        let quality = error(&self.labels, &self.mask, whole.labels)
+            + error(&self.taught, &self.taught_mask, whole.taught) * train.teacher_weight;
+        let share = self.counts().samples / whole.samples;
+        quality + self.cross_entropy(output, train.present_weight) * (train.distortion_weight * share)
+    }
+
+    fn counts(&self) -> Counts {
+        let sum = |mask: &Tensor| mask.sum(Kind::Double).double_value(&[]);
+        let samples = self.distortions.size()[0] as f64;
+        Counts { samples, labels: sum(&self.mask), taught: sum(&self.taught_mask) }
     }
 
     fn cross_entropy(&self, output: &Output, present: f64) -> Tensor {
@@ -119,13 +163,15 @@ mod tests {
             features: Tensor::from_slice(&[0.0_f32, 0.0]).view([2, 1]),
             labels: Tensor::from_slice(&[0.5_f32, 0.0, 1.0, 0.25]).view([2, 2]),
             mask: Tensor::from_slice(&[1.0_f32, 0.0, 1.0, 1.0]).view([2, 2]),
+            taught: Tensor::from_slice(&[0.0_f32, 0.5, 0.0, 0.0]).view([2, 2]),
+            taught_mask: Tensor::from_slice(&[0.0_f32, 1.0, 0.0, 0.0]).view([2, 2]),
             distortions: Tensor::from_slice(&[0.0_f32, 1.0]).view([2, 1]),
         };
         let output = |unlabelled: f32| Output {
             quality: Tensor::from_slice(&[0.0_f32, unlabelled, 1.0, 0.75]).view([2, 2]).set_requires_grad(true),
             distortion: Tensor::from_slice(&[0.0_f32, 0.0]).view([2, 1]),
         };
-        let train = TrainSpec { distortion_weight: 0.1, present_weight: 3.0, ..recipe.train };
+        let train = TrainSpec { distortion_weight: 0.1, present_weight: 3.0, teacher_weight: 0.0, ..recipe.train };
         // (0.5² + 0.5²) over three labels, and a cross-entropy of ln 2 for the absent, 3 ln 2 for the present one.
         let expected = 0.5 / 3.0 + 0.1 * (1.0 + 3.0) / 2.0 * std::f64::consts::LN_2;
         for unlabelled in [-9.0, 0.0, 9.0] {
@@ -137,5 +183,9 @@ mod tests {
             assert_eq!(gradient[1], 0.0);
             assert!(gradient[0] != 0.0 && gradient[3] != 0.0);
         }
+        // A teacher's score stands where no label does.
+        let taught = TrainSpec { teacher_weight: 2.0, ..train };
+        let loss = batch.loss(&output(0.2), &taught).double_value(&[]);
+        assert!((loss - expected - 2.0 * 0.3_f64.powi(2)).abs() < 1e-6, "{loss}");
     }
 }

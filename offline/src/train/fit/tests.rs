@@ -5,12 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use miqa::preprocess::{BYTES, SIDE};
 
 use super::*;
-use crate::export::weights::Weights;
+use crate::export::weights::{Array, Weights};
 use crate::render::random::philox;
 use crate::source::TRAIN;
 use crate::table;
 use crate::train::dataset::{FEATURE_VIEWS, Layout, Prepared, SampleRow};
-use crate::train::recipe::Precision;
+use crate::train::pretrained::Pretrained;
+use crate::train::recipe::{Precision, TrainSpec};
 
 /// libtorch has one generator a process; runs that draw from it take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -42,11 +43,12 @@ fn work(samples: usize) -> tempfile::TempDir {
             level: 1,
             background_level: None,
             fold: if i % 4 == 3 { VALIDATION } else { TRAIN }.to_owned(),
-            consistency: quality,
-            accuracy: (i % 3 > 0).then_some(quality / 2.0),
-            composite: (i % 3 > 0).then_some(quality * 0.75),
+            cls_consistency: Some(quality),
+            cls_accuracy: (i % 3 > 0).then_some(quality / 2.0),
+            cls_composite: (i % 3 > 0).then_some(quality * 0.75),
             confidence: 0.5,
             crop: Some(i as u32),
+            ..SampleRow::default()
         });
     }
     std::fs::write(layout.crops(), crops).unwrap();
@@ -58,7 +60,7 @@ fn work(samples: usize) -> tempfile::TempDir {
         groups: vec![],
         samples_key: "s".to_owned(),
         features_key: "f".to_owned(),
-        plan: None,
+        taught: None,
         crops: samples,
     };
     std::fs::write(layout.prepared(), serde_json::to_vec(&prepared).unwrap()).unwrap();
@@ -90,20 +92,22 @@ fn a_run_that_was_stopped_ends_in_the_same_weights() {
         (t.dropout, t.feature_dropout, t.feature_noise, t.patch_dropout, t.average) = (0.1, 0.2, 0.1, 0.3, 0.9);
     });
     let (straight, broken) = (work.path().join("straight"), work.path().join("broken"));
-    let whole = fit(&recipe, &data, &straight, &|_| false).unwrap();
+    let whole = fit(&recipe, &data, None, &straight, &|_| false).unwrap();
     assert!(matches!(whole, Outcome::Finished { .. }));
-    assert_eq!(fit(&recipe, &data, &broken, &|step| step == 4).unwrap(), Outcome::Interrupted { step: 4 });
+    assert_eq!(fit(&recipe, &data, None, &broken, &|step| step == 4).unwrap(), Outcome::Interrupted { step: 4 });
     let kept = bits(&broken.join(CHECKPOINT));
-    assert_eq!(fit(&recipe, &data, &broken, &|step| step == 7).unwrap(), Outcome::Interrupted { step: 7 });
+    assert_eq!(fit(&recipe, &data, None, &broken, &|step| step == 7).unwrap(), Outcome::Interrupted { step: 7 });
     // As after kill -9: the log is ahead of the checkpoint.
     std::fs::write(broken.join(CHECKPOINT), kept).unwrap();
-    assert_eq!(fit(&recipe, &data, &broken, &|_| false).unwrap(), whole);
+    assert_eq!(fit(&recipe, &data, None, &broken, &|_| false).unwrap(), whole);
     for file in [WEIGHTS, CHECKPOINT, "log.csv"] {
         assert!(bits(&straight.join(file)) == bits(&broken.join(file)), "{file} differs");
     }
 
     let other =
-        fit(&Recipe { train: TrainSpec { seed: 2, ..recipe.train.clone() }, ..recipe }, &data, &broken, &|_| false);
+        fit(&Recipe { train: TrainSpec { seed: 2, ..recipe.train.clone() }, ..recipe }, &data, None, &broken, &|_| {
+            false
+        });
     assert!(matches!(other.unwrap(), Outcome::Finished { .. }));
     assert!(bits(&straight.join(WEIGHTS)) != bits(&broken.join(WEIGHTS)), "another seed, another model");
 }
@@ -121,7 +125,7 @@ fn learns_what_only_the_pictures_tell() {
             (t.average, t.precision) = (0.0, precision);
         });
         let folder = work.path().join(format!("{precision:?}"));
-        let outcome = fit(&recipe, &data, &folder, &|_| false).unwrap();
+        let outcome = fit(&recipe, &data, None, &folder, &|_| false).unwrap();
         let Outcome::Finished { score: Some(score), .. } = outcome else { panic!("{outcome:?}") };
         assert!(score > 0.9, "{precision:?}: SRCC {score}");
         let spec = ModelSpec { region: REGION, ..recipe.model.clone() };
@@ -137,5 +141,63 @@ fn a_final_run_learns_from_both_folds_and_keeps_the_last_weights() {
     let recipe = recipe(|r| r.train.folds = vec![TRAIN.to_owned(), VALIDATION.to_owned()]);
     let folder = work.path().join("final");
     // All 40 samples in batches of 8: five steps an epoch instead of three.
-    assert_eq!(fit(&recipe, &data, &folder, &|_| false).unwrap(), Outcome::Finished { score: None, step: 15 });
+    assert_eq!(fit(&recipe, &data, None, &folder, &|_| false).unwrap(), Outcome::Finished { score: None, step: 15 });
+}
+
+#[test]
+fn a_batch_in_parts_is_the_same_batch() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = work(40);
+    let data = Dataset::open(work.path()).unwrap();
+    let plain = recipe(|r| {
+        let t = &mut r.train;
+        (t.epochs, t.dropout, t.feature_dropout, t.feature_noise, t.patch_dropout) = (1, 0.0, 0.0, 0.0, 0.0);
+    });
+    let mut parts = plain.clone();
+    parts.train.at_a_time = Some(3);
+    let trained = |recipe: &Recipe, name: &str| {
+        let folder = work.path().join(name);
+        fit(recipe, &data, None, &folder, &|_| false).unwrap();
+        Weights::read(&folder.join(WEIGHTS)).unwrap()
+    };
+    let (plain, parts) = (trained(&plain, "plain"), trained(&parts, "parts"));
+    let spec = ModelSpec { region: REGION, ..recipe(|_| ()).model };
+    for p in spec.parameters() {
+        let (a, b) = (&plain.get(&p.name).unwrap().values, &parts.get(&p.name).unwrap().values);
+        let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        // Sums in another order, through AdamW's division by small spreads.
+        assert!(worst < 2e-3, "{}: {worst}", p.name);
+    }
+}
+
+#[test]
+fn published_weights_are_the_start_and_what_is_frozen_stays() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = work(40);
+    let data = Dataset::open(work.path()).unwrap();
+    let recipe = recipe(|r| {
+        let (file, sha256, licence) = Default::default();
+        r.pretrained = Some(Pretrained { file, sha256, licence, mean: [0.0; 3], std: [1.0; 3], frozen: 1 });
+    });
+    let spec = ModelSpec { region: REGION, ..recipe.model.clone() };
+    let other = named(&spec, &start(&spec, Draws::new(99), 0.0));
+    let mut published = Weights::default();
+    for name in spec.parameters().into_iter().map(|p| p.name).filter(|name| !name.starts_with("heads")) {
+        let mut array = other.get(&name).unwrap().clone();
+        if name == "positions" {
+            array.values.drain(..spec.width);
+        }
+        published.insert(&name, array);
+    }
+    let folder = work.path().join("started");
+    fit(&recipe, &data, Some(&published), &folder, &|_| false).unwrap();
+    let trained = Weights::read(&folder.join(WEIGHTS)).unwrap();
+    for p in spec.parameters().into_iter().filter(|p| p.name.starts_with("blocks") || p.name.starts_with("patch")) {
+        let same = trained.get(&p.name).unwrap().values == published.get(&p.name).unwrap().values;
+        assert_eq!(same, !p.name.starts_with("blocks.1"), "{}", p.name);
+    }
+    let mut less = published.clone();
+    less.insert("class_token", Array { shape: vec![3], values: vec![0.0; 3] });
+    let message = fit(&recipe, &data, Some(&less), &work.path().join("less"), &|_| false).unwrap_err().to_string();
+    assert!(message.contains("class_token"), "{message}");
 }

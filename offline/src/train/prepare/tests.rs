@@ -9,10 +9,11 @@ use miqa::preprocess::{View, from_rgb};
 use super::*;
 use crate::export::region::tests::{pictures, tiny_encoder};
 use crate::export::session::IMAGE_BYTES;
-use crate::label::read_labels;
 use crate::label::score::ScoreRow;
 use crate::label::weights::Lambda;
-use crate::plan::fixture;
+use crate::label::zoo::Task;
+use crate::label::{LabelRow, labels_of, read_labels};
+use crate::plan::{Plan, PlannedOriginal, fixture};
 use crate::recipe::Recipe as GenerationRecipe;
 use crate::source::{Original, SplitRow, TEST, TRAIN, read_sources, write_sources};
 use crate::train::dataset::Dataset;
@@ -61,7 +62,8 @@ fn crops_and_features_are_what_serving_sees() {
     let (folder, recipe) = work();
     let runtime = Runtime::open(Device::Cpu).unwrap();
     let (stop, zoo) = (AtomicBool::new(true), [folder.path().to_owned()]);
-    let request = Request { work: folder.path(), plan: None, recipe: &recipe, zoo: &zoo, workers: 2, stop: &stop };
+    let folders = [Folder { work: folder.path(), plan: None }];
+    let request = Request { folders: &folders, recipe: &recipe, teacher: None, zoo: &zoo, workers: 2, stop: &stop };
     assert_eq!(prepare(&request, &runtime).unwrap(), None, "asked to stop before it began");
     stop.store(false, Ordering::Relaxed);
     let prepared = prepare(&request, &runtime).unwrap().unwrap();
@@ -113,7 +115,8 @@ fn only_what_changed_is_done_again() {
     let runtime = Runtime::open(Device::Cpu).unwrap();
     let (stop, zoo) = (AtomicBool::new(false), [folder.path().to_owned()]);
     let run = |recipe: &Recipe| {
-        let request = Request { work: folder.path(), plan: None, recipe, zoo: &zoo, workers: 1, stop: &stop };
+        let folders = [Folder { work: folder.path(), plan: None }];
+        let request = Request { folders: &folders, recipe, teacher: None, zoo: &zoo, workers: 1, stop: &stop };
         prepare(&request, &runtime).map(Option::unwrap)
     };
     let first = run(&recipe).unwrap();
@@ -157,8 +160,8 @@ fn only_what_changed_is_done_again() {
     assert!(message.contains("--zoo-dir"), "{message}");
 }
 
-/// Labels for all 251 pictures of each original of a plan; the numbers mean nothing.
-fn label_plan(work: &Path, plan: &Plan) {
+/// Labels of a task for all pictures of each original of a plan; the numbers mean nothing. The first original is a test's.
+fn label_plan(work: &Path, plan: &Plan, task: Task) {
     let source = crate::sample::SampleSource::Planned(Box::new(Plan::open(plan.path()).unwrap()));
     let (mut rows, mut split) = (Vec::new(), Vec::new());
     for (i, planned) in plan.iter().enumerate() {
@@ -171,16 +174,14 @@ fn label_plan(work: &Path, plan: &Plan) {
         let fold = if i == 0 { TEST } else { TRAIN };
         split.push(SplitRow { original: original.id, fold: fold.to_owned() });
     }
-    table::write_noted(&work.join("labels.parquet"), &rows, &source.notes()).unwrap();
+    table::write_noted(&labels_of(work, task, None), &rows, &source.notes()).unwrap();
     table::write(&work.join("split.parquet"), &split).unwrap();
 }
 
-#[test]
-fn a_plan_is_prepared_without_storing_a_picture() {
-    let (folder, recipe) = work();
-    let path = folder.path().join("plan.parquet");
-    // Three of the 25 pairs of two distortions each, to be quick.
-    let mut planned = fixture::planned_at(folder.path(), 2, (48, 36));
+/// A plan of two originals in `folder`, six variants each: three of the 25 pairs of two distortions, to be quick.
+fn small_plan(folder: &Path) -> (Plan, Vec<PlannedOriginal>) {
+    let path = folder.join("plan.parquet");
+    let mut planned = fixture::planned_at(folder, 2, (48, 36));
     for original in &mut planned {
         original.variants.retain(|variant| {
             ["fog", "contrast"].contains(&variant.distortion.as_str())
@@ -188,20 +189,26 @@ fn a_plan_is_prepared_without_storing_a_picture() {
         });
     }
     fixture::write(&path, GenerationRecipe::miqd(), &planned, 1).unwrap();
-    let plan = Plan::open(&path).unwrap();
-    label_plan(folder.path(), &plan);
+    (Plan::open(&path).unwrap(), planned)
+}
+
+#[test]
+fn a_plan_is_prepared_without_storing_a_picture() {
+    let (folder, recipe) = work();
+    let (plan, planned) = small_plan(folder.path());
+    label_plan(folder.path(), &plan, Task::Classification);
     let runtime = Runtime::open(Device::Cpu).unwrap();
     let (stop, zoo) = (AtomicBool::new(false), [folder.path().to_owned()]);
-    let request =
-        Request { work: folder.path(), plan: Some(&plan), recipe: &recipe, zoo: &zoo, workers: 2, stop: &stop };
+    let folders = [Folder { work: folder.path(), plan: Some(&plan) }];
+    let request = Request { folders: &folders, recipe: &recipe, teacher: None, zoo: &zoo, workers: 2, stop: &stop };
     let prepared = prepare(&request, &runtime).unwrap().unwrap();
-    assert_eq!((prepared.samples, prepared.plan.as_ref()), (2 * 7, Some(plan.id())));
+    assert_eq!((prepared.samples, prepared.crops), (2 * 7, 0));
     assert_eq!(prepare(&request, &runtime).unwrap(), Some(prepared));
-    assert!(!Layout::of(folder.path()).crops().exists());
+    assert_eq!(std::fs::metadata(Layout::of(folder.path()).crops()).unwrap().len(), 0);
 
     let data = Dataset::open(folder.path()).unwrap();
     assert!(data.crop(0).unwrap_err().to_string().contains("--plan"));
-    let data = data.with_plan(folder.path(), &plan).unwrap();
+    let data = data.with_pictures(folder.path(), &folders, None).unwrap();
     let mut fused = 0;
     for (i, row) in data.rows.iter().enumerate() {
         let original = planned.iter().find(|planned| planned.original.id == row.original).unwrap();
@@ -215,7 +222,60 @@ fn a_plan_is_prepared_without_storing_a_picture() {
     }
     assert_eq!(fused, 2 * 2 * 2);
 
-    let without = Request { plan: None, ..request };
+    let without = [Folder { plan: None, ..folders[0] }];
+    let without = Request { folders: &without, ..request };
     let text = prepare(&without, &runtime).unwrap_err().to_string();
     assert!(text.contains(plan.id().short()) && text.contains("--plan"), "{text}");
+}
+
+#[test]
+fn folders_of_different_tasks_and_a_teacher_make_one_set() {
+    let (objects, recipe) = work();
+    let (boxes, video) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (plan, planned) = small_plan(boxes.path());
+    label_plan(boxes.path(), &plan, Task::Detection);
+    // Frames that nobody labelled; the first is a test's, which is of no use.
+    let (frames, _) = small_plan(video.path());
+    label_plan(video.path(), &frames, Task::Detection);
+    std::fs::remove_file(labels_of(video.path(), Task::Detection, None)).unwrap();
+
+    let mut recipe = recipe;
+    recipe.train.variants = Some(4);
+    recipe.model.outputs = ["cls_consistency", "det_consistency", "level"].map(str::to_owned).into();
+    let runtime = Runtime::open(Device::Cpu).unwrap();
+    let (stop, zoo) = (AtomicBool::new(false), [objects.path().to_owned()]);
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny");
+    let folders = [
+        Folder { work: objects.path(), plan: None },
+        Folder { work: boxes.path(), plan: Some(&plan) },
+        Folder { work: video.path(), plan: Some(&frames) },
+    ];
+    let request =
+        Request { folders: &folders, recipe: &recipe, teacher: Some(&tiny), zoo: &zoo, workers: 2, stop: &stop };
+    let prepared = prepare(&request, &runtime).unwrap().unwrap();
+    // Nine stored; a test original's seven and four variants of another with its clean picture; the frame's five.
+    assert_eq!((prepared.samples, prepared.crops), (9 + 7 + 5 + 5, 9));
+    assert_eq!(prepared.taught.as_ref().unwrap().heads, ["cls_consistency"]);
+
+    let data = Dataset::open(objects.path()).unwrap();
+    assert!(data.crop(9).is_err(), "its plan was not given");
+    let data = data.with_pictures(objects.path(), &folders, Some(4)).unwrap();
+    let card = Card::read(&tiny).unwrap();
+    let mut teacher = miqa::engine::Model::open(&runtime, &card, 1).unwrap();
+    for (i, row) in data.rows.iter().enumerate() {
+        let labelled = (row.cls_consistency.is_some(), row.det_consistency.is_some());
+        assert_eq!(labelled, (i < 9, (9..21).contains(&i)), "{i}: {}", row.sample);
+        let crop = Rgb288::from_bytes(data.crop(i).unwrap().into_owned()).unwrap();
+        let score = teacher.score(&[crop]).unwrap()[0].heads[1];
+        assert!((data.taught(i, "cls_consistency").unwrap() - score).abs() < 1e-6, "{i}");
+        assert_eq!(data.taught(i, "det_consistency"), None);
+    }
+    assert!(data.rows[21..].iter().all(|row| row.original == planned[1].original.id && row.fold == TRAIN));
+
+    // The same again is found done; without a teacher the features stay.
+    assert_eq!(prepare(&request, &runtime).unwrap(), Some(prepared));
+    let raw = Layout::of(objects.path()).file(RAW);
+    let made = std::fs::metadata(&raw).unwrap().modified().unwrap();
+    let alone = prepare(&Request { teacher: None, ..request }, &runtime).unwrap().unwrap();
+    assert_eq!((alone.taught, std::fs::metadata(&raw).unwrap().modified().unwrap()), (None, made));
 }
