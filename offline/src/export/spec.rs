@@ -32,6 +32,10 @@ pub struct ModelSpec {
     /// Width of a block's feed-forward layer over `width` (default 4).
     #[serde(default = "default_expansion")]
     pub expansion: usize,
+    /// Whether the sequence has a region token (default true); without it the model is the plain ViT that the paper compares
+    /// with.
+    #[serde(default = "yes")]
+    pub region_token: bool,
     /// Width Dr of the region features; filled in from the prepared data.
     #[serde(default)]
     pub region: usize,
@@ -47,6 +51,10 @@ fn default_crop() -> u32 {
 
 fn default_patch() -> u32 {
     16
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_expansion() -> usize {
@@ -105,10 +113,16 @@ impl ModelSpec {
         (self.crop / self.patch) as usize
     }
 
+    /// Tokens that the heads read: region and class, or class alone. They come first.
+    #[must_use]
+    pub fn read_tokens(&self) -> usize {
+        1 + usize::from(self.region_token)
+    }
+
     /// Tokens: region, class, patches.
     #[must_use]
     pub fn tokens(&self) -> usize {
-        2 + self.grid() * self.grid()
+        self.read_tokens() + self.grid() * self.grid()
     }
 
     /// Values of one patch, ordered row, column, channel.
@@ -133,8 +147,10 @@ impl ModelSpec {
             add(format!("{name}.weight"), &[d], Role::Scale);
             add(format!("{name}.bias"), &[d], Role::Bias);
         };
-        linear(&mut add, "region", d, self.region);
-        norm(&mut add, "region.norm");
+        if self.region_token {
+            linear(&mut add, "region", d, self.region);
+            norm(&mut add, "region.norm");
+        }
         linear(&mut add, "patch", d, self.patch_values());
         add("class_token".to_owned(), &[d], Role::Embedding);
         add("positions".to_owned(), &[self.tokens(), d], Role::Embedding);
@@ -151,7 +167,7 @@ impl ModelSpec {
         norm(&mut add, "norm");
         for head in self.outputs.iter().map(String::as_str).chain(["distortion"]) {
             let out = if head == "distortion" { self.distortions.len() } else { 1 };
-            linear(&mut add, &format!("heads.{head}.hidden"), d, 2 * d);
+            linear(&mut add, &format!("heads.{head}.hidden"), d, self.read_tokens() * d);
             linear(&mut add, &format!("heads.{head}.out"), out, d);
         }
         list
@@ -171,6 +187,7 @@ pub(crate) mod tests {
             depth,
             heads,
             expansion: 4,
+            region_token: true,
             region,
             outputs: vec!["cls_composite".to_owned(), "cls_consistency".to_owned()],
             distortions: vec!["gaussian_noise".to_owned(), "fog".to_owned(), "darkness".to_owned()],

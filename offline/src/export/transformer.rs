@@ -40,14 +40,14 @@ pub(super) struct Heads {
     pub(super) distortion: Value,
 }
 
-/// Appends the trained part behind `image`, u8 [N, 288, 288, 3], and `features`, f32 [N, Dr].
+/// Appends the trained part behind `image`, u8 [N, 288, 288, 3], and `features`, f32 [N, Dr], if it has a region token.
 ///
 /// # Errors
 /// [`ExportError::Weights`] for a tensor that is missing.
 pub(super) fn append(
     b: &mut GraphBuilder,
     image: &Value,
-    features: &Value,
+    features: Option<&Value>,
     spec: &ModelSpec,
     weights: &Weights,
     attention: Attention,
@@ -98,14 +98,19 @@ impl Transformer<'_> {
         self.b.op("Gelu", &[x], vec![Attribute::of_text("approximate", "none")])
     }
 
-    /// Sequence [z_r; z_c; patches] with positions added: [N, tokens, D].
-    fn tokens(&mut self, image: &Value, features: &Value) -> Result<Value, ExportError> {
-        let width = long(self.spec.width);
+    /// Equation 10: [N, 1, D].
+    fn region(&mut self, features: &Value) -> Result<Value, ExportError> {
         self.b.scope("region_token");
         let z = self.linear(features, "region")?;
         let z = self.gelu(&z);
         let z = self.norm(&z, "region.norm")?;
-        let region = self.reshape(&z, &[0, 1, width]);
+        Ok(self.reshape(&z, &[0, 1, long(self.spec.width)]))
+    }
+
+    /// Sequence [z_r; z_c; patches] with positions added: [N, tokens, D].
+    fn tokens(&mut self, image: &Value, features: Option<&Value>) -> Result<Value, ExportError> {
+        let width = long(self.spec.width);
+        let region = features.map(|features| self.region(features)).transpose()?;
 
         self.b.scope("patches");
         let (grid, patch) = (long(self.spec.grid()), i64::from(self.spec.patch));
@@ -130,18 +135,19 @@ impl Transformer<'_> {
         let shape = self.b.op("Concat", &[&batch, &rest], vec![Attribute::of_int("axis", 0)]);
         let token = self.weight("class_token")?;
         let class = self.b.op("Expand", &[&token, &shape], vec![]);
-        let sequence = self.b.op("Concat", &[&region, &class, &patches], vec![Attribute::of_int("axis", 1)]);
+        let sequence: Vec<&Value> = region.iter().chain([&class, &patches]).collect();
+        let sequence = self.b.op("Concat", &sequence, vec![Attribute::of_int("axis", 1)]);
         let positions = self.weight("positions")?;
         Ok(self.b.op("Add", &[&sequence, &positions], vec![]))
     }
 
-    /// Equation 11. The last block is only followed to the two tokens that the heads read: [N, 2, D].
+    /// Equation 11. The last block is only followed to the tokens that the heads read: [N, 2 or 1, D].
     fn block(&mut self, z: &Value, index: usize) -> Result<Value, ExportError> {
         self.b.scope(&format!("block_{index}"));
         let name = format!("blocks.{index}");
         let normed = self.norm(z, &format!("{name}.norm1"))?;
         let (z, asking, count) = if index + 1 == self.spec.depth {
-            (self.first_two(z), self.first_two(&normed), 2)
+            (self.read_tokens(z), self.read_tokens(&normed), self.spec.read_tokens())
         } else {
             (z.clone(), normed.clone(), self.spec.tokens())
         };
@@ -154,8 +160,9 @@ impl Transformer<'_> {
         Ok(self.b.op("Add", &[&z, &h], vec![]))
     }
 
-    fn first_two(&mut self, z: &Value) -> Value {
-        let (start, end, axis) = (self.b.ints(&[0]), self.b.ints(&[2]), self.b.ints(&[1]));
+    fn read_tokens(&mut self, z: &Value) -> Value {
+        let end = long(self.spec.read_tokens());
+        let (start, end, axis) = (self.b.ints(&[0]), self.b.ints(&[end]), self.b.ints(&[1]));
         self.b.op("Slice", &[z, &start, &end, &axis], vec![])
     }
 
@@ -205,7 +212,7 @@ impl Transformer<'_> {
     fn heads(&mut self, tokens: &Value) -> Result<Heads, ExportError> {
         self.b.scope("heads");
         let normed = self.norm(tokens, "norm")?;
-        let h = self.reshape(&normed, &[0, 2 * long(self.spec.width)]);
+        let h = self.reshape(&normed, &[0, long(self.spec.read_tokens() * self.spec.width)]);
         let mut quality = Vec::new();
         for head in &self.spec.outputs {
             let score = self.head(&h, head)?;

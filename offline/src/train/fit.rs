@@ -243,7 +243,7 @@ fn overlay(spec: &ModelSpec, flat: &mut [f32], published: &Weights) -> Result<()
     let mut offset = 0;
     for p in spec.parameters() {
         let length: usize = p.shape.iter().product();
-        let skipped = if p.name == "positions" { spec.width } else { 0 };
+        let skipped = if p.name == "positions" && spec.region_token { spec.width } else { 0 };
         if let Ok(array) = published.get(&p.name) {
             if array.values.len() != length - skipped {
                 let why =

@@ -150,18 +150,8 @@ impl Network {
 
     fn tokens(&self, images: &Tensor, features: &Tensor, train: Option<&TrainSpec>) -> Tensor {
         let spec = &self.spec;
-        let (batch, width) = (images.size()[0], long(spec.width));
-        let mut f = features.shallow_clone();
-        if let Some(t) = train {
-            if t.feature_noise > 0.0 {
-                f = &f + f.randn_like() * t.feature_noise;
-            }
-            f = f.dropout(t.feature_dropout, true);
-        }
-        // The region features are taken in 32 bits: log-probabilities lose too much in eight bits of mantissa.
-        let weight = (self.leaf("region.weight"), self.leaf("region.bias"));
-        let region = f.linear(weight.0, Some(weight.1)).gelu("none");
-        let region = self.norm(&region, "region.norm").view([batch, 1, width]);
+        let (batch, width, read) = (images.size()[0], long(spec.width), long(spec.read_tokens()));
+        let region = spec.region_token.then(|| self.region(features, train));
         let class = self.leaf("class_token").view([1, 1, width]).expand([batch, 1, width], false);
 
         let (grid, patch) = (long(spec.grid()), i64::from(spec.patch));
@@ -175,23 +165,39 @@ impl Network {
             let kept = (((grid * grid) as f64) * (1.0 - t.patch_dropout)).ceil() as i64;
             let chosen = Tensor::randperm(grid * grid, (Kind::Int64, images.device())).narrow(0, 0, kept);
             cells = cells.index_select(1, &chosen);
-            let tokens = Tensor::cat(&[Tensor::from_slice(&[0_i64, 1]), chosen + 2], 0);
+            let tokens = Tensor::cat(&[Tensor::arange(read, (Kind::Int64, images.device())), chosen + read], 0);
             positions = positions.index_select(0, &tokens);
         }
         let kept = cells.size()[1];
         let pixels = cells.to_kind(Kind::Float).view([batch, kept, -1, 3]);
         let pixels = (pixels - Tensor::from_slice(&PATCH_MEAN)) / Tensor::from_slice(&PATCH_STD);
         let patches = self.linear(&pixels.view([batch, kept, -1]), "patch").to_kind(Kind::Float);
-        Tensor::cat(&[region, class, patches], 1) + positions
+        let sequence: Vec<Tensor> = region.into_iter().chain([class, patches]).collect();
+        Tensor::cat(&sequence, 1) + positions
     }
 
-    /// Equation 11; the last block is only followed to the two tokens that the heads read.
+    /// Equation 10: [B, 1, D].
+    fn region(&self, features: &Tensor, train: Option<&TrainSpec>) -> Tensor {
+        let mut f = features.shallow_clone();
+        if let Some(t) = train {
+            if t.feature_noise > 0.0 {
+                f = &f + f.randn_like() * t.feature_noise;
+            }
+            f = f.dropout(t.feature_dropout, true);
+        }
+        // The region features are taken in 32 bits: log-probabilities lose too much in eight bits of mantissa.
+        let weight = (self.leaf("region.weight"), self.leaf("region.bias"));
+        let region = f.linear(weight.0, Some(weight.1)).gelu("none");
+        self.norm(&region, "region.norm").view([features.size()[0], 1, long(self.spec.width)])
+    }
+
+    /// Equation 11; the last block is only followed to the tokens that the heads read.
     fn block(&self, z: &Tensor, index: usize, dropout: f64) -> Tensor {
         let name = format!("blocks.{index}");
         let all = self.norm(z, &format!("{name}.norm1"));
-        let last = index + 1 == self.spec.depth;
+        let (last, read) = (index + 1 == self.spec.depth, long(self.spec.read_tokens()));
         let (z, asking) =
-            if last { (z.narrow(1, 0, 2), all.narrow(1, 0, 2)) } else { (z.shallow_clone(), all.shallow_clone()) };
+            if last { (z.narrow(1, 0, read), all.narrow(1, 0, read)) } else { (z.shallow_clone(), all.shallow_clone()) };
         let z = z + self.mix(&asking, &all, &format!("{name}.attention")).dropout(dropout, dropout > 0.0);
         let h = self.norm(&z, &format!("{name}.norm2"));
         let h = self.linear(&h, &format!("{name}.ffn.in")).gelu("none");

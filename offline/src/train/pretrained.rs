@@ -192,7 +192,7 @@ impl Published<'_> {
         // Of the class token, then of the patches; that of the region token stays as it starts.
         let mut of_tokens = positions[..d].to_vec();
         of_tokens.extend(resized(&positions[d..], grid, spec.grid(), d));
-        put("positions".to_owned(), &[spec.tokens() - 1, d], of_tokens);
+        put("positions".to_owned(), &[1 + spec.grid() * spec.grid(), d], of_tokens);
 
         let hidden = d * spec.expansion;
         for i in 0..spec.depth {

@@ -257,10 +257,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shipped_recipe_parses_and_makes_sense() {
-        let recipe: Recipe = toml::from_str(EDGE).unwrap();
-        assert_eq!(recipe.check(), Ok(()));
-        assert_eq!(recipe.name, "edge");
+    fn the_recipes_parse_and_make_sense() {
+        for (name, text) in [("edge", EDGE), ("paper", include_str!("../../recipes/paper.toml"))] {
+            let recipe: Recipe = toml::from_str(text).unwrap();
+            assert_eq!((recipe.check(), recipe.name.as_str()), (Ok(()), name));
+        }
     }
 
     #[test]
@@ -271,6 +272,7 @@ mod tests {
             ("feature_noise = ", "feature_noise = -1.0 #", "train.feature_noise"),
             ("heads = ", "heads = 5 #", "model.heads"),
             ("folds = ", "folds = [\"test\"] #", "train.folds"),
+            ("seed = ", "variants = 0\nseed = ", "train.variants"),
             ("\"cls_composite\"", "\"composite\"", "model.outputs"),
         ] {
             assert!(EDGE.contains(from), "{from}");
