@@ -34,7 +34,9 @@ pub fn assemble(
     let image = b.input("image", Element::U8, &[batch.clone(), side.clone(), side, Extent::Fixed(3)]);
     // The region graph's constants keep the form they had when the training features were computed.
     let features = match spec.region_token {
-        true => Some(b.merge(region, "region", "region", Storage::Float, &[("image", &image)], &["features"])?.remove(0)),
+        true => {
+            Some(b.merge(region, "region", "region", Storage::Float, &[("image", &image)], &["features"])?.remove(0))
+        }
         false => None,
     };
     let heads = append(&mut b, &image, features.as_ref(), spec, weights, attention)?;

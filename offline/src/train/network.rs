@@ -196,8 +196,11 @@ impl Network {
         let name = format!("blocks.{index}");
         let all = self.norm(z, &format!("{name}.norm1"));
         let (last, read) = (index + 1 == self.spec.depth, long(self.spec.read_tokens()));
-        let (z, asking) =
-            if last { (z.narrow(1, 0, read), all.narrow(1, 0, read)) } else { (z.shallow_clone(), all.shallow_clone()) };
+        let (z, asking) = if last {
+            (z.narrow(1, 0, read), all.narrow(1, 0, read))
+        } else {
+            (z.shallow_clone(), all.shallow_clone())
+        };
         let z = z + self.mix(&asking, &all, &format!("{name}.attention")).dropout(dropout, dropout > 0.0);
         let h = self.norm(&z, &format!("{name}.norm2"));
         let h = self.linear(&h, &format!("{name}.ffn.in")).gelu("none");
