@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{CommandError, Outcome, locate};
 use crate::{
-    config::{GateKeys, Period},
+    config::{GateBound, GateKeys, Period},
     engine::{Card, Device, Model, Runtime, Scores},
     event::{Cause, GateState, Seconds},
     picture::{self, Orientation},
@@ -40,9 +40,9 @@ pub(super) struct Arguments {
     /// Time between scored frames of a video; 0s for every frame
     #[arg(long, value_name = "DURATION", default_value = "1s")]
     every: Period,
-    /// The gate is closed below this score, 0 to 1 [default: the model's card]
+    /// The gate is closed below this score, 0 to 1, or where models have lost a share, as in auto:-10% [default: the model's card]
     #[arg(long, value_name = "SCORE")]
-    close_below: Option<f32>,
+    close_below: Option<GateBound>,
 }
 
 /// What came out for one file.
@@ -123,7 +123,13 @@ impl Scorer {
         };
         let name = &card.output.heads[head];
         let close_below = match (arguments.close_below, card.thresholds.get(name)) {
-            (Some(score), _) if (0.0..=1.0).contains(&score) => score,
+            (Some(GateBound::Score(score)), _) if (0.0..=1.0).contains(&score) => score,
+            (Some(bound @ GateBound::Fall(share)), _) => card.fall(name, share).ok_or_else(|| {
+                CommandError::Head(format!(
+                    "the card of model {} doesn't say at which score of {name} {bound} is",
+                    card.name
+                ))
+            })?,
             (Some(score), _) => return Err(CommandError::Head(format!("--close-below {score}: a score is 0 to 1"))),
             (None, Some(threshold)) => threshold.close_below,
             (None, None) => {

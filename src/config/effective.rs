@@ -75,9 +75,9 @@ impl Keys {
         for (i, (keys, stream)) in self.stream.iter_mut().zip(&checked.streams).enumerate() {
             keys.gate = gate.filled(&keys.gate, &stream.gate);
             if let Some(thresholds) = known.thresholds.get(i) {
-                keys.gate.close_below = Some(thresholds.close_below);
+                keys.gate.close_below = Some(thresholds.close_below.into());
                 keys.gate.degrade_below = Some(thresholds.degrade_below);
-                keys.gate.open_above = Some(thresholds.open_above);
+                keys.gate.open_above = Some(thresholds.open_above.into());
             }
             keys.facts = facts.filled(&keys.facts);
             keys.fast_interval = Some(stream.fast_interval);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Period, Schedule, ScheduleKeys};
+use super::{GateBound, Period, Schedule, ScheduleKeys};
 use crate::event::GateState;
 
 /// Whether readers are told to obey.
@@ -22,10 +22,12 @@ pub enum GateMode {
 pub struct GateKeys {
     /// Model output that decides. Default `"cls_consistency"`.
     pub head: Option<String>,
-    /// Score (0–1) below which the gate closes. Default: the model's card.
-    pub close_below: Option<f32>,
-    /// Score (0–1) from which it opens again, at least `close_below`. Default: the model's card.
-    pub open_above: Option<f32>,
+    /// Score (0–1) below which the gate closes, or `"auto:-10%"`: where the models behind the picture have lost a tenth of
+    /// what they reach on clean pictures. Default: the model's card.
+    pub close_below: Option<GateBound>,
+    /// Score (0–1) from which it opens again, at least `close_below`, or likewise. Default: the model's card; with an
+    /// automatic `close_below` 0.7 times its share.
+    pub open_above: Option<GateBound>,
     /// Score (0–1) below which an open gate is degraded, between the two. Default: halfway between them.
     pub degrade_below: Option<f32>,
     /// How long the score must stay below before the gate closes. Default `"800ms"`.
@@ -53,9 +55,9 @@ pub struct Gate {
     /// Model output that decides.
     pub head: String,
     /// Score below which the gate closes.
-    pub close_below: Option<f32>,
+    pub close_below: Option<GateBound>,
     /// Score from which it opens again.
-    pub open_above: Option<f32>,
+    pub open_above: Option<GateBound>,
     /// Score below which it is degraded.
     pub degrade_below: Option<f32>,
     /// How long the score must stay below.
@@ -137,8 +139,8 @@ impl GateKeys {
     }
 
     fn own_fault(&self) -> Option<(&'static str, String)> {
-        let scores =
-            [("close_below", self.close_below), ("open_above", self.open_above), ("degrade_below", self.degrade_below)];
+        let [close, open] = [self.close_below, self.open_above].map(|bound| bound.and_then(GateBound::score));
+        let scores = [("close_below", close), ("open_above", open), ("degrade_below", self.degrade_below)];
         for (key, value) in scores {
             if let Some(reason) = value.and_then(super::off_scale) {
                 return Some((key, reason));
@@ -147,7 +149,7 @@ impl GateKeys {
         if self.when_unknown == Some(GateState::Degraded) {
             return Some(("when_unknown", "\"degraded\" must be \"unknown\", \"open\" or \"closed\"".into()));
         }
-        match (self.close_below, self.open_above) {
+        match (close, open) {
             (Some(close), Some(open)) if open < close => {
                 Some(("open_above", format!("{open} is below close_below ({close})")))
             }

@@ -7,6 +7,7 @@ mod effective;
 mod error;
 mod facts;
 mod gate;
+mod gate_bound;
 mod gate_readers;
 mod location;
 mod output;
@@ -26,6 +27,7 @@ pub use effective::{EffectiveThresholds, Known};
 pub use error::{ConfigError, nearest};
 pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys, GateMode};
+pub use gate_bound::GateBound;
 pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
 #[cfg(feature = "daemon")]
 pub(crate) use gate_readers::{LONGEST_NAME, MOST_SLOTS};
@@ -217,7 +219,7 @@ mod tests {
         let [a, b] = &config.streams[..] else { panic!("two streams") };
         assert_eq!(a.location, Location::File("conf/v/a.mp4".into()));
         assert_eq!(a.views, ViewSet::Centre);
-        assert_eq!((a.gate.close_for, a.gate.close_below), (Period::from_millis(2000), Some(0.4)));
+        assert_eq!((a.gate.close_for, a.gate.close_below), (Period::from_millis(2000), Some(GateBound::Score(0.4))));
         assert_eq!((a.gate.head.as_str(), b.gate.head.as_str()), ("cls_accuracy", "cls_consistency"));
         assert_eq!(b.gate.close_for, Period::from_millis(1000));
         assert!(!config.rules[0].watches("a") && config.rules[0].watches("b"));

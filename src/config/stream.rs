@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credentials, FactKeys, Facts, Gate, GateKeys, Location, Period, Region, RegionKeys};
+use super::{Credentials, FactKeys, Facts, Gate, GateBound, GateKeys, Location, Period, Region, RegionKeys};
 use crate::{engine::Device, preprocess::ViewSet};
 
 /// The keys of `[engine]`.
@@ -231,7 +231,8 @@ impl StreamKeys {
                 format!("{} is not below the gate's stale_after ({})", self.interval, gate.stale_after),
             ));
         }
-        if let (Some(close), Some(open)) = (gate.close_below, gate.open_above)
+        let score = |bound: Option<GateBound>| bound.and_then(GateBound::score);
+        if let (Some(close), Some(open)) = (score(gate.close_below), score(gate.open_above))
             && open < close
         {
             return Err((

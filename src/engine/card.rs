@@ -32,6 +32,10 @@ pub struct Card {
     pub output: Output,
     /// Default gate thresholds by head.
     pub thresholds: BTreeMap<String, Threshold>,
+    /// By head: shares that the models behind a picture lose of what they reach on clean ones, ascending, each with the score
+    /// under which they have lost it.
+    #[serde(default)]
+    pub falls: BTreeMap<String, Vec<(f32, f32)>>,
     /// What it was trained on and how.
     pub training: Training,
     /// What the evaluation on held-out originals gave, by row name (SRCC and so on).
@@ -204,8 +208,28 @@ impl Card {
         if !plain {
             return refuse("[file] name must be a plain file name beside the card".into());
         }
+        let rising = |pairs: &Vec<(f32, f32)>| {
+            pairs.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 >= pair[1].1)
+                && pairs.iter().all(|(share, score)| (0.0..1.0).contains(share) && (0.0..=1.0).contains(score))
+        };
+        if !card.falls.values().all(rising) {
+            return refuse("[falls] must be pairs of a rising share and a falling score, both 0 to 1".into());
+        }
         card.folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(card)
+    }
+
+    /// The score of a head under which the models behind a picture have lost `share` (0–1) of what they reach on clean
+    /// pictures, straight between what the card knows; none where it knows less or more only.
+    pub fn fall(&self, head: &str, share: f32) -> Option<f32> {
+        let known = self.falls.get(head)?;
+        // A share that is written is found again, however it was rounded on the way.
+        if let Some((_, score)) = known.iter().find(|(at, _)| (at - share).abs() < 1e-5) {
+            return Some(*score);
+        }
+        let after = known.partition_point(|(at, _)| *at < share);
+        let (&(s0, q0), &(s1, q1)) = (known.get(after.checked_sub(1)?)?, known.get(after)?);
+        Some(q0 + (q1 - q0) * (share - s0) / (s1 - s0))
     }
 
     /// Where the model file lies.

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::{alert::AlertSettings, gate::GateSettings};
 use crate::{
-    config::{Gate, GateMode, Rule, Severity, SightKey, Subject},
+    config::{Gate, GateBound, GateMode, Rule, Severity, SightKey, Subject},
     engine::Card,
     event::GateState,
 };
+
+/// With an automatic `close_below` alone a gate opens where models have lost this part of its share.
+const OPENS_AT: f32 = 0.7;
 
 /// What a rule watches, as places in the card.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,6 +66,20 @@ pub enum SettingsError {
         /// What there is.
         known: String,
     },
+    /// The card doesn't know where the models behind have lost that share.
+    #[error(
+        "stream \"{stream}\": the card of model {model} doesn't say at which score of {head} {bound} is; set a score in [gate]"
+    )]
+    NoFall {
+        /// The stream.
+        stream: String,
+        /// The model's name.
+        model: String,
+        /// The head.
+        head: String,
+        /// What was asked for.
+        bound: String,
+    },
     /// No thresholds in the configuration and none in the card.
     #[error(
         "stream \"{stream}\": the card of model {model} has no thresholds for {head}; set close_below and open_above in [gate]"
@@ -112,7 +129,22 @@ impl Settings {
         let place = format!("stream \"{stream}\" gate");
         let head = find(card, &place, &Subject::Head(gate.head.clone()))?;
         let default = card.thresholds.get(&gate.head);
-        let (close_below, open_above) = match (gate.close_below, gate.open_above, default) {
+        let score = |bound| match bound {
+            GateBound::Score(score) => Ok(score),
+            GateBound::Fall(share) => card.fall(&gate.head, share).ok_or_else(|| SettingsError::NoFall {
+                stream: stream.into(),
+                model: card.name.clone(),
+                head: gate.head.clone(),
+                bound: bound.to_string(),
+            }),
+        };
+        let close = gate.close_below.map(score).transpose()?;
+        let open = match (gate.open_above, gate.close_below) {
+            (Some(open), _) => Some(score(open)?),
+            (None, Some(GateBound::Fall(share))) => Some(score(GateBound::Fall(share * OPENS_AT))?),
+            (None, _) => None,
+        };
+        let (close_below, open_above) = match (close, open, default) {
             (Some(close), Some(open), _) => (close, open),
             // One key alone moves the other of the card along only where it has to.
             (Some(close), None, Some(card)) => (close, card.open_above.max(close)),

@@ -37,6 +37,8 @@ distortion = "distortion"
 distortions = ["darkness", "fog"]
 [thresholds]
 cls_consistency = { close_below = 0.4, open_above = 0.6 }
+[falls]
+cls_consistency = [[0.05, 0.9], [0.1, 0.8], [0.2, 0.5]]
 [training]
 data = ""
 labels = ""
