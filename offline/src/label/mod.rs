@@ -1,6 +1,7 @@
 //! Labels: what a zoo of vision models makes of each variant, and the scores (MMOS) computed from it.
 //!
-//! [`zoo`] lists the models, [`check`] measures whether they do what it claims, [`fit`] brings a picture to a model's size,
+//! [`zoo`] lists the models, [`check`] measures whether they do what it claims, [`fit`] brings a picture to a model's size
+//! (by [`pillow_resize`]),
 //! [`model`] runs one (in a [`picture_session`]), [`decode`] says what its outputs mean, [`predictions`] keeps what they
 //! said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads it again. [`score`] compares the answers
 //! to a sample with those to the clean picture and with the [`truth`], [`mmos`] weighs the models by [`weights`],
@@ -21,6 +22,7 @@ pub mod labelled;
 pub mod mmos;
 pub mod model;
 pub mod picture_session;
+pub mod pillow_resize;
 pub mod predictions;
 mod row;
 pub mod score;
