@@ -205,8 +205,8 @@ pub(super) fn each_answered(
     // A step before is missing: `finalize` calls it bad data, whoever needs the tables a wrong order.
     for record in found.whole(store.as_ref()).map_err(CommandError::usage)? {
         let mut answers = Answers::of_shard(store.as_ref(), record, models).map_err(answers_failure)?;
-        for position in plan.positions(record.shard) {
-            all(&mut answers, plan.original(position).map_err(super::plan::data)?)?;
+        for planned in plan.of_shard(record.shard) {
+            all(&mut answers, planned.map_err(super::plan::data)?)?;
         }
         answers.finish().map_err(answers_failure)?;
     }

@@ -317,7 +317,22 @@ impl Plan {
 
     /// All originals, by id, a row group at a time.
     pub fn iter(&self) -> impl Iterator<Item = Result<PlannedOriginal, PlanError>> + '_ {
-        (0..self.groups.len()).flat_map(|group| match self.read(group, 0, usize::MAX) {
+        self.of_groups(0..self.groups.len())
+    }
+
+    /// The originals of a shard (from 0), by id, a row group at a time: what [`Plan::original`] says of each of
+    /// [`Plan::positions`], with every row decoded once.
+    pub fn of_shard(&self, shard: u32) -> impl Iterator<Item = Result<PlannedOriginal, PlanError>> + '_ {
+        let positions = self.positions(shard);
+        let row = |position: usize| self.index.get(position).map_or_else(|| self.variants(), |(_, first, _)| *first);
+        // Groups don't span shards.
+        let group = |row: u64| self.groups.partition_point(|start| *start < row);
+        let groups = group(row(positions.start))..group(row(positions.end));
+        self.of_groups(groups)
+    }
+
+    fn of_groups(&self, groups: Range<usize>) -> impl Iterator<Item = Result<PlannedOriginal, PlanError>> + '_ {
+        groups.flat_map(|group| match self.read(group, 0, usize::MAX) {
             Ok(originals) => originals.into_iter().map(Ok).collect::<Vec<_>>(),
             Err(error) => vec![Err(error)],
         })
