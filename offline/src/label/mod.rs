@@ -2,7 +2,8 @@
 //!
 //! [`zoo`] lists the models, [`check`] measures whether they do what it claims, [`fit`] brings a picture to a model's size
 //! (by [`pillow_resize`]),
-//! [`model`] runs one (in a [`picture_session`]), [`decode`] says what its outputs mean, [`predictions`] keeps what they
+//! [`model`] runs one (in a [`picture_session`]), or all on a GPU in a [`batch`] each ([`inference`], on a
+//! [`device`]; [`ask`] is how either is asked), [`decode`] says what its outputs mean, [`predictions`] keeps what they
 //! said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads it again. [`score`] compares the answers
 //! to a sample with those to the clean picture and with the [`truth`], [`mmos`] weighs the models by [`weights`],
 //! [`ceiling`] and [`validate`] say how far such scores can be trusted, [`labelled`] finds
@@ -10,14 +11,18 @@
 //! authors' names.
 
 pub mod answers;
+pub mod ask;
+pub mod batch;
 pub mod ceiling;
 pub mod check;
 pub mod csv;
 pub mod decode;
+pub mod device;
 pub mod drawn;
 pub mod estimate;
 pub mod finish;
 pub mod fit;
+pub mod inference;
 pub mod labelled;
 pub mod mmos;
 pub mod model;
