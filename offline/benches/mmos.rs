@@ -216,21 +216,25 @@ fn annotations(originals: usize, path: &Path) {
     std::fs::write(path, text).unwrap();
 }
 
-/// Runs the program to its end: seconds, and the most memory in MiB that was seen (looked at every 20 ms).
-fn measured(command: &mut Command) -> (Duration, f64) {
+/// Runs the program to its end: seconds by the clock and of all cores, and the most memory in MiB, as seen every 20 ms.
+fn measured(command: &mut Command) -> (Duration, f64, f64) {
     let start = Instant::now();
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut most = 0.0_f64;
+    let (status, stat) = (format!("/proc/{}/status", child.id()), format!("/proc/{}/stat", child.id()));
+    let (mut most, mut spent) = (0.0_f64, 0.0_f64);
     while child.try_wait().unwrap().is_none() {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<f64>().ok());
         most = most.max(kilobytes.unwrap_or(0.0) / 1024.0);
+        // Fields 14 and 15, of which the second is in brackets: hundredths of a second in user and kernel mode.
+        let text = std::fs::read_to_string(&stat).unwrap_or_default();
+        let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        spent = spent.max(fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0);
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(child.wait().unwrap().success(), "mmos failed");
-    (start.elapsed(), most)
+    (start.elapsed(), spent, most)
 }
 
 fn bench(task: Task, models: usize, originals: usize) {
@@ -251,11 +255,11 @@ fn bench(task: Task, models: usize, originals: usize) {
     command.args(["mmos", "--work"]).arg(folder.path()).arg("--plan").arg(plan.path());
     command.arg("--zoo").arg(path("zoo.toml")).args(["--out", &out]);
     command.arg("--annotations").arg(path("instances.json"));
-    let (time, memory) = measured(&mut command);
+    let (time, spent, memory) = measured(&mut command);
     let samples = plan.variants() as usize + originals;
     println!(
         "{task}: {samples} samples, {models} models, {:.0} MiB of predictions (drawn and written in {:.0} s): mmos took \
-         {:.1} s, {:.0} samples a second, {memory:.0} MiB at most",
+         {:.1} s ({spent:.1} s of processor time), {:.0} samples a second, {memory:.0} MiB at most",
         bytes as f64 / f64::from(1 << 20),
         drawn.as_secs_f64(),
         time.as_secs_f64(),

@@ -9,7 +9,10 @@ use parquet::file::reader::ChunkReader;
 
 use super::{Encoder, Row, TableError, mismatch, partial_name, reader};
 
-/// A table on its way to `path`, a portion of rows in memory at most. Dropped before [`Appender::finish`], it leaves
+/// Rows that go to the disk together. A row of scores holds some hundred values.
+const GROUP: usize = 32_768;
+
+/// A table on its way to `path`, [`GROUP`] rows in memory at most. Dropped before [`Appender::finish`], it leaves
 /// nothing behind.
 pub struct Appender<R: Row> {
     path: PathBuf,
@@ -32,7 +35,7 @@ impl<R: Row> Appender<R> {
         }
         let partial = Partial(partial_name(path));
         let file = File::create(&partial.0).map_err(io)?;
-        Ok(Self { path: path.to_owned(), partial, encoder: Encoder::over(path, file, notes)? })
+        Ok(Self { path: path.to_owned(), partial, encoder: Encoder::over(path, file, notes, Some(GROUP))? })
     }
 
     /// Appends rows.
