@@ -188,7 +188,6 @@ impl Pictures {
     }
 
     /// What a model achieves, and how far average precision on other pictures may lie from it.
-
     fn performance(
         &self,
         runtime: &Runtime,
