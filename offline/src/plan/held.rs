@@ -43,10 +43,10 @@ impl Length for Held {
 }
 
 impl ChunkReader for Held {
-    type T = BufReader<From>;
+    type T = BufReader<Onwards>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(BufReader::new(From { file: self.file.clone(), at: start }))
+        Ok(BufReader::new(Onwards { file: self.file.clone(), at: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
@@ -57,12 +57,12 @@ impl ChunkReader for Held {
 }
 
 /// The file's bytes from a place on.
-pub(super) struct From {
+pub(super) struct Onwards {
     file: Arc<File>,
     at: u64,
 }
 
-impl Read for From {
+impl Read for Onwards {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(buffer, self.at)?;
         self.at += count as u64;
