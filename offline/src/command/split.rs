@@ -94,9 +94,10 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
 
     let count = |fold: &str| rows.iter().filter(|row| row.fold == fold).count();
     println!("split: {} train, {} validation, {} test originals", count(TRAIN), count(VALIDATION), count(TEST));
-    for LookAlike { pair: (a, b), distance } in &alike {
-        let distance = distance.map_or("the same pixels".to_owned(), |bits| format!("{bits} bits apart"));
-        println!("split: `{}` and `{}`: {distance}, both {}", originals[*a].id, originals[*b].id, rows[*a].fold);
+    if let Some(LookAlike { pair: (a, b), distance }) = alike.first() {
+        let likest = distance.map_or("the same pixels".to_owned(), |bits| format!("{bits} bits apart"));
+        let (a, b) = (&originals[*a].id, &originals[*b].id);
+        println!("split: {} pairs look alike, each in one fold; the likest are `{a}` and `{b}`, {likest}", alike.len());
     }
     if count(TEST) == 0 {
         eprintln!("split: no original is tested; add originals, or take another --seed");

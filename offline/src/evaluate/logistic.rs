@@ -6,14 +6,14 @@
 //!
 //! Often the least squares have no minimum: the best curve is a limit of logistics, an exponential (the centre leaves the
 //! data) or a cubic (the slope goes to 0), while a1 grows without end. Slope and centre are kept within bounds at which the
-//! curve can hardly be told from the limit. Where the search leaves them, what counts is the best curve on a bound.
+//! curve can hardly be told from the limit (a jump is the third one), and a search that leaves them goes on along the bound.
 
-/// Slopes (a unit of the standardised prediction) and centres (shares of the way from the least to the greatest
-/// prediction) of the starts. The sign of a slope is redundant with that of a1.
-const SLOPES: [f64; 7] = [0.1, 0.3, 1.0, 3.0, 8.0, 20.0, 60.0];
-const CENTRES: [f64; 7] = [-0.5, 0.05, 0.25, 0.5, 0.75, 0.95, 1.5];
-/// As many starts are followed inside the bounds, those of the least error; on the bounds all are.
-const STARTS: usize = 10;
+/// Slopes of the starts, a unit of the standardised prediction. The sign of a slope is redundant with that of a1.
+const SLOPES: [f64; 8] = [0.1, 0.3, 1.0, 2.5, 6.0, 15.0, 40.0, 100.0];
+/// Centres of the starts, as shares of the predictions that lie below them.
+const CENTRES: usize = 16;
+/// As many starts of each slope are followed, those of the least error.
+const STARTS: usize = 3;
 /// Bounds of the slope: gentler ones are cubics, steeper ones a step.
 const SLOPE: (f64, f64) = (0.01, 1000.0);
 /// The centre stays within this many units of the exponent of the data: farther off, the curve is an exponential.
@@ -122,8 +122,8 @@ enum Search {
     Inside,
     /// The slope; the centre stays at its bound beyond the least prediction (-1) or the greatest (1).
     Beyond(f64),
-    /// The centre; the slope is the least.
-    Gentle,
+    /// The centre; the slope is at a bound, the least (-1) or the greatest (1).
+    Level(f64),
 }
 
 /// A curve, with the best height a1 for its slope and centre, and the squared error.
@@ -153,17 +153,24 @@ impl<'a> Data<'a> {
 
     /// Shapes to begin with, for each search.
     fn starts(&self) -> Vec<Shape> {
-        let centres = CENTRES.map(|share| self.least + share * (self.greatest - self.least));
+        let mut sorted = self.z.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let centres: Vec<f64> = (0..CENTRES).map(|at| sorted[(2 * at + 1) * sorted.len() / (2 * CENTRES)]).collect();
         let slopes = SLOPES.map(f64::ln);
-        let grid = slopes.iter().flat_map(|&log_slope| centres.map(|centre| (log_slope, centre)));
-        let mut starts: Vec<Shape> =
-            grid.filter_map(|(log_slope, centre)| self.shape(Search::Inside, log_slope, centre)).collect();
-        starts.sort_by(|a, b| a.error.total_cmp(&b.error));
-        starts.truncate(STARTS);
-        for side in [-1.0, 1.0] {
-            starts.extend(slopes.iter().filter_map(|&log_slope| self.shape(Search::Beyond(side), log_slope, 0.0)));
+        let mut starts = Vec::new();
+        let mut best = |search: Search, log_slope: f64, centres: &[f64]| {
+            let mut shapes: Vec<Shape> =
+                centres.iter().filter_map(|&centre| self.shape(search, log_slope, centre)).collect();
+            shapes.sort_by(|a, b| a.error.total_cmp(&b.error));
+            starts.extend(shapes.into_iter().take(STARTS));
+        };
+        for log_slope in slopes {
+            best(Search::Inside, log_slope, &centres);
+            best(Search::Beyond(-1.0), log_slope, &[0.0]);
+            best(Search::Beyond(1.0), log_slope, &[0.0]);
         }
-        starts.extend(centres.iter().filter_map(|&centre| self.shape(Search::Gentle, 0.0, centre)));
+        best(Search::Level(-1.0), 0.0, &centres);
+        best(Search::Level(1.0), 0.0, &centres);
         starts
     }
 
@@ -177,10 +184,14 @@ impl<'a> Data<'a> {
     /// out of bounds.
     fn shape(&self, search: Search, log_slope: f64, centre: f64) -> Option<Shape> {
         let (gentlest, steepest) = (SLOPE.0.ln(), SLOPE.1.ln());
-        let log_slope = if search == Search::Gentle { gentlest } else { log_slope };
+        let log_slope = match search {
+            Search::Level(side) if side < 0.0 => gentlest,
+            Search::Level(_) => steepest,
+            Search::Inside | Search::Beyond(_) => log_slope,
+        };
         let (first, last) = self.reach(log_slope);
         let centre = match search {
-            Search::Inside | Search::Gentle => centre,
+            Search::Inside | Search::Level(_) => centre,
             Search::Beyond(side) => {
                 if side < 0.0 {
                     first
@@ -200,7 +211,18 @@ impl<'a> Data<'a> {
         (height.is_finite() && error.is_finite()).then_some(Shape { search, log_slope, centre, height, error })
     }
 
-    /// Levenberg–Marquardt from a shape; `None` where it did not settle or left the bounds.
+    /// The shape on the bound that a place lies beyond.
+    fn on_bound(&self, log_slope: f64, centre: f64) -> Option<Shape> {
+        let search = match centre {
+            _ if log_slope < SLOPE.0.ln() => Search::Level(-1.0),
+            _ if log_slope > SLOPE.1.ln() => Search::Level(1.0),
+            _ if centre < self.reach(log_slope).0 => Search::Beyond(-1.0),
+            _ => Search::Beyond(1.0),
+        };
+        self.shape(search, log_slope, centre)
+    }
+
+    /// Levenberg–Marquardt from a shape; `None` where it did not settle.
     fn settle(&self, mut shape: Shape) -> Option<Shape> {
         let floor = 1e-24 * product(&self.bent, &self.bent);
         let mut damping = 1e-3;
@@ -219,7 +241,13 @@ impl<'a> Data<'a> {
                     slopes = self.slopes(&shape);
                     damping = (damping * 0.3).max(1e-12);
                 }
-                None if shape.search == Search::Inside && damping > LEAVING => return None,
+                // It leaves the bounds: on along the one that it would cross.
+                None if shape.search == Search::Inside && damping > LEAVING => {
+                    let [by_slope, by_centre] = slopes.step(shape.search, damping)?;
+                    shape = self.on_bound(shape.log_slope + by_slope, shape.centre + by_centre)?;
+                    slopes = self.slopes(&shape);
+                    damping = 1e-3;
+                }
                 // No step of any length gains: a stationary point to working precision, or a corner of the bounds.
                 _ if damping > 1e12 => return Some(shape),
                 _ => damping *= 4.0,
@@ -232,7 +260,7 @@ impl<'a> Data<'a> {
         let slope = shape.log_slope.exp();
         // The point that keeps its place on the curve when the slope changes.
         let fixed = match shape.search {
-            Search::Inside | Search::Gentle => shape.centre,
+            Search::Inside | Search::Level(_) => shape.centre,
             Search::Beyond(side) => {
                 if side < 0.0 {
                     self.least
@@ -274,7 +302,7 @@ impl Slopes {
                 [(d * g - b * h) / determinant, (a * h - b * g) / determinant]
             }
             Search::Beyond(_) => [g / a, 0.0],
-            Search::Gentle => [0.0, h / d],
+            Search::Level(_) => [0.0, h / d],
         };
         step.iter().all(|step| step.is_finite()).then_some(step)
     }

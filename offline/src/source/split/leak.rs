@@ -33,7 +33,7 @@ pub struct Leak {
     pub second_fold: String,
     /// In what they are alike.
     likeness: String,
-    /// How many pairs more there are.
+    /// How many pairs more there are, in words.
     more: String,
 }
 
@@ -75,7 +75,7 @@ fn in_order(originals: &[Original], a: usize, b: usize) -> (usize, usize) {
 ///
 /// # Errors
 /// [`Leak`] with the likest pair.
-pub fn check_leaks(rows: &[SplitRow], look_alikes: &[LookAlike]) -> Result<(), Leak> {
+pub fn check_leaks(rows: &[SplitRow], look_alikes: &[LookAlike]) -> Result<(), Box<Leak>> {
     let apart = |like: &&LookAlike| rows[like.pair.0].fold != rows[like.pair.1].fold;
     let mut leaks = look_alikes.iter().filter(apart);
     let Some(worst) = leaks.next() else { return Ok(()) };
@@ -85,7 +85,7 @@ pub fn check_leaks(rows: &[SplitRow], look_alikes: &[LookAlike]) -> Result<(), L
         1 => ", and one pair more".to_owned(),
         more => format!(", and {more} pairs more"),
     };
-    Err(Leak {
+    Err(Box::new(Leak {
         first: first.original.clone(),
         first_fold: first.fold.clone(),
         second: second.original.clone(),
@@ -95,7 +95,7 @@ pub fn check_leaks(rows: &[SplitRow], look_alikes: &[LookAlike]) -> Result<(), L
             Some(bits) => format!("are near-duplicates, {bits} of 64 bits of their perceptual hashes apart"),
         },
         more,
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -141,7 +141,7 @@ mod tests {
         let pairs: Vec<_> = found.iter().map(|like| like.pair).collect();
         assert_eq!(check_leaks(&keyed(&all, 0, &pairs), &found), Ok(()));
 
-        let mut twins = all.clone();
+        let mut twins = all;
         twins[test[0]].pixel_sha256 = twins[train[0]].pixel_sha256;
         let leak = check_leaks(&rows, &look_alikes(&twins, &hashes, 0)).expect_err("the same pixels");
         assert!(leak.to_string().contains("the same pixels"), "{leak}");

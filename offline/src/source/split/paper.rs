@@ -36,7 +36,7 @@ const PASSES: usize = 100;
 pub fn paper(originals: &[Original], classes: &[Vec<Class>], seed: u64, together: &[(usize, usize)]) -> Vec<SplitRow> {
     let mut units: Vec<([u8; 32], _)> =
         units(originals, together).into_iter().map(|unit| (hash(seed, unit.id), unit)).collect();
-    units.sort_by(|(a, _), (b, _)| a.cmp(b));
+    units.sort_by_key(|(hash, _)| *hash);
     let shown: Vec<BTreeSet<Class>> = units
         .iter()
         .map(|(_, unit)| unit.members.iter().flat_map(|&at| classes[at].iter().copied()).collect())
