@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use miqa::engine::{Device, Runtime};
+use miqa_offline::label::ask::OneByOne;
 use miqa_offline::label::fit::{Geometry, normalise, reorder};
 use miqa_offline::label::model::Models;
 use miqa_offline::label::predictions::predict;
@@ -70,7 +71,7 @@ fn main() {
     let zoo = Zoo::read(&lists).unwrap();
     let plan = Plan::open(Path::new(&plan)).unwrap();
     let runtime = Runtime::open(Device::Cpu).unwrap();
-    let mut models = Models::open(&runtime, &zoo, &folders).unwrap();
+    let mut models = OneByOne::new(Models::open(&runtime, &zoo, &folders).unwrap());
     let (mut whole, mut bare) = (Vec::new(), Vec::new());
     let (mut whole_time, mut bare_time) = (Duration::ZERO, Duration::ZERO);
     for position in 0..plan.originals().min(6) {

@@ -269,20 +269,24 @@ pub fn read<R: Row>(path: &Path) -> Result<Vec<R>, TableError> {
 
 fn rows<R: Row>(path: &Path, file: impl ChunkReader + 'static) -> Result<Vec<R>, TableError> {
     let mut rows = Vec::new();
-    for batch in reader::<R>(path, file)? {
+    for batch in reader::<R>(path, file, 8192)? {
         let batch = batch.map_err(|e| TableError::Format { path: path.to_owned(), reason: e.to_string() })?;
         rows.extend(R::from_batch(&batch).map_err(|at| mismatch::<R>(path, &batch, at))?);
     }
     Ok(rows)
 }
 
-/// Reads the columns that the row has, 8192 rows at a time.
-fn reader<R: Row>(path: &Path, file: impl ChunkReader + 'static) -> Result<ParquetRecordBatchReader, TableError> {
+/// Reads the columns that the row has, so many rows at a time.
+fn reader<R: Row>(
+    path: &Path,
+    file: impl ChunkReader + 'static,
+    rows: usize,
+) -> Result<ParquetRecordBatchReader, TableError> {
     let format = |reason: String| TableError::Format { path: path.to_owned(), reason };
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| format(e.to_string()))?;
     let fields = R::fields();
     let wanted = ProjectionMask::columns(builder.parquet_schema(), fields.iter().map(|field| field.name().as_str()));
-    builder.with_projection(wanted).with_batch_size(8192).build().map_err(|e| format(e.to_string()))
+    builder.with_projection(wanted).with_batch_size(rows).build().map_err(|e| format(e.to_string()))
 }
 
 /// A note in the footer of the table at `path`; `None` if it has none of that key.

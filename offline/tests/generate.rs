@@ -3,16 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 mod program;
+mod s3;
 
 use program::{RECIPE, must, program, run};
+use s3::S3;
 
 struct Place(tempfile::TempDir);
 
@@ -204,121 +203,24 @@ fn shards_are_ranked_and_generated_one_by_one_and_codes_say_how_it_went() {
     assert_eq!(run(&["render", "--plan", &plan, "--variant", "p00_haze_2", "--out", &pictures]).0, 2);
 }
 
-/// The server of the tests that run now: it takes seconds to start.
-static S3_NOW: Mutex<Weak<S3>> = Mutex::new(Weak::new());
-
-/// `moto_server` on a free port; killed with its last user.
-struct S3 {
-    server: Child,
-    address: String,
+/// Keys in a bucket that begin so.
+fn keys(s3: &S3, bucket: &str, prefix: &str) -> Vec<String> {
+    let list = s3.request("GET", &format!("/{bucket}?list-type=2&prefix={prefix}"));
+    let list = String::from_utf8(list).unwrap();
+    list.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
 }
 
-impl S3 {
-    /// The one that runs, or a new one; `None` where `scripts/moto.sh` has not put it.
-    fn shared() -> Option<Arc<Self>> {
-        let mut now = S3_NOW.lock().unwrap_or_else(PoisonError::into_inner);
-        let server = now.upgrade().or_else(|| Self::start().map(Arc::new))?;
-        *now = Arc::downgrade(&server);
-        Some(server)
-    }
-
-    fn start() -> Option<Self> {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-        let folder = cache.join("miqa/moto-5.2.5");
-        if !folder.join(".complete").exists() {
-            return None;
+/// Waits for so many keys; the child must still be at work.
+fn wait_for_keys(s3: &S3, child: &mut Child, bucket: &str, prefix: &str, count: usize) -> Vec<String> {
+    let start = Instant::now();
+    loop {
+        let keys = keys(s3, bucket, prefix);
+        if keys.len() >= count {
+            return keys;
         }
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut server = Command::new("python3")
-            .arg(folder.join("bin/moto_server"))
-            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
-            .env("PYTHONPATH", &folder)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let start = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(server.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(60));
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(Self { server, address: address.to_string() })
-    }
-
-    /// A plain request without a body; the body of the answer.
-    fn request(&self, method: &str, path: &str) -> Vec<u8> {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        // The server wants to see who asks, and does not check the signature.
-        let who =
-            "AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
-        let head = format!("Host: {}\r\nAuthorization: {who}\r\nContent-Length: 0", self.address);
-        write!(stream, "{method} {path} HTTP/1.0\r\n{head}\r\n\r\n").unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-        assert!(head.split(' ').nth(1) == Some("200"), "{method} {path}: {head}");
-        answer.split_off(end + 4)
-    }
-
-    fn make_bucket(&self, name: &str) {
-        self.request("PUT", &format!("/{name}"));
-    }
-
-    /// Keys in a bucket that begin so.
-    fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
-        let list = self.request("GET", &format!("/{bucket}?list-type=2&prefix={prefix}"));
-        let list = String::from_utf8(list).unwrap();
-        list.split("<Key>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
-    }
-
-    /// Waits for so many keys; the child must still be at work.
-    fn wait_for_keys(&self, child: &mut Child, bucket: &str, prefix: &str, count: usize) -> Vec<String> {
-        let start = Instant::now();
-        loop {
-            let keys = self.keys(bucket, prefix);
-            if keys.len() >= count {
-                return keys;
-            }
-            assert!(child.try_wait().unwrap().is_none(), "ended before {count} keys were seen");
-            assert!(start.elapsed() < Duration::from_secs(60), "nothing happens");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = program(arguments);
-        for (key, value) in [
-            ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
-            ("AWS_ALLOW_HTTP", "true".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "unseen-secret".to_owned()),
-            ("AWS_REGION", "eu-central-1".to_owned()),
-        ] {
-            command.env(key, value);
-        }
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let Output { status, stdout, stderr } = self.program(arguments).output().unwrap();
-        let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-        assert!(!text.contains("unseen-secret"));
-        (status.code().unwrap_or(-1), text)
-    }
-
-    fn must(&self, arguments: &[&str]) -> String {
-        let (code, text) = self.run(arguments);
-        assert_eq!(code, 0, "{arguments:?}: {text}");
-        text
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        assert!(child.try_wait().unwrap().is_none(), "ended before {count} keys were seen");
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing happens");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -378,11 +280,11 @@ fn workers_killed_on_an_object_store_lose_only_what_was_in_hand() {
         let mut seen = 0;
         for more in [1, 2] {
             let mut child = s3.program(&arguments).spawn().unwrap();
-            seen = s3.wait_for_keys(&mut child, "killed", &notes, seen + more).len();
+            seen = wait_for_keys(&s3, &mut child, "killed", &notes, seen + more).len();
             child.kill().unwrap();
             assert!(!child.wait().unwrap().success());
         }
-        let done = s3.keys("killed", &notes).len();
+        let done = keys(&s3, "killed", &notes).len();
         assert!((seen..KILLED as usize).contains(&done), "{done} of {KILLED} were done when the second worker died");
         assert!(s3.must(&["status", "--out", &out]).contains("0 of 1 done, 1 begun"));
         assert_eq!(s3.run(&["finalize", "--plan", &plan, "--out", &out]).0, 65);

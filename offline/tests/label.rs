@@ -1,16 +1,21 @@
-//! Labelling by the real program: killed at random, and models that fail on a picture.
+//! Labelling by the real program: killed at random, models that fail on a picture, stores and disks that fail, another plan.
 #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use miqa_offline::export::onnx::{Attribute, Element, Extent, Graph, Model, Node, Opset, Tensor, ValueInfo};
 use miqa_offline::label::{LabelRow, read_labels};
 
 mod program;
+mod s3;
+mod unsteady;
 
 use program::{RECIPE, must, program, run};
+use s3::S3;
+use unsteady::Unsteady;
 
 const ORIGINALS: u32 = 24;
 
@@ -199,4 +204,116 @@ fn a_model_that_fails_on_a_picture_costs_that_original_and_is_named() {
     let (plan, out) = (place.text("work/plan.parquet"), place.text("patient"));
     let text = must(&["finalize", "--plan", &plan, "--out", &out]);
     assert!(!text.contains(" 0 errors"), "{text}");
+}
+
+#[test]
+fn a_store_that_refuses_and_dawdles_for_a_while_costs_time_only() {
+    let Some(s3) = S3::shared() else {
+        return println!("skipped: no moto_server; scripts/moto.sh installs it");
+    };
+    s3.make_bucket("labels");
+    let place = Place::new(false);
+    must(&words(&place.label("whole", &[])));
+    let (_, whole) = place.mmos("whole");
+
+    let unsteady = Unsteady::before(&s3.address);
+    let out = "s3://labels/unsteady";
+    let line: Vec<String> = place
+        .label("there", &["--threads", "2"])
+        .into_iter()
+        .map(|word| if word == place.text("there") { out.to_owned() } else { word })
+        .collect();
+    let ended = S3::program_at(&unsteady.address, &words(&line)).output().unwrap();
+    let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success(), "{text}");
+    assert!(unsteady.seen() > 60, "{} requests: the store was well before the work was done", unsteady.seen());
+    // Left behind: nothing of the trouble.
+    let (work, plan, zoo) = (place.text("work"), place.text("work/plan.parquet"), place.text("zoo.toml"));
+    assert!(s3.must(&["verify", "--plan", &plan, "--out", out]).contains("6 tables hashed, 0 wrong"));
+    assert!(s3.must(&["status", "--out", out]).contains("3 of 3 done"));
+    s3.must(&["mmos", "--work", &work, "--plan", &plan, "--zoo", &zoo, "--out", out]);
+    assert!(fs::read(place.path("work/labels.parquet")).unwrap() == whole);
+    let (code, text) = s3.run(&["mmos", "--work", &work, "--plan", &plan, "--zoo", &zoo, "--out", "s3://labels/none"]);
+    assert!(code == 2 && text.contains("s3://labels/none"), "{code}: {text}");
+}
+
+#[test]
+fn a_full_disk_stops_the_work_and_more_room_lets_it_end() {
+    let room = "mount -t tmpfs -o size=40k tmpfs \"$0\"";
+    let probe = Command::new("unshare").args(["-rm", "sh", "-c", room, "/mnt"]).output();
+    if !probe.is_ok_and(|ended| ended.status.success()) {
+        return println!("skipped: no file system of one's own here (unshare -rm, mount -t tmpfs)");
+    }
+    let place = Place::new(false);
+    must(&words(&place.label("whole", &[])));
+    for name in ["small", "kept"] {
+        fs::create_dir(place.path(name)).unwrap();
+    }
+    let script = format!(
+        "{room} && {{ \"$@\"; echo first $? >&2; mount -o remount,size=64m \"$0\"; \"$@\"; echo second $? >&2; cp -r \"$0\"/. {}; }}",
+        place.text("kept")
+    );
+    let line = place.label("small", &["--threads", "2"]);
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", &script, &place.text("small"), env!("CARGO_BIN_EXE_miqa-offline")]).args(line);
+    let ended = command.output().unwrap();
+    let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(text.contains("first 75") && text.contains("No space left on device"), "{text}");
+    assert!(text.contains("second 0"), "{text}");
+    assert_eq!(tables(&place.path("kept")), tables(&place.path("whole")));
+}
+
+#[test]
+fn a_plan_that_is_replaced_meanwhile_is_another_job() {
+    let place = Place::new(false);
+    let (work, plan) = (place.text("work"), place.path("work/plan.parquet"));
+    must(&words(&place.label("whole", &[])));
+    let (_, whole) = place.mmos("whole");
+    let line = place.label("out", &["--threads", "1"]);
+    let mut child = program(&words(&line)).spawn().unwrap();
+    let start = Instant::now();
+    while fs::read_dir(place.path("out/label/progress/0")).map_or(0, Iterator::count) == 0 {
+        assert!(child.try_wait().unwrap().is_none() && start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // The same pictures, other variants, in the same place.
+    let other = place.path("other.parquet");
+    fs::copy(&plan, place.path("first.parquet")).unwrap();
+    fs::write(place.path("recipe.toml"), RECIPE.replace("fog = [[0.3, 2.0], [0.6, 1.8]]\n", "")).unwrap();
+    let (images, labels, recipe) = (place.text("images"), place.text("labels.csv"), place.text("recipe.toml"));
+    let second = place.text("second");
+    must(&[
+        "select", "--work", &second, "--images", &images, "--labels", &labels, "--recipe", &recipe, "--shards", "3",
+    ]);
+    must(&["rank", "--work", &second]);
+    must(&["plan", "--work", &second]);
+    fs::rename(place.path("second/plan.parquet"), &other).unwrap();
+    fs::rename(&other, &plan).unwrap();
+    let (code, text) = run(&words(&place.label("out", &["--shard", "2"])));
+    assert!(code == 78 && text.contains("plan"), "{code}: {text}");
+    // Who began with the first plan ends with it.
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(tables(&place.path("out")), tables(&place.path("whole")));
+    let (zoo, out) = (place.text("zoo.toml"), place.text("out"));
+    assert_eq!(run(&["mmos", "--work", &work, "--plan", plan.to_str().unwrap(), "--zoo", &zoo, "--out", &out]).0, 78);
+    fs::rename(place.path("first.parquet"), &plan).unwrap();
+    assert!(place.mmos("out").1 == whole);
+}
+
+#[test]
+fn cuda_without_a_gpu_is_one_line_and_a_usage_error() {
+    let place = Place::new(false);
+    let (code, text) = run(&words(&place.label("out", &["--device", "cuda"])));
+    if code == 0 {
+        return println!("skipped: refusal of CUDA (there is a GPU)");
+    }
+    assert!(
+        code == 2 && text.contains("--device cuda:0 is not usable") && text.contains("give --device cpu"),
+        "{text}"
+    );
+    assert_eq!(text.trim().lines().count(), 1, "{text}");
+    assert!(!place.path("out").exists());
+    let (code, text) = run(&words(&place.label("out", &["--device", "gpu"])));
+    assert!(code == 2 && text.contains("cuda:N"), "{code}: {text}");
 }

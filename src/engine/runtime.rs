@@ -39,11 +39,11 @@ pub enum EngineError {
         message: String,
     },
     /// CUDA was asked for and isn't usable.
-    #[error("device \"cuda\" is not usable: {reason}; {next}")]
+    #[error("device \"cuda\" is not usable: {reason}; {next}, or set device = \"auto\" or \"cpu\"")]
     Cuda {
         /// What ONNX Runtime said.
         reason: String,
-        /// What to do.
+        /// What helps, besides taking the CPU.
         next: &'static str,
     },
     /// The card or the file it names.
@@ -103,6 +103,8 @@ pub struct Runtime {
     environment: Environment,
     library: PathBuf,
     provider: Provider,
+    /// Which GPU, for CUDA.
+    gpu: i32,
 }
 
 impl Runtime {
@@ -112,8 +114,24 @@ impl Runtime {
     /// # Errors
     /// [`EngineError::NoLibrary`], [`EngineError::Library`], and [`EngineError::Cuda`] for [`Device::Cuda`].
     pub fn open(device: Device) -> Result<Self, EngineError> {
+        Self::on(device, 0)
+    }
+
+    /// As [`Runtime::open`] with [`Device::Cuda`], on the GPU of this number.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_cuda(gpu: u32) -> Result<Self, EngineError> {
+        let gpu = i32::try_from(gpu).map_err(|_| EngineError::Cuda {
+            reason: format!("there is no GPU {gpu}"),
+            next: "take a number that nvidia-smi lists",
+        })?;
+        Self::on(Device::Cuda, gpu)
+    }
+
+    fn on(device: Device, gpu: i32) -> Result<Self, EngineError> {
         let (environment, library) = environment(device)?;
-        let mut runtime = Self { environment, library, provider: Provider::Cpu { instead_of_cuda: None } };
+        let mut runtime = Self { environment, library, provider: Provider::Cpu { instead_of_cuda: None }, gpu };
         if device == Device::Cpu {
             return Ok(runtime);
         }
@@ -169,7 +187,8 @@ impl Runtime {
             // Spinning threads would steal the cores that decoding needs.
             .with_intra_op_spinning(false)?;
         if cuda {
-            builder = builder.with_execution_providers([ep::CUDA::default().build().error_on_failure()])?;
+            builder = builder
+                .with_execution_providers([ep::CUDA::default().with_device_id(self.gpu).build().error_on_failure()])?;
         }
         Ok(builder)
     }
@@ -246,10 +265,10 @@ pub(super) fn one_line(text: &str) -> String {
 /// What helps against a failure of CUDA.
 fn next_step(reason: &str) -> &'static str {
     if reason.contains("not enabled in this build") {
-        "get the GPU build of ONNX Runtime with `make deps GPU=1`, or set device = \"auto\" or \"cpu\""
+        "get the GPU build of ONNX Runtime with `make deps GPU=1`"
     } else if reason.contains(".so") {
-        "install CUDA 13 and cuDNN 9 so that the loader finds them, or set device = \"auto\" or \"cpu\""
+        "install CUDA 13 and cuDNN 9 so that the loader finds them"
     } else {
-        "check the NVIDIA driver with nvidia-smi, or set device = \"auto\" or \"cpu\""
+        "check the NVIDIA driver with nvidia-smi"
     }
 }

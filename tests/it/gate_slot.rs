@@ -233,7 +233,9 @@ fn no_reader_sees_half_a_write() {
 #[test]
 #[ignore = "run as a child by a_killed_writer_reads_as_unknown"]
 fn child_writes_for_ever() {
-    let path = PathBuf::from(std::env::var_os("MIQA_GATES").expect("set by the parent"));
+    let Some(path) = std::env::var_os("MIQA_GATES").map(PathBuf::from) else {
+        return println!("skipped: nobody to be killed by");
+    };
     let mut writer = Writer::create(&path, 1, 0o600, monotonic_ns()).expect("made");
     loop {
         let now = monotonic_ns();

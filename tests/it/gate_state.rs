@@ -23,7 +23,9 @@ fn change(store: &Store, camera: &str) -> Result<(), miqa::state::StateError> {
 #[test]
 #[ignore = "run as a child by a_kill_at_any_step_leaves_the_old_or_the_new_state"]
 fn child_writes_and_is_killed() {
-    let folder = PathBuf::from(std::env::var_os("MIQA_STATE").expect("set by the parent"));
+    let Some(folder) = std::env::var_os("MIQA_STATE").map(PathBuf::from) else {
+        return println!("skipped: nobody to be killed by");
+    };
     let point = std::env::var("MIQA_POINT").expect("set by the parent");
     let store = Store::open(&folder).expect("the folder is free");
     let kill = || kill_process(getpid(), Signal::KILL).expect("we may kill ourselves");

@@ -7,7 +7,8 @@ use miqa::engine::{Card, Device, Runtime};
 
 use super::work::samples_failure;
 use super::{CommandError, WorkFolder, stop_flag};
-use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, HEADS, Measuring, Samples};
+use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, HEADS, Measuring, Samples, check_names};
+use crate::quality::model::{OpenedModel, QualityModel};
 
 /// Arguments of `evaluate`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,10 @@ pub struct Args {
     /// Folder of the model, with card.toml
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
+    /// Description of a no-reference or learned metric to compare with, its ONNX file beside it, as `quality` takes them.
+    /// May be given several times
+    #[arg(long = "metric", value_name = "FILE.toml")]
+    metrics: Vec<PathBuf>,
     /// Folder for the report; `report` in the work folder unless given
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -31,19 +36,26 @@ pub struct Args {
 /// Runs `evaluate`.
 ///
 /// # Errors
-/// 2: a step before is missing, or there is no test original; 65: tables, pictures or the model do not fit; 75: stopped; 78:
+/// 2: a step before is missing, there is no test original, or a metric is not as described; 65: tables, pictures or the model do not fit; 75: stopped; 78:
 /// the labels were made with another plan.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let plan = args.work.labelled_plan(args.plan.as_deref())?;
     let work = args.work.work.as_path();
     let card = Card::read(&args.model).map_err(CommandError::data)?;
+    let metrics: Vec<OpenedModel> = args
+        .metrics
+        .iter()
+        .map(|path| QualityModel::open(path))
+        .collect::<Result<_, _>>()
+        .map_err(CommandError::usage)?;
+    check_names(&metrics).map_err(classify)?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::unexpected)?;
     let stop = stop_flag()?;
     let samples = Samples::read(work, plan.as_ref()).map_err(classify)?;
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let measuring = Measuring { runtime: &runtime, card: &card, workers, stop: &stop };
+    let measuring = Measuring { runtime: &runtime, card: &card, metrics: &metrics, workers, stop: &stop };
     let measured = measuring.run(&samples).map_err(classify)?;
-    let evaluated = evaluate::evaluate(work, &card, &samples, &measured).map_err(classify)?;
+    let evaluated = evaluate::evaluate(work, &card, &samples, &measured, &metrics).map_err(classify)?;
     let folder = args.out.clone().unwrap_or_else(|| work.join("report"));
     evaluate::report::write(&folder, &samples, &evaluated).map_err(classify)?;
     print!("{}", summary(&evaluated.evaluation));
@@ -78,7 +90,9 @@ fn summary(evaluation: &Evaluation) -> String {
 fn classify(error: EvaluateError) -> CommandError {
     match error {
         EvaluateError::Stopped => CommandError::retry(error),
-        EvaluateError::NoTestFold => CommandError::usage(error),
+        EvaluateError::NoTestFold | EvaluateError::SameName(_) | EvaluateError::OpenMetric(_) => {
+            CommandError::usage(error)
+        }
         EvaluateError::Sample(error) => samples_failure(error),
         EvaluateError::Io { .. } => CommandError::unexpected(error),
         _ => CommandError::data(error),

@@ -3,16 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use miqa::engine::{Device, Runtime};
-
 use super::generate::{failure, in_bytes, open, work};
 use super::progress::{bar, report};
 use super::rank::{threads, tick};
 use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, stop_flag};
 use crate::label::answers::{Answers, AnswersError, table_of};
+use crate::label::ask::{Ask, Asking};
+use crate::label::device::LabelDevice;
 use crate::label::estimate::{EstimateError, estimate};
-use crate::label::model::{ModelError, Models};
+use crate::label::inference::{BatchSize, Inference};
+use crate::label::model::ModelError;
 use crate::label::predictions::{LabelError, PredictionRow, predict};
 use crate::label::stage::{Predictions, STAGE, by_model};
 use crate::label::zoo::{Zoo, ZooModel};
@@ -52,19 +53,22 @@ pub struct Args {
     /// Folder with the models' files; may be given several times
     #[arg(long = "zoo-dir", value_name = "DIR", required = true)]
     zoo_dirs: Vec<PathBuf>,
-    /// Worker threads, each with sessions of its own; 0 takes one a core
+    /// What the models run on: cpu, or cuda:N, GPU number N (cuda is the first); one worker a GPU
+    #[arg(long, default_value_t = LabelDevice::Cpu, value_name = "DEVICE")]
+    device: LabelDevice,
+    /// Worker threads; 0 takes one a core. On the CPU each has sessions of its own; with CUDA they render for the GPU
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
     /// Originals that may fail before the run counts as failed
     #[arg(long, default_value_t = 100, value_name = "N")]
     max_errors: usize,
-    /// Only say how many core-hours, bytes and how much memory it will take, from a measured sample
+    /// Only say how many core-hours or GPU-hours, bytes and how much memory it will take, from a measured sample
     #[arg(long, requires = "plan")]
     dry_run: bool,
     /// Pictures that --dry-run shows to the models to know
     #[arg(long, default_value_t = 20, value_name = "N", requires = "dry_run")]
     sample: usize,
-    /// Workers of one core each that --dry-run divides the hours by; may be given several times; --threads unless given
+    /// Workers of one core or GPU each that --dry-run divides the hours by; may be given several times; --threads, or one GPU, unless given
     #[arg(long, value_name = "N", requires = "dry_run")]
     workers: Vec<usize>,
 }
@@ -90,25 +94,40 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let zoo = args.of.zoo()?;
     let source = args.of.work.samples(args.of.plan.as_deref())?;
     zoo.require_files(&args.zoo_dirs).map_err(CommandError::usage)?;
-    let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
-    let Some(plan) = source.plan() else { return label_ranked(args, &zoo, &source, &runtime) };
+    let runtime = args.device.runtime().map_err(CommandError::usage)?;
+    let inference = match args.device {
+        LabelDevice::Cpu => None,
+        LabelDevice::Cuda(_) => {
+            Some(Inference::start(&runtime, &zoo, &args.zoo_dirs, BatchSize::Probed).map_err(CommandError::usage)?)
+        }
+    };
+    let asking = match &inference {
+        None => Asking::Alone { runtime: &runtime, folders: &args.zoo_dirs },
+        Some(inference) => {
+            let sizes: Vec<String> = inference.sizes().map(|(model, size)| format!("{} {size}", model.name)).collect();
+            println!("label: on {}, pictures at once: {}", args.device, sizes.join(", "));
+            Asking::Shared(inference)
+        }
+    };
+    let Some(plan) = source.plan() else { return label_ranked(args, &zoo, &source, asking) };
     if args.dry_run {
-        return dry_run(args, plan, &zoo, &runtime);
+        return dry_run(args, plan, &zoo, asking);
     }
     let store = open(&args.of.destination(plan, &zoo))?;
     let stop = stop_flag()?;
-    let stage = Predictions { recipe: plan.recipe(), zoo: &zoo, folders: &args.zoo_dirs, runtime: &runtime };
+    let stage = Predictions { recipe: plan.recipe(), zoo: &zoo, asking };
     let (threads, max_errors) = (threads(args.threads), args.max_errors);
     work(&Worker { plan, stage, store: store.as_ref(), threads, max_errors, stop: &stop }, args.shard, "predictions")
 }
 
-fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, runtime: &Runtime) -> Result<(), CommandError> {
+fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, asking: Asking) -> Result<(), CommandError> {
     let seed = plan.recipe().seed();
-    let found = estimate(plan, zoo, &args.zoo_dirs, runtime, args.sample, seed).map_err(|error| match error {
+    let found = estimate(plan, zoo, asking, args.sample, seed).map_err(|error| match error {
         EstimateError::Label(LabelError::Model(ModelError::Zoo(error))) => CommandError::usage(error),
         other => CommandError::data(other),
     })?;
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+    let unit = if args.device == LabelDevice::Cpu { "core" } else { "GPU" };
     println!(
         "label: {} originals, {} pictures, {} models, {} predictions in {} shards, plan_id {}",
         found.originals,
@@ -119,17 +138,30 @@ fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, runtime: &Runtime) -> Result<(),
         plan.id()
     );
     println!(
-        "label: a picture takes {:.1} ms of rendering and {:.1} ms of models on one core, from {} pictures",
+        "label: a picture takes {:.1} ms of rendering and {:.1} ms of models on one {unit}, from {} pictures",
         ms(found.rendering),
         ms(found.models),
         found.sampled
     );
-    let core_hours = found.core_time().as_secs_f64() / 3600.0;
-    println!("label: about {core_hours:.2} core-hours, {} of predictions", in_bytes(found.bytes));
-    let threads = threads(args.threads);
-    let workers = if args.workers.is_empty() { vec![threads] } else { args.workers.clone() };
+    let hours = |time: std::time::Duration| time.mul_f64(found.pictures as f64).as_secs_f64() / 3600.0;
+    let (rendering, models) = (hours(found.rendering), hours(found.models));
+    let (hours, usual) = match args.device {
+        LabelDevice::Cpu => {
+            println!("label: about {:.2} core-hours, {} of predictions", rendering + models, in_bytes(found.bytes));
+            (rendering + models, threads(args.threads))
+        }
+        LabelDevice::Cuda(_) => {
+            println!(
+                "label: about {models:.2} GPU-hours, with {rendering:.2} core-hours of rendering meanwhile, {} of \
+                 predictions",
+                in_bytes(found.bytes)
+            );
+            (models.max(rendering / threads(args.threads) as f64), 1)
+        }
+    };
+    let workers = if args.workers.is_empty() { vec![usual] } else { args.workers.clone() };
     for workers in workers {
-        println!("label: about {:.2} hours with {workers} workers", core_hours / workers.max(1) as f64);
+        println!("label: about {:.2} hours with {workers} workers", hours / workers.max(1) as f64);
     }
     if let Some(memory) = found.memory {
         println!("label: about {} of memory a worker on top of the program", in_bytes(memory));
@@ -138,16 +170,16 @@ fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, runtime: &Runtime) -> Result<(),
 }
 
 /// Labels what is missing of the uniform variants of `rank`, and writes a table a model.
-fn label_ranked(args: &Args, zoo: &Zoo, source: &SampleSource, runtime: &Runtime) -> Result<(), CommandError> {
+fn label_ranked(args: &Args, zoo: &Zoo, source: &SampleSource, asking: Asking) -> Result<(), CommandError> {
     let listed = source.list().map_err(samples_failure)?;
     let version = format!("{}-{}", source.recipe().key(), zoo.fingerprint());
     let parts = Parts::new(args.of.work.parts(STAGE, &version), &listed);
     let stop = stop_flag()?;
     let bar = bar(listed.len(), STAGE);
-    let start = || Models::open(runtime, zoo, &args.zoo_dirs).map_err(LabelError::from);
-    let work = |models: &mut Models, listed: &Listed| {
+    let start = || asking.open(zoo).map_err(LabelError::from);
+    let work = |models: &mut Box<dyn Ask + '_>, listed: &Listed| {
         let planned = source.planned(&listed.original)?;
-        let rows = predict(models, zoo, source.recipe(), planned, &|| false)?;
+        let rows = predict(models.as_mut(), zoo, source.recipe(), planned, &|| false)?;
         Ok(rows.expect("nothing stops it"))
     };
     let outcome = parts.make(threads(args.threads), &stop, |progress| tick(&bar, progress.kept), start, work);
@@ -205,8 +237,8 @@ pub(super) fn each_answered(
     // A step before is missing: `finalize` calls it bad data, whoever needs the tables a wrong order.
     for record in found.whole(store.as_ref()).map_err(CommandError::usage)? {
         let mut answers = Answers::of_shard(store.as_ref(), record, models).map_err(answers_failure)?;
-        for position in plan.positions(record.shard) {
-            all(&mut answers, plan.original(position).map_err(super::plan::data)?)?;
+        for planned in plan.of_shard(record.shard) {
+            all(&mut answers, planned.map_err(super::plan::data)?)?;
         }
         answers.finish().map_err(answers_failure)?;
     }

@@ -261,7 +261,7 @@ fn notes(
 }
 
 fn ceilings(drawn: &[ScoreRow], weights: &[f64], lambda: Lambda) -> Ceilings {
-    let of = |score: &dyn Fn(&ScoreRow, &[f64]) -> Option<f64>| ceiling(drawn, weights, SPLITS, score);
+    let of = |score: &(dyn Fn(&ScoreRow, &[f64]) -> Option<f64> + Sync)| ceiling(drawn, weights, SPLITS, score);
     Ceilings {
         composite: of(&|row, weights| composite(row, weights, lambda)),
         consistency: of(&|row, weights| weighted(&row.consistency, weights)),

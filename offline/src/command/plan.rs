@@ -152,7 +152,7 @@ fn may_write(args: &Args, out: &Path, new: &PlanWritten) -> Result<(), Refusal> 
 pub(super) fn data(error: PlanError) -> CommandError {
     match error {
         PlanError::Shards { .. } | PlanError::Unknown { .. } => CommandError::usage(error),
-        PlanError::Recipes { .. } => CommandError::plan(error),
+        PlanError::Recipes { .. } | PlanError::Changed { .. } => CommandError::plan(error),
         other => CommandError::data(other),
     }
 }

@@ -43,10 +43,10 @@ struct CheckArgs {
     /// Folder with labelled pictures: imagenet/labels.csv for classifiers, coco/instances.json and coco/val2017/ for the rest
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
-    /// Pictures of each list at most; average precision on fewer pictures is another figure
+    /// Pictures of each list at most; what could be chance on so few is not held against a model
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// A model fails that is below its claim by more than this, 0 to 1; top-1 accuracy by more than two standard errors too
+    /// A model fails that is below its claim by more than this, 0 to 1, and by more than chance explains (99 %)
     #[arg(long, default_value_t = 0.02, value_name = "SHARE")]
     tolerance: f64,
 }

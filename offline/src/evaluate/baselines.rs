@@ -6,10 +6,11 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::samples::labels_of;
-use super::{EvaluateError, HEADS, Measurement, Method, Ridge, Samples, method::PSNR_LIMIT};
+use super::{EvaluateError, HEADS, LEAST_SIDE, Measurement, Method, Ridge, Samples, method::PSNR_LIMIT};
 use crate::label::LabelRow;
 use crate::label::score::{MODELS_NOTE, ScoreRow, scores_of};
 use crate::label::zoo::Task;
+use crate::quality::model::OpenedModel;
 use crate::table::{self, Rows};
 use crate::train::dataset::{Dataset, Layout};
 
@@ -47,12 +48,26 @@ pub(super) fn baselines(
     work: &Path,
     samples: &Samples,
     measured: &[Measurement],
+    metrics: &[OpenedModel],
 ) -> Result<(Vec<Method>, Vec<String>), EvaluateError> {
     let (mut methods, mut missing) = (Vec::new(), Vec::new());
     let psnr = samples.test.iter().map(|row| row.psnr.min(PSNR_LIMIT)).collect();
     methods.push(Method::same("psnr", "PSNR against the original (full reference)", psnr));
-    let ssim = measured.iter().map(|m| m.ssim).collect();
+    let ssim = measured.iter().map(|m| m.likeness.ssim).collect();
     methods.push(Method::same("ssim", "SSIM against the original (full reference)", ssim));
+    match measured.iter().map(|m| m.likeness.ms_ssim).collect() {
+        Some(scores) => methods.push(Method::same("ms_ssim", "MS-SSIM against the original (full reference)", scores)),
+        None => {
+            let small = measured.iter().filter(|m| m.likeness.ms_ssim.is_none()).count();
+            missing.push(format!("ms_ssim: {small} test samples are under {LEAST_SIDE}×{LEAST_SIDE}"));
+        }
+    }
+    let vsi = measured.iter().map(|m| m.likeness.vsi).collect();
+    methods.push(Method::same("vsi", "VSI against the original (full reference)", vsi));
+    for (at, metric) in metrics.iter().enumerate() {
+        let scores = measured.iter().map(|m| m.metrics[at]).collect();
+        methods.push(Method::same(&metric.model.name, &about(metric), scores));
+    }
     methods.push(cell_mean(samples));
 
     let confidence = confidence(work, samples)?;
@@ -86,6 +101,13 @@ pub(super) fn baselines(
         pooled,
     ));
     Ok((methods, missing))
+}
+
+/// What a metric given as ONNX is.
+fn about(metric: &OpenedModel) -> String {
+    let source = &metric.model.source;
+    let whence = if source.is_empty() { String::new() } else { format!(", {source}") };
+    format!("{} as ONNX{whence}", metric.model.name)
 }
 
 /// Mean label of the same distortion and levels over the originals seen in training: all that can be known without
@@ -201,6 +223,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
     use super::*;
     use crate::evaluate::samples::fixture;
+    use crate::evaluate::{Likeness, check_names, method::OWN_NAMES};
+    use crate::quality::model::QualityModel;
+    use crate::quality::scorer::tests::write_red_model;
 
     #[test]
     fn cell_means_know_the_distortion_and_the_level_of_seen_originals_only() {
@@ -220,16 +245,51 @@ mod tests {
     }
 
     #[test]
+    fn metrics_have_rows_and_names_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::work(folder.path(), 6);
+        let samples = Samples::read(folder.path(), None).unwrap();
+        let open =
+            |name: &str, rules: &str| QualityModel::open(&write_red_model(folder.path(), name, 1, rules)).unwrap();
+        let metrics = [open("red", "source = \"a paper\""), open("green", "")];
+        check_names(&metrics).unwrap();
+        let likeness = Likeness { ssim: 0.5, ms_ssim: Some(0.5), vsi: 0.5 };
+        let measured: Vec<Measurement> = (0..samples.test.len())
+            .map(|at| {
+                let metrics = vec![at as f64, -(at as f64)];
+                Measurement { likeness, metrics, heads: [0.5; 3], distortions: vec![] }
+            })
+            .collect();
+        let (methods, _) = baselines(folder.path(), &samples, &measured, &metrics).unwrap();
+        let red = methods.iter().find(|method| method.name == "red").unwrap();
+        assert_eq!((red.about.as_str(), red.scores(2)[7]), ("red as ONNX, a paper", 7.0));
+        let green = methods.iter().find(|method| method.name == "green").unwrap();
+        assert_eq!((green.about.as_str(), green.scores(0)[7]), ("green as ONNX", -7.0));
+
+        for twice in [["red", "red"], ["red", "vsi"], ["model", "red"]] {
+            let error = check_names(&twice.map(|name| open(name, ""))).unwrap_err().to_string();
+            assert!(error.contains("another method has this name"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_is_said() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 6);
         let samples = Samples::read(folder.path(), None).unwrap();
-        let measured: Vec<Measurement> =
-            samples.test.iter().map(|_| Measurement { ssim: 0.5, heads: [0.5; 3], distortions: vec![] }).collect();
-        let (methods, missing) = baselines(folder.path(), &samples, &measured).unwrap();
+        let measured = |ms_ssim| -> Vec<Measurement> {
+            let likeness = Likeness { ssim: 0.5, ms_ssim, vsi: 0.5 };
+            let measurement = Measurement { likeness, metrics: vec![], heads: [0.5; 3], distortions: vec![] };
+            vec![measurement; samples.test.len()]
+        };
+        let (methods, missing) = baselines(folder.path(), &samples, &measured(None), &[]).unwrap();
         let names: Vec<&str> = methods.iter().map(|m| m.name.as_str()).collect();
-        assert_eq!(names, ["psnr", "ssim", "cell_mean"]);
-        assert_eq!(missing.len(), 2, "{missing:?}");
+        assert_eq!(names, ["psnr", "ssim", "vsi", "cell_mean"]);
+        assert!(names.iter().all(|name| OWN_NAMES.contains(name)));
+        assert_eq!(missing.len(), 3, "{missing:?}");
+        assert!(missing[0].contains("ms_ssim: 22 "), "{missing:?}");
+        let (methods, missing) = baselines(folder.path(), &samples, &measured(Some(0.5)), &[]).unwrap();
+        assert_eq!((methods[2].name.as_str(), missing.len()), ("ms_ssim", 2));
         assert!(methods[0].scores(0).iter().all(|v| v.is_finite()), "clean pictures have a finite PSNR");
     }
 }

@@ -18,12 +18,26 @@ pub enum EvaluateError {
     Prepared(#[from] TrainError),
     /// A variant has another size than its original, or is too small.
     #[error("sample {sample}: {source}")]
-    Ssim {
+    FullReference {
         /// Id of the sample.
         sample: String,
         /// Why.
-        source: super::SsimError,
+        source: super::FullReferenceError,
     },
+    /// A metric can't be opened.
+    #[error(transparent)]
+    OpenMetric(#[from] crate::quality::scorer::ScoreError),
+    /// A metric failed.
+    #[error("sample {sample}: {source}")]
+    Metric {
+        /// Id of the sample.
+        sample: String,
+        /// Why.
+        source: crate::quality::scorer::ScoreError,
+    },
+    /// A metric has the name of another method.
+    #[error("metric `{0}`: another method has this name; change `name` in its description")]
+    SameName(String),
     /// The card can't be read.
     #[error(transparent)]
     Card(#[from] miqa::engine::CardError),

@@ -11,6 +11,7 @@ use super::diagnosis::{Diagnosis, diagnose};
 use super::method::{MODEL, Method};
 use super::threshold::{Thresholds, thresholds};
 use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
+use crate::quality::model::OpenedModel;
 
 /// Name of the headline set: the distorted samples of known class.
 pub const DISTORTED: &str = "distorted";
@@ -104,10 +105,11 @@ pub fn evaluate(
     card: &miqa::engine::Card,
     samples: &Samples,
     measured: &[Measurement],
+    metrics: &[OpenedModel],
 ) -> Result<Evaluated, EvaluateError> {
     let own = [0, 1, 2].map(|head| measured.iter().map(|m| m.heads[head]).collect());
     let mut methods = vec![Method::by_head(MODEL, &format!("{} {} (no reference)", card.name, card.version), own)];
-    let (others, missing) = baselines(work, samples, measured)?;
+    let (others, missing) = baselines(work, samples, measured, metrics)?;
     methods.extend(others);
     let probabilities: Vec<Vec<f64>> = measured.iter().map(|m| m.distortions.clone()).collect();
     let evaluation = Evaluation {

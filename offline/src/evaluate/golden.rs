@@ -27,6 +27,9 @@ pub(super) struct Mapped {
     pub(super) name: String,
     pub(super) prediction: Vec<f64>,
     pub(super) label: Vec<f64>,
+    /// The least squares have no minimum; the figures are those of the limit.
+    #[serde(default)]
+    pub(super) limit: bool,
     pub(super) plcc: f64,
     pub(super) rmse: f64,
 }

@@ -6,16 +6,21 @@ use std::thread;
 use indicatif::ProgressBar;
 use miqa::engine::{Card, Model, Runtime};
 
-use super::{EvaluateError, HEADS, Luma, Samples, ssim};
+use super::{EvaluateError, HEADS, Likeness, Reference, Samples};
 use crate::label::LabelRow;
 use crate::label::labelled::{Originals, model_input};
+use crate::quality::model::OpenedModel;
+use crate::quality::scorer::Scorer;
 use crate::sample::SampleError;
+use crate::source::Original;
 
 /// What is measured on one sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
-    /// SSIM against the original.
-    pub ssim: f64,
+    /// SSIM, MS-SSIM and VSI against the original.
+    pub likeness: Likeness,
+    /// Scores of the metrics given as ONNX, in their order.
+    pub metrics: Vec<f64>,
     /// The model's scores in the order of [`HEADS`].
     pub heads: [f64; 3],
     /// Probability of each distortion in the card's order.
@@ -29,10 +34,19 @@ pub struct Measuring<'a> {
     pub runtime: &'a Runtime,
     /// The model's card.
     pub card: &'a Card,
+    /// No-reference or learned metrics to measure as well; their crops lie at the same places in all variants of an
+    /// original.
+    pub metrics: &'a [OpenedModel],
     /// Worker threads, each with a one-thread session.
     pub workers: usize,
     /// Set when the process was asked to stop.
     pub stop: &'a AtomicBool,
+}
+
+/// The sessions of one worker.
+struct Sessions<'a> {
+    model: Model,
+    metrics: Vec<Scorer<'a>>,
 }
 
 impl Measuring<'_> {
@@ -46,7 +60,14 @@ impl Measuring<'_> {
         let bar = ProgressBar::new(samples.originals.len() as u64).with_message("originals");
         let next = AtomicUsize::new(0);
         let work = || -> Result<Vec<(usize, Vec<Measurement>)>, EvaluateError> {
-            let mut model = Model::open(self.runtime, self.card, 1)?;
+            let mut sessions = Sessions {
+                model: Model::open(self.runtime, self.card, 1)?,
+                metrics: self
+                    .metrics
+                    .iter()
+                    .map(|metric| Scorer::open(self.runtime, metric))
+                    .collect::<Result<_, _>>()?,
+            };
             let mut done = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
@@ -57,7 +78,7 @@ impl Measuring<'_> {
                     return Err(EvaluateError::Stopped);
                 }
                 let rows = &samples.test[range.clone()];
-                done.push((index, self.original(&mut model, columns, &samples.pictures, &original.id, rows)?));
+                done.push((index, self.original(&mut sessions, columns, &samples.pictures, original, rows)?));
                 bar.inc(1);
             }
         };
@@ -84,27 +105,35 @@ impl Measuring<'_> {
 
     fn original(
         &self,
-        model: &mut Model,
+        sessions: &mut Sessions<'_>,
         columns: [usize; 3],
         pictures: &Originals,
-        original: &str,
+        original: &Original,
         rows: &[LabelRow],
     ) -> Result<Vec<Measurement>, EvaluateError> {
-        let mut rendering = pictures.rendering(original, rows.iter().map(LabelRow::picture))?;
-        let luma = Luma::of(rendering.original());
+        let mut rendering = pictures.rendering(&original.id, rows.iter().map(LabelRow::picture))?;
+        let reference = Reference::of(rendering.original());
         rows.iter()
             .map(|row| {
                 let picture = row.picture().picture(&mut rendering).map_err(SampleError::from)?;
-                let ssim = ssim(&luma, &Luma::of(&picture))
-                    .map_err(|source| EvaluateError::Ssim { sample: row.sample.clone(), source })?;
+                let likeness = reference
+                    .likeness(&picture)
+                    .map_err(|source| EvaluateError::FullReference { sample: row.sample.clone(), source })?;
+                let metrics = sessions.metrics.iter_mut().map(|metric| {
+                    let crops = metric.score_picture(&picture, &original.pixel_sha256);
+                    let refuse = |source| EvaluateError::Metric { sample: row.sample.clone(), source };
+                    Ok(crops.map_err(refuse)?.score)
+                });
+                let metrics = metrics.collect::<Result<_, EvaluateError>>()?;
                 let view = model_input(&row.sample, &picture)?;
-                let scores = model.score(&[view])?.remove(0);
+                let scores = sessions.model.score(&[view])?.remove(0);
                 if scores.heads.iter().chain(&scores.distortions).any(|v| v.is_nan()) {
                     let (model, sample) = (self.card.name.clone(), row.sample.clone());
                     return Err(EvaluateError::NotANumber { model, sample });
                 }
                 Ok(Measurement {
-                    ssim,
+                    likeness,
+                    metrics,
                     heads: columns.map(|column| f64::from(scores.heads[column])),
                     distortions: scores.distortions.into_iter().map(f64::from).collect(),
                 })
@@ -122,6 +151,8 @@ mod tests {
 
     use super::*;
     use crate::evaluate::samples::fixture;
+    use crate::quality::model::QualityModel;
+    use crate::quality::scorer::tests::write_red_model;
 
     #[test]
     fn every_test_sample_is_made_again_and_scored_in_order() {
@@ -132,8 +163,13 @@ mod tests {
         // Its heads are the mean brightness.
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny");
         let card = Card::read(&model).unwrap();
+        // Its score is the mean red of a crop.
+        let red = write_red_model(folder.path(), "red", 3, "");
+        let metrics = [QualityModel::open(&red).unwrap()];
         let stop = AtomicBool::new(false);
-        let measure = |workers| Measuring { runtime: &runtime, card: &card, workers, stop: &stop }.run(&samples);
+        let measure = |workers| {
+            Measuring { runtime: &runtime, card: &card, metrics: &metrics, workers, stop: &stop }.run(&samples)
+        };
         let measured = measure(2).unwrap();
         assert_eq!(measured.len(), samples.test.len());
         for (original, range) in &samples.originals {
@@ -141,9 +177,14 @@ mod tests {
             let dark: Vec<f64> =
                 rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.heads[1]).collect();
             assert!(dark.windows(2).all(|pair| pair[0] > pair[1]), "{}: {dark:?}", original.id);
+            let red: Vec<f64> =
+                rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.metrics[0]).collect();
+            assert!(red.windows(2).all(|pair| pair[0] > pair[1]), "{}: {red:?}", original.id);
             for (row, measurement) in rows {
-                let identical = (measurement.ssim - 1.0).abs() < 1e-6;
-                assert_eq!(identical, row.level == 0, "{}: SSIM {}", row.sample, measurement.ssim);
+                let likeness = measurement.likeness;
+                let identical = (likeness.ssim - 1.0).abs() < 1e-6;
+                assert_eq!((identical, likeness.vsi == 1.0), (row.level == 0, row.level == 0), "{}", row.sample);
+                assert_eq!(likeness.ms_ssim, None, "the pictures are 70×50");
                 assert_eq!(measurement.distortions.len(), 5);
             }
         }
@@ -162,7 +203,7 @@ mod tests {
         let runtime = Runtime::open(Device::Cpu).unwrap();
         let card = Card::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny")).unwrap();
         let stop = AtomicBool::new(false);
-        let measuring = Measuring { runtime: &runtime, card: &card, workers: 1, stop: &stop };
+        let measuring = Measuring { runtime: &runtime, card: &card, metrics: &[], workers: 1, stop: &stop };
         let error = measuring.run(&samples).unwrap_err().to_string();
         assert!(error.contains("changed"), "{error}");
     }

@@ -10,19 +10,25 @@ mod diagnosis;
 mod error;
 mod evaluation;
 mod filter_curve;
+mod full_reference;
 mod isotonic;
 mod linear;
 mod logistic;
 mod measure;
 mod method;
 pub mod metrics;
+mod ms_ssim;
 pub mod report;
 mod ridge;
 mod roc;
 mod samples;
 mod ssim;
 mod threshold;
+mod vsi;
+mod window;
 
+#[cfg(test)]
+mod full_reference_golden;
 #[cfg(test)]
 mod golden;
 
@@ -35,14 +41,17 @@ pub use evaluation::{
     Cell, DISTORTED, Evaluated, Evaluation, MethodAbout, NamedCurve, UNKNOWN_CLASS, WITH_CLEAN, evaluate,
 };
 pub use filter_curve::{FilterCurve, filter_curve};
+pub use full_reference::{FullReferenceError, Likeness, Reference};
 pub use isotonic::Isotonic;
 pub use linear::{Cholesky, Singular, gram};
 pub use logistic::{Logistic, LogisticError};
 pub use measure::{Measurement, Measuring};
-pub use method::{MODEL, Method};
+pub use method::{MODEL, Method, check_names};
 pub use metrics::{average_ranks, krcc, plcc, rmse, srcc};
+pub use ms_ssim::{LEAST_SIDE, Pyramid, ms_ssim};
 pub use ridge::{Ridge, RidgeError};
 pub use roc::{average_precision, roc_auc};
 pub use samples::{ALL_MODELS, HEADS, LabelSet, Samples};
-pub use ssim::{Luma, SsimError, ssim};
+pub use ssim::{Luma, ssim};
 pub use threshold::{Thresholds, thresholds};
+pub use vsi::{VisualMaps, vsi};

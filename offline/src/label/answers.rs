@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::predictions::PredictionRow;
 use super::stage::STAGE;
 use super::zoo::{Zoo, ZooModel};
@@ -53,7 +55,7 @@ impl From<RecordError> for AnswersError {
 
 /// The tables of some models for the same samples, read in step.
 pub struct Answers {
-    models: Vec<(String, std::iter::Peekable<Rows<PredictionRow>>)>,
+    models: Vec<(String, Rows<PredictionRow>)>,
 }
 
 /// The table of one model in a folder of predictions.
@@ -73,7 +75,7 @@ impl Answers {
             if !path.is_file() {
                 return Err(AnswersError::NoModel { place: folder.display().to_string(), model: model.name.clone() });
             }
-            Ok((model.name.clone(), Rows::of_file(&path)?.peekable()))
+            Ok((model.name.clone(), Rows::of_file(&path)?))
         };
         Ok(Self { models: models.iter().map(open).collect::<Result<_, _>>()? })
     }
@@ -97,7 +99,7 @@ impl Answers {
                 Some(path) => Rows::of_file(&path)?,
                 None => Rows::of_bytes(&file.name, record.file(store, file)?)?,
             };
-            Ok::<_, AnswersError>((model.name.clone(), rows.peekable()))
+            Ok::<_, AnswersError>((model.name.clone(), rows))
         };
         Ok(Self { models: models.iter().map(open).collect::<Result<_, _>>()? })
     }
@@ -112,28 +114,32 @@ impl Answers {
         planned: &PlannedOriginal,
         samples: &[Sample],
     ) -> Result<Option<Vec<Vec<PredictionRow>>>, AnswersError> {
-        let first = samples.first().map_or_else(String::new, |sample| sample.id(&planned.original.id));
         let ids: Vec<String> = samples.iter().map(|sample| sample.id(&planned.original.id)).collect();
-        let mut all = Vec::with_capacity(self.models.len());
-        for (at, (model, rows)) in self.models.iter_mut().enumerate() {
-            let is_there = matches!(rows.peek(), Some(Ok(row)) if row.sample == first);
-            if !is_there && at == 0 && !matches!(rows.peek(), Some(Err(_))) {
+        let mut all: Vec<Vec<PredictionRow>> = self.models.iter().map(|_| Vec::with_capacity(ids.len())).collect();
+        let mut taken = 0;
+        while taken < ids.len() {
+            self.fill()?;
+            let first = self.models.first().and_then(|(_, rows)| rows.peek());
+            if taken == 0 && first.is_none_or(|row| row.sample != ids[0]) {
                 return Ok(None);
             }
-            let mut of_model = Vec::with_capacity(ids.len());
-            for id in &ids {
-                let row = rows.next().transpose()?;
-                match row {
-                    Some(row) if row.sample == *id => of_model.push(row),
-                    other => {
-                        let found = other.map_or("no row".to_owned(), |row| format!("`{}`", row.sample));
-                        return Err(AnswersError::Order { model: model.clone(), found, expected: id.clone() });
-                    }
-                }
+            // As many as lie decoded; one at least, so that the end of a table is seen.
+            let ready = self.models.iter().map(|(_, rows)| rows.decoded()).min().unwrap_or(0);
+            let some = &ids[taken..ids.len().min(taken + ready.max(1))];
+            for ((model, rows), all) in self.models.iter_mut().zip(&mut all) {
+                take(model, rows, some, all)?;
             }
-            all.push(of_model);
+            taken += some.len();
         }
         Ok(Some(all))
+    }
+
+    /// Decodes what comes next of every table that has nothing left, on all cores: most of the time goes there.
+    fn fill(&mut self) -> Result<(), AnswersError> {
+        if self.models.iter().any(|(_, rows)| rows.decoded() == 0) {
+            self.models.par_iter_mut().try_for_each(|(_, rows)| rows.fill())?;
+        }
+        Ok(())
     }
 
     /// Whether all rows were read.
@@ -149,6 +155,25 @@ impl Answers {
         }
         Ok(())
     }
+}
+
+/// Moves the rows of these samples, which must be the next ones.
+fn take(
+    model: &str,
+    rows: &mut Rows<PredictionRow>,
+    ids: &[String],
+    all: &mut Vec<PredictionRow>,
+) -> Result<(), AnswersError> {
+    for id in ids {
+        match rows.next().transpose()? {
+            Some(row) if row.sample == *id => all.push(row),
+            other => {
+                let found = other.map_or("no row".to_owned(), |row| format!("`{}`", row.sample));
+                return Err(AnswersError::Order { model: model.to_owned(), found, expected: id.clone() });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The models of one task, in the order of the zoo.

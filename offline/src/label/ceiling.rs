@@ -1,6 +1,7 @@
 //! How well the labels agree with themselves: two halves of the zoo label separately, and no predictor can be
 //! expected to agree with the labels better than they do.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::score::ScoreRow;
@@ -32,17 +33,18 @@ pub fn ceiling(
     scores: &[ScoreRow],
     weights: &[f64],
     splits: usize,
-    score: impl Fn(&ScoreRow, &[f64]) -> Option<f64>,
+    score: impl Fn(&ScoreRow, &[f64]) -> Option<f64> + Sync,
 ) -> Option<Ceiling> {
-    let mut correlations = Vec::with_capacity(splits);
-    let mut samples = 0;
-    for split in 0..splits {
+    let of_split = |split| {
         let [first, second] = halves(weights, split)?;
         let pairs = scores.iter().filter_map(|v| Some((score(v, &first)?, score(v, &second)?)));
         let (a, b): (Vec<f64>, Vec<f64>) = pairs.unzip();
-        samples = a.len();
-        correlations.push(srcc(&a, &b)?);
-    }
+        Some((a.len(), srcc(&a, &b)?))
+    };
+    // In the order of the splits, on however many cores.
+    let found: Vec<(usize, f64)> = (0..splits).into_par_iter().map(of_split).collect::<Option<_>>()?;
+    let samples = found.last()?.0;
+    let correlations: Vec<f64> = found.into_iter().map(|(_, correlation)| correlation).collect();
     let n = correlations.len() as f64;
     let mean = correlations.iter().sum::<f64>() / n;
     let variance = correlations.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::score::ScoreRow;
 
-/// Keeps the rows whose names hash lowest: the same ones in any order, and as good as random.
+/// Keeps the rows whose names hash lowest: the same ones in any order, and as good as random. Of each it keeps the name,
+/// consistency and accuracy; other lists are empty.
 #[derive(Debug)]
 pub struct Drawn {
     most: usize,
@@ -36,7 +37,9 @@ impl Drawn {
                 _ => return,
             }
         }
-        self.kept.push(Hashed { hash, row: row.clone() });
+        let ScoreRow { sample, consistency, accuracy, .. } = row;
+        let (sample, consistency, accuracy) = (sample.clone(), consistency.clone(), accuracy.clone());
+        self.kept.push(Hashed { hash, row: ScoreRow { sample, consistency, accuracy, ..ScoreRow::default() } });
     }
 
     /// The rows, in the order of their hashes.

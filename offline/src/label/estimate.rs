@@ -1,11 +1,8 @@
 //! What labelling a plan will take, from a measured sample of pictures.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use miqa::engine::Runtime;
-
-use super::model::Models;
+use super::ask::Asking;
 use super::predictions::{LabelError, PredictionRow, predict};
 use super::zoo::Zoo;
 use crate::generate::{drawn, memory_of_process};
@@ -26,7 +23,7 @@ pub struct Estimate {
     pub sampled: usize,
     /// Of one core, for rendering a picture.
     pub rendering: Duration,
-    /// Of one core, for all models on a picture: resizing, sessions and decoding.
+    /// Of one core, or of the GPU, for all models on a picture: resizing, sessions and decoding.
     pub models: Duration,
     /// Bytes of the stored predictions of all pictures.
     pub bytes: u64,
@@ -63,14 +60,7 @@ pub enum EstimateError {
 ///
 /// # Errors
 /// The plan can't be read, a picture can't be made or a model fails.
-pub fn estimate(
-    plan: &Plan,
-    zoo: &Zoo,
-    folders: &[PathBuf],
-    runtime: &Runtime,
-    sample: usize,
-    seed: u64,
-) -> Result<Estimate, EstimateError> {
+pub fn estimate(plan: &Plan, zoo: &Zoo, asking: Asking, sample: usize, seed: u64) -> Result<Estimate, EstimateError> {
     let positions = drawn(plan.originals(), RENDERED, seed);
     let (mut rendered, mut rendering) = (0_usize, Duration::ZERO);
     let mut shown: Vec<PlannedOriginal> = Vec::new();
@@ -90,7 +80,7 @@ pub fn estimate(
         shown.push(planned);
     }
     let before = memory_of_process();
-    let mut models = Models::open(runtime, zoo, folders).map_err(LabelError::from)?;
+    let mut models = asking.open(zoo).map_err(LabelError::from)?;
     let mut rows: Vec<PredictionRow> = Vec::new();
     let (mut sampled, mut spent, mut in_rendering) = (0, Duration::ZERO, Duration::ZERO);
     for planned in shown {
@@ -103,7 +93,7 @@ pub fn estimate(
         in_rendering += start.elapsed();
         sampled += planned.variants.len() + 1;
         let start = Instant::now();
-        rows.extend(predict(&mut models, zoo, plan.recipe(), planned, &|| false)?.unwrap_or_default());
+        rows.extend(predict(models.as_mut(), zoo, plan.recipe(), planned, &|| false)?.unwrap_or_default());
         spent += start.elapsed();
     }
     let memory = before.zip(memory_of_process()).map(|(before, after)| after.saturating_sub(before));

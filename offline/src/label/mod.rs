@@ -1,7 +1,9 @@
 //! Labels: what a zoo of vision models makes of each variant, and the scores (MMOS) computed from it.
 //!
-//! [`zoo`] lists the models, [`check`] measures whether they do what it claims, [`fit`] brings a picture to a model's size,
-//! [`model`] runs one (in a [`picture_session`]), [`decode`] says what its outputs mean, [`predictions`] keeps what they
+//! [`zoo`] lists the models, [`check`] measures whether they do what it claims, [`fit`] brings a picture to a model's size
+//! (by [`pillow_resize`]),
+//! [`model`] runs one (in a [`picture_session`]), or all on a GPU in a [`batch`] each ([`inference`], on a
+//! [`device`]; [`ask`] is how either is asked), [`decode`] says what its outputs mean, [`predictions`] keeps what they
 //! said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads it again. [`score`] compares the answers
 //! to a sample with those to the clean picture and with the [`truth`], [`mmos`] weighs the models by [`weights`],
 //! [`ceiling`] and [`validate`] say how far such scores can be trusted, [`labelled`] finds
@@ -9,18 +11,23 @@
 //! authors' names.
 
 pub mod answers;
+pub mod ask;
+pub mod batch;
 pub mod ceiling;
 pub mod check;
 pub mod csv;
 pub mod decode;
+pub mod device;
 pub mod drawn;
 pub mod estimate;
 pub mod finish;
 pub mod fit;
+pub mod inference;
 pub mod labelled;
 pub mod mmos;
 pub mod model;
 pub mod picture_session;
+pub mod pillow_resize;
 pub mod predictions;
 mod row;
 pub mod score;

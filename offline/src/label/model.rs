@@ -90,9 +90,9 @@ impl Model {
 
     fn answer(&mut self, fitted: &RgbImage, (width, height): (u32, u32)) -> Result<Answer, ModelError> {
         let failed = |reason: String| ModelError::Run { model: self.entry.name.clone(), reason };
-        let outputs = self.session.outputs(&self.entry.input, &[fitted]).map_err(failed)?;
+        let outputs = self.session.outputs(&self.entry.input, fitted).map_err(failed)?;
         let placement = Geometry::of(&self.entry.input).place(width, height);
-        let seen = Seen { outputs: &outputs[0], placement: &placement, classes: &self.entry.classes };
+        let seen = Seen { outputs: &outputs, placement: &placement, classes: &self.entry.classes };
         self.entry.decoder.decode(&seen).map_err(|error| failed(error.0))
     }
 }

@@ -1,7 +1,8 @@
 //! What the models said of each sample, kept so that new scores need no new inference.
 
+use super::ask::Ask;
 use super::decode::Answer;
-use super::model::{ModelError, Models};
+use super::model::ModelError;
 use super::zoo::Zoo;
 use crate::agree::{Detection, Runs};
 use crate::columns;
@@ -104,7 +105,7 @@ pub enum LabelError {
 /// # Errors
 /// A picture can't be made, or a model fails.
 pub fn predict(
-    models: &mut Models,
+    models: &mut dyn Ask,
     zoo: &Zoo,
     recipe: &Recipe,
     planned: PlannedOriginal,
@@ -113,15 +114,19 @@ pub fn predict(
     let mut rendering = Rendering::open(recipe, &planned)?;
     let original = planned.original.id.clone();
     let samples = Sample::of(planned);
-    let mut rows = Vec::with_capacity(samples.len() * zoo.models.len());
+    models.forget();
+    let mut asked = Vec::with_capacity(samples.len());
     for sample in samples {
         if stopped() {
             return Ok(None);
         }
         let picture = sample.picture(&mut rendering)?;
         let measured = if sample.psnr().is_none() { psnr(rendering.original(), &picture) } else { None };
-        let id = sample.id(&original);
-        let answers = models.answer(&picture)?;
+        models.ask(&picture)?;
+        asked.push((sample.id(&original), measured));
+    }
+    let mut rows = Vec::with_capacity(asked.len() * zoo.models.len());
+    for ((id, measured), answers) in asked.into_iter().zip(models.answers()?) {
         let of = zoo.models.iter().zip(answers);
         rows.extend(of.map(|(model, answer)| PredictionRow::new(&model.name, &id, measured, answer)));
     }

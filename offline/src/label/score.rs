@@ -51,6 +51,26 @@ pub struct ScoreRow {
     pub accuracy_ap: Vec<f32>,
 }
 
+impl ScoreRow {
+    /// A sample without values, with room for those of so many models.
+    fn of(sample: String, task: Task, models: usize) -> Self {
+        let room = || Vec::with_capacity(models);
+        let by_threshold = || if task == Task::Classification { Vec::new() } else { room() };
+        Self {
+            sample,
+            confidence: room(),
+            consistency: room(),
+            accuracy: room(),
+            consistency_ap50: by_threshold(),
+            consistency_ap75: by_threshold(),
+            consistency_ap: by_threshold(),
+            accuracy_ap50: by_threshold(),
+            accuracy_ap75: by_threshold(),
+            accuracy_ap: by_threshold(),
+        }
+    }
+}
+
 columns!(ScoreRow {
     sample,
     confidence,
@@ -115,7 +135,7 @@ pub fn score(
 ) -> Result<Vec<ScoreRow>, String> {
     let clean = answers.first().ok_or("no model")?;
     let mut rows: Vec<ScoreRow> =
-        clean.iter().map(|row| ScoreRow { sample: row.sample.clone(), ..ScoreRow::default() }).collect();
+        clean.iter().map(|row| ScoreRow::of(row.sample.clone(), task, answers.len())).collect();
     let mut matching = Matching::default();
     for of_model in answers {
         match task {

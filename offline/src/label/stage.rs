@@ -1,11 +1,8 @@
 //! What `label` makes of an original of a plan: what each model of a zoo says of each of its samples.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use miqa::engine::Runtime;
-
-use super::model::Models;
+use super::ask::{Ask, Asking};
 use super::predictions::{LabelError, PredictionRow, predict};
 use super::zoo::Zoo;
 use crate::plan::PlannedOriginal;
@@ -24,14 +21,12 @@ pub struct Predictions<'a> {
     pub recipe: &'a Recipe,
     /// The models.
     pub zoo: &'a Zoo,
-    /// Folders with their files.
-    pub folders: &'a [PathBuf],
-    /// What runs them.
-    pub runtime: &'a Runtime,
+    /// How they are run.
+    pub asking: Asking<'a>,
 }
 
-impl Stage for Predictions<'_> {
-    type Hand = Models;
+impl<'a> Stage for Predictions<'a> {
+    type Hand = Box<dyn Ask + 'a>;
     type Row = PredictionRow;
 
     fn name(&self) -> &'static str {
@@ -42,17 +37,17 @@ impl Stage for Predictions<'_> {
         [(ZOO.to_owned(), self.zoo.fingerprint())].into()
     }
 
-    fn hand(&self) -> Result<Models, StageError> {
-        Models::open(self.runtime, self.zoo, self.folders).map_err(|error| StageError::Start(error.to_string()))
+    fn hand(&self) -> Result<Self::Hand, StageError> {
+        self.asking.open(self.zoo).map_err(|error| StageError::Start(error.to_string()))
     }
 
     fn original(
         &self,
-        models: &mut Models,
+        models: &mut Self::Hand,
         at: &At,
         planned: PlannedOriginal,
     ) -> Result<Made<PredictionRow>, StageError> {
-        match predict(models, self.zoo, self.recipe, planned, &|| at.is_stopped()) {
+        match predict(models.as_mut(), self.zoo, self.recipe, planned, &|| at.is_stopped()) {
             Ok(Some(rows)) => Ok(Made::Done(Done { rows, archive: None })),
             Ok(None) => Ok(Made::Stopped),
             Err(LabelError::Sample(error)) => Err(StageError::Start(error.to_string())),

@@ -26,6 +26,15 @@ pub enum PlanError {
         /// What is missing or wrong.
         reason: String,
     },
+    /// Somebody wrote to the file while it was in use.
+    #[error(
+        "plan {path} was written over while it was in use; plans don't change: put it back, and write another to another file",
+        path = path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// An id that can't name a folder.
     #[error(
         "original `{id}`: the id names a folder, so it can't be empty, `.` or `..`, nor hold `/`, `\\` or control characters; rename the file {path}"

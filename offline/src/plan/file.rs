@@ -18,6 +18,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
+use super::held::Held;
 use super::identity::Identity;
 use super::planned::PlannedOriginal;
 use super::row::{PlanRow, originals_of, rows_of};
@@ -189,6 +190,7 @@ pub struct Plan {
     /// First row of every row group.
     groups: Vec<u64>,
     footer: ArrowReaderMetadata,
+    file: Held,
 }
 
 impl Plan {
@@ -197,7 +199,7 @@ impl Plan {
     /// # Errors
     /// The file is missing, or is no plan of this version.
     pub fn open(path: &Path) -> Result<Self, PlanError> {
-        let file = File::open(path).map_err(|e| io_error(path, e))?;
+        let file = Held::open(path).map_err(|e| io_error(path, e))?;
         let refuse = |reason: String| PlanError::NoPlan { path: path.to_owned(), reason };
         let footer = ArrowReaderMetadata::load(&file, Default::default()).map_err(|e| refuse(e.to_string()))?;
         let pairs = footer.metadata().file_metadata().key_value_metadata();
@@ -227,7 +229,7 @@ impl Plan {
                 "its index speaks of {row} rows in {shards} shards, the file has {first} rows"
             )));
         }
-        Ok(Self { path: path.to_owned(), id, recipe, shards, index, groups, footer })
+        Ok(Self { path: path.to_owned(), id, recipe, shards, index, groups, footer, file })
     }
 
     /// Its identity.
@@ -317,7 +319,22 @@ impl Plan {
 
     /// All originals, by id, a row group at a time.
     pub fn iter(&self) -> impl Iterator<Item = Result<PlannedOriginal, PlanError>> + '_ {
-        (0..self.groups.len()).flat_map(|group| match self.read(group, 0, usize::MAX) {
+        self.of_groups(0..self.groups.len())
+    }
+
+    /// The originals of a shard (from 0), by id, a row group at a time: what [`Plan::original`] says of each of
+    /// [`Plan::positions`], with every row decoded once.
+    pub fn of_shard(&self, shard: u32) -> impl Iterator<Item = Result<PlannedOriginal, PlanError>> + '_ {
+        let positions = self.positions(shard);
+        let row = |position: usize| self.index.get(position).map_or_else(|| self.variants(), |(_, first, _)| *first);
+        // Groups don't span shards.
+        let group = |row: u64| self.groups.partition_point(|start| *start < row);
+        let groups = group(row(positions.start))..group(row(positions.end));
+        self.of_groups(groups)
+    }
+
+    fn of_groups(&self, groups: Range<usize>) -> impl Iterator<Item = Result<PlannedOriginal, PlanError>> + '_ {
+        groups.flat_map(|group| match self.read(group, 0, usize::MAX) {
             Ok(originals) => originals.into_iter().map(Ok).collect::<Vec<_>>(),
             Err(error) => vec![Err(error)],
         })
@@ -340,10 +357,18 @@ impl Plan {
         Err(PlanError::NoPlan { path: self.path.clone(), reason })
     }
 
-    /// Rows of a row group. The file is opened anew each time: threads must not share one cursor.
+    /// Rows of a row group.
     fn read(&self, group: usize, offset: usize, limit: usize) -> Result<Vec<PlannedOriginal>, PlanError> {
-        let file = File::open(&self.path).map_err(|e| io_error(&self.path, e))?;
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.footer.clone())
+        let rows = self.rows(group, offset, limit);
+        // Looked at afterwards: whatever was read of an untouched file is of this plan.
+        if !self.file.is_untouched().map_err(|e| io_error(&self.path, e))? {
+            return Err(PlanError::Changed { path: self.path.clone() });
+        }
+        rows.map(originals_of)
+    }
+
+    fn rows(&self, group: usize, offset: usize, limit: usize) -> Result<Vec<PlanRow>, PlanError> {
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.footer.clone())
             .with_row_groups(vec![group])
             .with_batch_size(8192);
         if limit < usize::MAX {
@@ -354,7 +379,7 @@ impl Plan {
             let batch = batch.map_err(|e| format_error(&self.path, &e))?;
             rows.extend(PlanRow::from_batch(&batch).map_err(|at| table::mismatch::<PlanRow>(&self.path, &batch, at))?);
         }
-        Ok(originals_of(rows))
+        Ok(rows)
     }
 
     fn disagrees(&self, original: &str) -> PlanError {

@@ -9,6 +9,7 @@ mod error;
 mod file;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod held;
 mod identity;
 mod join;
 mod merge;

@@ -301,3 +301,31 @@ fn ten_thousand_originals_are_planned_and_opened_in_time() {
     );
     assert!(wrote < Duration::from_secs(60) && opened < Duration::from_secs(1));
 }
+
+#[test]
+fn an_open_plan_stays_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("plan.parquet"), folder.path().join("other.parquet"));
+    let tables = Tables::of(70);
+    tables.write(&path, 2);
+    Tables::of(60).write(&other, 2);
+    let plan = Plan::open(&path).unwrap();
+    let before: Vec<_> = plan.iter().map(Result::unwrap).collect();
+    // What a shard holds is what its positions hold.
+    for shard in 0..2 {
+        let of_shard: Vec<_> = plan.of_shard(shard).map(Result::unwrap).collect();
+        assert!(of_shard == before[plan.positions(shard)], "shard {shard}");
+    }
+    // Another one in its place is not read.
+    std::fs::rename(&other, &path).unwrap();
+    assert_ne!(Plan::open(&path).unwrap().id(), plan.id());
+    assert!(plan.iter().map(Result::unwrap).eq(before));
+    assert_eq!(plan.original(69).unwrap().original.id, "image_00069");
+    // One that is written over is refused.
+    let plan = Plan::open(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    std::fs::write(&path, bytes).unwrap();
+    let refused = plan.original(3).unwrap_err();
+    assert!(matches!(refused, PlanError::Changed { .. }) && refused.to_string().contains("plan.parquet"), "{refused}");
+}

@@ -36,6 +36,17 @@ pub struct Scorer<'a> {
     session: PictureSession,
 }
 
+/// What a model thinks of one picture, higher is better.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CropScores {
+    /// The crops' scores as one.
+    pub score: f64,
+    /// The least score of a crop.
+    pub least: f64,
+    /// The greatest score of a crop.
+    pub greatest: f64,
+}
+
 impl<'a> Scorer<'a> {
     /// Opens the model with one thread.
     ///
@@ -51,24 +62,34 @@ impl<'a> Scorer<'a> {
     /// # Errors
     /// It can't be loaded or resized, or the model fails.
     pub fn score(&mut self, original: &Original) -> Result<QualityRow, ScoreError> {
-        let model = &self.opened.model;
-        let rgb = original.load()?;
-        let rgb = prepared(model, &rgb).map_err(|reason| ScoreError::Run { model: model.name.clone(), reason })?;
-        let places = places(&model.crops, &model.name, &original.pixel_sha256, rgb.dimensions(), model.input.size);
-        let sign = if model.lower_is_better { -1.0 } else { 1.0 };
-        let mut scores = Vec::with_capacity(places.len());
-        for (left, top) in places {
-            let size = self.opened.model.input.size;
-            let crop = image::imageops::crop_imm(&rgb, left, top, size, size).to_image();
-            let score =
-                self.run(&crop).map_err(|reason| ScoreError::Run { model: self.opened.model.name.clone(), reason })?;
-            scores.push(sign * score);
-        }
+        let CropScores { score, least, greatest } = self.score_picture(&original.load()?, &original.pixel_sha256)?;
         Ok(QualityRow {
             original: original.id.clone(),
             model: self.opened.model.name.clone(),
             fingerprint: self.opened.fingerprint.clone(),
-            score: self.opened.model.aggregate.of(&scores),
+            score,
+            least,
+            greatest,
+        })
+    }
+
+    /// The scores of any picture; `key` draws the places of its crops.
+    ///
+    /// # Errors
+    /// It can't be resized, or the model fails.
+    pub fn score_picture(&mut self, picture: &RgbImage, key: &PixelHash) -> Result<CropScores, ScoreError> {
+        let model = &self.opened.model;
+        let refuse = |reason| ScoreError::Run { model: model.name.clone(), reason };
+        let rgb = prepared(model, picture).map_err(refuse)?;
+        let size = model.input.size;
+        let sign = if model.lower_is_better { -1.0 } else { 1.0 };
+        let mut scores = Vec::with_capacity(model.crops.count as usize);
+        for (left, top) in places(&model.crops, &model.name, key, rgb.dimensions(), size) {
+            let crop = image::imageops::crop_imm(&rgb, left, top, size, size).to_image();
+            scores.push(sign * self.run(&crop).map_err(refuse)?);
+        }
+        Ok(CropScores {
+            score: model.aggregate.of(&scores),
             least: scores.iter().copied().fold(f64::INFINITY, f64::min),
             greatest: scores.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         })

@@ -7,6 +7,7 @@ pub mod coco;
 mod folder;
 mod imagenet;
 mod original;
+mod perceptual_hash;
 mod pixel_hash;
 mod selection;
 mod split;
@@ -18,6 +19,8 @@ pub use original::{
     Original, SourceError, check_unique, decode, decode_as, is_id, read_shards, read_sources, sources_id,
     write_sources, write_sources_in,
 };
+pub use perceptual_hash::PerceptualHash;
 pub use pixel_hash::PixelHash;
 pub use selection::{Listed, SelectionList, read_exclusions};
-pub use split::{SplitRow, TEST, TRAIN, VALIDATION, part_id, read_split, split, whole_of};
+pub use split::leak::{Leak, LookAlike, check_leaks, look_alikes};
+pub use split::{Class, SplitRow, TEST, TRAIN, VALIDATION, keyed, paper, part_id, read_split, whole_of};

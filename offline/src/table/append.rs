@@ -9,7 +9,10 @@ use parquet::file::reader::ChunkReader;
 
 use super::{Encoder, Row, TableError, mismatch, partial_name, reader};
 
-/// A table on its way to `path`, a portion of rows in memory at most. Dropped before [`Appender::finish`], it leaves
+/// Rows that go to the disk together. A row of scores holds some hundred values.
+const GROUP: usize = 32_768;
+
+/// A table on its way to `path`, [`GROUP`] rows in memory at most. Dropped before [`Appender::finish`], it leaves
 /// nothing behind.
 pub struct Appender<R: Row> {
     path: PathBuf,
@@ -32,7 +35,7 @@ impl<R: Row> Appender<R> {
         }
         let partial = Partial(partial_name(path));
         let file = File::create(&partial.0).map_err(io)?;
-        Ok(Self { path: path.to_owned(), partial, encoder: Encoder::over(path, file, notes)? })
+        Ok(Self { path: path.to_owned(), partial, encoder: Encoder::over(path, file, notes, Some(GROUP))? })
     }
 
     /// Appends rows.
@@ -64,6 +67,9 @@ impl Drop for Partial {
     }
 }
 
+/// Rows in memory at a time: dozens of tables whose rows are long lists may be read in step.
+const BATCH: usize = 1024;
+
 /// The rows of a table, a batch in memory at a time.
 pub struct Rows<R> {
     path: PathBuf,
@@ -91,8 +97,34 @@ impl<R: Row> Rows<R> {
     }
 
     fn of(path: &Path, file: impl ChunkReader + 'static) -> Result<Self, TableError> {
-        let reader = reader::<R>(path, file)?;
+        let reader = reader::<R>(path, file, BATCH)?;
         Ok(Self { path: path.to_owned(), reader, batch: Vec::new().into_iter(), row: PhantomData })
+    }
+
+    /// How many of the next rows lie decoded.
+    #[must_use]
+    pub fn decoded(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Decodes the next rows if all before were taken. At the end of the table it does nothing.
+    ///
+    /// # Errors
+    /// They can't be decoded.
+    pub fn fill(&mut self) -> Result<(), TableError> {
+        while self.decoded() == 0 {
+            let Some(batch) = self.reader.next() else { return Ok(()) };
+            let batch = batch.map_err(|e| TableError::Format { path: self.path.clone(), reason: e.to_string() })?;
+            let rows = R::from_batch(&batch).map_err(|at| mismatch::<R>(&self.path, &batch, at))?;
+            self.batch = rows.into_iter();
+        }
+        Ok(())
+    }
+
+    /// The next row, if it is decoded.
+    #[must_use]
+    pub fn peek(&self) -> Option<&R> {
+        self.batch.as_slice().first()
     }
 }
 
@@ -100,18 +132,9 @@ impl<R: Row> Iterator for Rows<R> {
     type Item = Result<R, TableError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(row) = self.batch.next() {
-                return Some(Ok(row));
-            }
-            let rows = match self.reader.next()? {
-                Ok(batch) => R::from_batch(&batch).map_err(|at| mismatch::<R>(&self.path, &batch, at)),
-                Err(error) => Err(TableError::Format { path: self.path.clone(), reason: error.to_string() }),
-            };
-            match rows {
-                Ok(rows) => self.batch = rows.into_iter(),
-                Err(error) => return Some(Err(error)),
-            }
+        match self.fill() {
+            Ok(()) => self.batch.next().map(Ok),
+            Err(error) => Some(Err(error)),
         }
     }
 }

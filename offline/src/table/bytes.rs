@@ -26,7 +26,7 @@ pub fn encode<R: Row + Clone>(name: &str, rows: &[R]) -> Result<Vec<u8>, TableEr
 /// # Errors
 /// As [`encode`].
 pub fn encode_noted<R: Row + Clone>(name: &str, rows: &[R], notes: &[(&str, String)]) -> Result<Vec<u8>, TableError> {
-    let mut encoder = Encoder::over(Path::new(name), Vec::new(), notes)?;
+    let mut encoder = Encoder::over(Path::new(name), Vec::new(), notes, None)?;
     encoder.push(rows.iter().cloned())?;
     encoder.finish()
 }
@@ -54,7 +54,7 @@ impl<R: Row> Encoder<R> {
     /// # Errors
     /// What the Parquet library said.
     pub fn new(name: &str) -> Result<Self, TableError> {
-        Self::over(Path::new(name), Vec::new(), &[])
+        Self::over(Path::new(name), Vec::new(), &[], None)
     }
 }
 
@@ -62,11 +62,21 @@ impl<R: Row, W: Write + Send> Encoder<R, W> {
     /// Rows in one write: a fixed number, since portions show in the bytes.
     const PORTION: usize = 16_384;
 
-    /// An empty table that goes to `sink`, with notes in its footer.
-    pub(super) fn over(name: &Path, sink: W, notes: &[(&str, String)]) -> Result<Self, TableError> {
+    /// An empty table that goes to `sink`, with notes in its footer, so many rows at a time: until then they are in memory,
+    /// encoded.
+    pub(super) fn over(
+        name: &Path,
+        sink: W,
+        notes: &[(&str, String)],
+        group: Option<usize>,
+    ) -> Result<Self, TableError> {
         let name = name.to_owned();
         let schema = Arc::new(Schema::new(R::fields()));
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
+        if group.is_some() {
+            properties = properties.set_max_row_group_row_count(group);
+        }
+        let properties = properties.build();
         let mut writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))
             .map_err(|e| TableError::Format { path: name.clone(), reason: e.to_string() })?;
         for (key, value) in notes {

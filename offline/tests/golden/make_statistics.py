@@ -56,7 +56,41 @@ def logistic(name, prediction, label):
             error = float(np.sqrt(np.mean((mapped - l) ** 2)))
             if best is None or error < best[0]:
                 best = (error, float(stats.pearsonr(mapped, l).statistic))
+    if best is None:
+        return None
     return {"name": name, "prediction": prediction, "label": label, "rmse": best[0], "plcc": best[1]}
+
+
+def limit(name, prediction, label):
+    """Labels for which the least squares have no minimum: the best exponential or cubic, both limits of logistics."""
+    prediction, label = short(prediction), short(label)
+    p, l = np.array(prediction), np.array(label)
+
+    def fit(*columns):
+        columns = np.stack([np.ones_like(p), p, *columns], 1)
+        mapped = columns @ np.linalg.lstsq(columns, l, rcond=None)[0]
+        return float(np.sqrt(np.mean((mapped - l) ** 2))), mapped
+
+    def exponential(rate):
+        return fit(np.exp(rate * (p - p.max() if rate > 0 else p - p.min())))
+
+    fits = [fit(p**2, p**3)]
+    for low, high in ((-30, -0.01), (0.01, 30)):
+        grid = -np.geomspace(-low, -high, 200) if low < 0 else np.geomspace(low, high, 200)
+        start = min(grid, key=lambda rate: exponential(rate)[0])
+        found = optimize.minimize_scalar(
+            lambda rate: exponential(rate)[0], bounds=sorted((start * 0.9, start * 1.1)), method="bounded",
+            options={"xatol": 1e-10},
+        )
+        fits.append(exponential(found.x))
+    error, mapped = min(fits, key=lambda found: found[0])
+    attained = logistic(name, prediction, label)  # None where SciPy does not settle from any start
+    print(name, error, attained and attained["rmse"])
+    assert attained is None or attained["rmse"] > error - 1e-9, name
+    return {
+        "name": name, "prediction": prediction, "label": label, "limit": True, "rmse": error,
+        "plcc": float(stats.pearsonr(mapped, l).statistic),
+    }
 
 
 def ssim(name, x, y):
@@ -129,6 +163,18 @@ def ridge():
     }
 
 
+def limits():
+    """Each prediction twice, its labels on both sides of the curve: no logistic can do better by following chance."""
+    own = np.random.default_rng(20261)
+    x, noise = np.repeat(short(own.uniform(0, 1, 45)), 2), np.repeat(own.normal(0, 0.05, 45), 2) * np.tile([1, -1], 45)
+    return [
+        limit("exponential", x, 0.9 - 0.7 * np.exp(-3 * x) + noise),
+        limit("rising exponential", x, 0.1 + 0.02 * np.exp(3.5 * x) + noise),
+        limit("parabola", x, 0.2 + 0.9 * x - 0.5 * x**2 + noise),
+        limit("cubic", x, 0.5 + 2 * (x - 0.4) ** 3 - 0.3 * x + noise),
+    ]
+
+
 def main():
     label = rng.uniform(0, 1, 50)
     near = label + rng.normal(0, 0.2, 50)
@@ -149,6 +195,7 @@ def main():
             logistic("falling", -psnr, quality),
             logistic("nearly straight", bent, 0.3 * bent + 0.5 + rng.normal(0, 0.05, 60)),
             logistic("step", bent, (bent > 0.2) + rng.normal(0, 0.1, 60)),
+            *limits(),
         ],
         "ssim": pictures(),
         "roc": [

@@ -46,7 +46,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
     use super::*;
     use crate::evaluate::samples::fixture;
-    use crate::evaluate::{ALL_MODELS, DISTORTED, Evaluation, HEADS, MODEL, Measurement, evaluate};
+    use crate::evaluate::{ALL_MODELS, DISTORTED, Evaluation, HEADS, Likeness, MODEL, Measurement, evaluate};
 
     const CARD: &str = r#"
         format = 1
@@ -94,13 +94,18 @@ mod tests {
             let named = |name: &str| if row.distortion == name { 0.15 + 0.2 * f64::from(row.level) } else { 0.2 };
             let label = crate::evaluate::samples::labels_of(row);
             Measurement {
-                ssim: 1.0 - f64::from(row.level) * 0.1,
+                likeness: Likeness {
+                    ssim: 1.0 - f64::from(row.level) * 0.1,
+                    ms_ssim: None,
+                    vsi: 1.0 - f64::from(row.level) * 0.05,
+                },
+                metrics: Vec::new(),
                 heads: label.map(|label| (label.unwrap() + wobble).clamp(0.0, 1.0)),
                 distortions: vec![named("darkness"), named("fog")],
             }
         };
         let measured: Vec<Measurement> = samples.test.iter().enumerate().map(measure).collect();
-        let evaluated = evaluate(work, &card, &samples, &measured).unwrap();
+        let evaluated = evaluate(work, &card, &samples, &measured, &[]).unwrap();
         (samples, evaluated)
     }
 

@@ -1,11 +1,13 @@
 //! Whether models do what their entries in the zoo's list claim: measured on labelled pictures.
 
+mod chance;
 mod dataset_precision;
 
 use std::path::{Path, PathBuf};
 
 use miqa::engine::Runtime;
 
+pub use chance::{Jackknife, below};
 pub use dataset_precision::DatasetPrecision;
 
 use super::decode::Answer;
@@ -54,6 +56,8 @@ pub struct Pictures {
     classes: Vec<Original>,
     /// With objects of COCO.
     objects: Vec<Original>,
+    /// Whether these are fewer than listed.
+    some_objects: bool,
     truth: Truth,
 }
 
@@ -81,6 +85,8 @@ pub enum Verdict {
     Ok,
     /// Above the claim by more than the tolerance: the pictures are easier, or the claim too low.
     Above,
+    /// Whatever it achieved on so few pictures could be chance.
+    TooFew,
     /// Below the claim by more than the tolerance, or without an answer.
     Failed,
 }
@@ -90,6 +96,7 @@ impl std::fmt::Display for Verdict {
         f.pad(match self {
             Self::Ok => "ok",
             Self::Above => "above",
+            Self::TooFew => "too few pictures to tell",
             Self::Failed => "FAILED",
         })
     }
@@ -100,6 +107,7 @@ impl Measured {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match self.measured {
+            Ok(value) if value.is_finite() && self.tolerance >= self.claimed => Verdict::TooFew,
             Ok(value) if (value - self.claimed).abs() <= self.tolerance => Verdict::Ok,
             Ok(value) if value > self.claimed => Verdict::Above,
             // A value that is no number is no answer either.
@@ -134,7 +142,7 @@ impl Pictures {
             let needs = "imagenet/labels.csv or labels.csv";
             let inner = list("imagenet", "labels.csv").ok_or_else(|| nothing(Task::Classification, needs))?;
             let found = labelled_folder(&inner, &inner.join("labels.csv"), "", Orientation::default())?;
-            pictures.classes = usable(found, limit)?;
+            pictures.classes = usable(found, limit)?.0;
             pictures.classes.retain(|original| original.class >= 0);
         }
         if let Some(&task) = tasks.iter().find(|task| **task != Task::Classification) {
@@ -142,7 +150,8 @@ impl Pictures {
             let inner = list("coco", "instances.json").ok_or_else(|| nothing(task, needs))?;
             let files = Some(inner.join("val2017")).filter(|folder| folder.is_dir()).unwrap_or_else(|| inner.clone());
             let annotations = inner.join("instances.json");
-            pictures.objects = usable(coco_folder(&files, &annotations, Orientation::default())?, limit)?;
+            (pictures.objects, pictures.some_objects) =
+                usable(coco_folder(&files, &annotations, Orientation::default())?, limit)?;
             pictures.truth = Truth::read(&[annotations])?;
         }
         Ok(pictures)
@@ -166,27 +175,30 @@ impl Pictures {
     ) -> Measured {
         let pictures = self.of(model.task).len();
         let claimed = model.performance;
-        // Top-1 of so few pictures has this standard error; a claim is not refuted within two of them.
-        let chance = match model.task {
-            Task::Classification => 2.0 * (claimed * (1.0 - claimed) / pictures.max(1) as f64).sqrt(),
-            Task::Detection | Task::Segmentation => 0.0,
+        let performance = self.performance(runtime, model, folders, tick);
+        let chance = match (&performance, model.task) {
+            (_, Task::Classification) => below(claimed, pictures),
+            // A claim about a list of pictures is about all of them.
+            (Ok((_, spread)), _) if self.some_objects => *spread,
+            _ => 0.0,
         };
-        let measured = self.performance(runtime, model, folders, tick);
+        let measured = performance.map(|(value, _)| value);
         let (model, task) = (model.name.clone(), model.task);
         Measured { model, task, claimed, measured, pictures, tolerance: tolerance.max(chance) }
     }
 
+    /// What a model achieves, and how far average precision on other pictures may lie from it.
     fn performance(
         &self,
         runtime: &Runtime,
         model: &ZooModel,
         folders: &[PathBuf],
         tick: impl Fn(),
-    ) -> Result<f64, String> {
+    ) -> Result<(f64, f64), String> {
         let alone = Zoo { models: vec![model.clone()] };
         let mut models = Models::open(runtime, &alone, folders).map_err(|e| e.to_string())?;
         let masks = model.task == Task::Segmentation;
-        let mut precision = DatasetPrecision::new(if masks { Overlap::Masks } else { Overlap::Boxes });
+        let mut precision = Jackknife::new(if masks { Overlap::Masks } else { Overlap::Boxes });
         let mut right = 0;
         for original in self.of(model.task) {
             let answers = original
@@ -204,19 +216,21 @@ impl Pictures {
             tick();
         }
         match model.task {
-            Task::Classification => Ok(right as f64 / self.classes.len() as f64),
-            _ => Ok(precision.precision().map(|precision| precision.ap).ok_or("no picture has objects")?),
+            Task::Classification => Ok((right as f64 / self.classes.len() as f64, 0.0)),
+            _ => Ok((precision.precision().ok_or("no picture has objects")?, precision.spread())),
         }
     }
 }
 
-fn usable(found: crate::source::Selection, limit: Option<usize>) -> Result<Vec<Original>, CheckError> {
+/// At most `limit` of the pictures, and whether these are not all.
+fn usable(found: crate::source::Selection, limit: Option<usize>) -> Result<(Vec<Original>, bool), CheckError> {
     if let Some(rejected) = found.rejected.into_iter().next() {
         return Err(CheckError::Rejected { place: rejected.place, error: rejected.error });
     }
     let mut originals = found.originals;
+    let some = limit.is_some_and(|limit| limit < originals.len());
     originals.truncate(limit.unwrap_or(usize::MAX));
-    Ok(originals)
+    Ok((originals, some))
 }
 
 #[cfg(test)]

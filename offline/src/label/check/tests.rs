@@ -27,6 +27,16 @@ fn verdicts_follow_the_tolerance() {
     ] {
         assert_eq!(measured(value.clone()).verdict(), verdict, "{value:?}");
     }
+    // So few pictures that none right would be within chance: nothing is said but of what gave no answer.
+    let few = |measured_there| Measured { tolerance: 0.25, ..measured(measured_there) };
+    for (value, verdict) in [
+        (Ok(0.0), Verdict::TooFew),
+        (Ok(1.0), Verdict::TooFew),
+        (Ok(f64::NAN), Verdict::Failed),
+        (Err("no".to_owned()), Verdict::Failed),
+    ] {
+        assert_eq!(few(value.clone()).verdict(), verdict, "{value:?}");
+    }
 }
 
 #[test]
@@ -49,6 +59,29 @@ fn lists_of_labelled_pictures_are_searched() {
     assert_eq!(find(&[Task::Classification], None).unwrap().of(Task::Classification).len(), 2);
     std::fs::write(folder.path().join("b.png"), b"no picture").unwrap();
     assert!(find(&[Task::Classification], None).unwrap_err().to_string().contains("labels.csv line 3"));
+}
+
+/// However few the pictures, a model that is as claimed does not fail.
+#[test]
+fn healthy_models_pass_on_few_pictures() {
+    let Some(data) = std::env::var_os("MIQA_DATA").map(PathBuf::from) else {
+        return println!("skipped: labelling models on few pictures (MIQA_DATA not set)");
+    };
+    let mut zoo = Zoo::read(&["builtin:cls".into(), "builtin:det".into()]).unwrap();
+    zoo.models
+        .retain(|model| ["mobilenet_v1_025", "squeezenet_v11", "yolox_nano", "fastestdet"].contains(&&*model.name));
+    assert_eq!(zoo.models.len(), 4);
+    let runtime = Runtime::open(Device::Cpu).unwrap();
+    for limit in [1, 5, 12, 30] {
+        let pictures = Pictures::find(&data, &[Task::Classification, Task::Detection], Some(limit)).unwrap();
+        for model in &zoo.models {
+            let measured = pictures.measure(&runtime, model, std::slice::from_ref(&data), 0.02, || ());
+            let verdict = measured.verdict();
+            println!("{} on {limit}: {measured:?}: {verdict}", model.name);
+            assert_ne!(verdict, Verdict::Failed, "{measured:?}");
+            assert!(limit > 1 || verdict == Verdict::TooFew, "{measured:?}");
+        }
+    }
 }
 
 /// A wrong order of channels or a wrong mean shows as a failed row; the entry as it is passes.

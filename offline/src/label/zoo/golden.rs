@@ -55,10 +55,7 @@ fn picture(jpeg: &Path) -> image::RgbImage {
     crate::source::decode(png.as_deref().unwrap_or(jpeg)).unwrap()
 }
 
-/// What share must agree. Of the same pixels 297 to 300 of 300 classes do, all boxes of models that take pictures whole or
-/// letterboxed, and 94 to 97 % of those of squashed ones, most of them hardly sure: our resizing has weights of 16 bits,
-/// Pillow's of 22, and a level here and there turns near ties. Our
-/// JPEG decoder and Pillow's differ by a level too.
+/// What share must agree. Of the same pixels all do; our JPEG decoder and Pillow's differ by a level, which turns near ties.
 fn share_of(of_same_pixels: f64, otherwise: f64) -> f64 {
     if std::env::var_os("MIQA_PIXELS").is_some() { of_same_pixels } else { otherwise }
 }
@@ -115,7 +112,7 @@ fn first_classes_are_those_of_the_reference() {
         println!("{model}: {} of {} first classes", share.agreeing, share.of);
     }
     for (model, share) in shares {
-        assert!(share.of == 300 && share.of() >= share_of(0.99, 0.98), "{model}: {share:?}");
+        assert!(share.of == 300 && share.of() >= share_of(0.995, 0.98), "{model}: {share:?}");
     }
 }
 
@@ -146,8 +143,8 @@ fn boxes_and_masks_are_those_of_the_reference() {
         println!("{model}: {} of {} boxes, {} of {} masks", boxes.agreeing, boxes.of, masks.agreeing, masks.of);
     }
     for (model, boxes, masks) in compared {
-        assert!(boxes.of > 100 && boxes.of() >= share_of(0.93, 0.8), "{model}: {boxes:?}");
-        assert!(masks.of == 0 || masks.of() >= share_of(0.97, 0.8), "{model}: {masks:?}");
+        assert!(boxes.of > 100 && boxes.of() >= share_of(0.99, 0.8), "{model}: {boxes:?}");
+        assert!(masks.of == 0 || masks.of() >= share_of(0.99, 0.8), "{model}: {masks:?}");
     }
 }
 
