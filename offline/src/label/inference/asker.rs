@@ -12,6 +12,9 @@ use crate::label::fit::Geometry;
 use crate::label::model::ModelError;
 use crate::label::zoo::ZooModel;
 
+/// A picture asked about: its width and height, and an answer a model.
+type Asked = ((u32, u32), Vec<Option<Answer>>);
+
 /// Makes batches of pictures and answers of what the models give for them.
 pub struct Batches<'a> {
     inference: &'a Inference<'a>,
@@ -20,8 +23,7 @@ pub struct Batches<'a> {
     begun: Vec<(usize, Batch)>,
     /// Batches that came back.
     spare: Vec<Batch>,
-    /// Of the pictures asked about: width, height, and an answer a model.
-    asked: Vec<((u32, u32), Vec<Option<Answer>>)>,
+    asked: Vec<Asked>,
     waiting: usize,
     /// Where replies come in. Once nothing more is sent the sender here is dropped: only batches on their way have one.
     sender: Option<Sender<Reply>>,
