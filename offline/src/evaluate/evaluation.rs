@@ -9,7 +9,7 @@ use super::baselines::baselines;
 use super::compare::{Comparison, Detail, Question, compare};
 use super::diagnosis::{Diagnosis, diagnose};
 use super::method::{MODEL, Method};
-use super::threshold::{Thresholds, thresholds};
+use super::threshold::{Thresholds, falls, thresholds};
 use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
 use crate::quality::model::OpenedModel;
 
@@ -138,6 +138,9 @@ fn label_summary(work: &Path) -> serde_json::Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
+/// Place of accuracy in [`HEADS`].
+const ACCURACY: usize = 2;
+
 /// Where `labels.json` keeps the ceiling of each of [`HEADS`], on distorted samples of known class.
 const CEILINGS: [&str; HEADS.len()] = ["composite", "consistency_of_known_class", "accuracy"];
 
@@ -184,13 +187,20 @@ fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Valu
     out
 }
 
+/// Thresholds by the head's own labels, falls by the accuracy of the models behind, whatever the head predicts.
 fn head_thresholds(samples: &Samples, model: &Method, head: usize, name: &str) -> Option<Thresholds> {
     let labels = &samples.label_sets.first()?.labels;
-    let labelled: Vec<(usize, f64)> = labels.iter().enumerate().filter_map(|(row, l)| Some((row, l[head]?))).collect();
-    let score: Vec<f64> = labelled.iter().map(|&(row, _)| model.scores(head)[row]).collect();
-    let label: Vec<f64> = labelled.iter().map(|&(_, label)| label).collect();
-    let level: Vec<Option<u8>> = labelled.iter().map(|&(row, _)| samples.test[row].uniform_level()).collect();
-    thresholds(name, &score, &label, &level)
+    let labelled = |of: usize| {
+        let rows = labels.iter().enumerate().filter_map(|(row, labels)| Some((row, labels[of]?)));
+        let (rows, label): (Vec<usize>, Vec<f64>) = rows.unzip();
+        let score: Vec<f64> = rows.iter().map(|&row| model.scores(head)[row]).collect();
+        let level: Vec<Option<u8>> = rows.iter().map(|&row| samples.test[row].uniform_level()).collect();
+        (score, label, level)
+    };
+    let (score, label, level) = labelled(head);
+    let found = thresholds(name, &score, &label, &level)?;
+    let (score, accuracy, level) = labelled(ACCURACY);
+    Some(Thresholds { falls: falls(&score, &accuracy, &level), ..found })
 }
 
 fn cells(samples: &Samples, model: &Method) -> Vec<Cell> {
@@ -217,14 +227,13 @@ fn cells(samples: &Samples, model: &Method) -> Vec<Cell> {
 
 /// Curves of downstream accuracy for the model and the plainest baselines, and for the accuracy itself (`oracle`).
 fn filter_curves(samples: &Samples, methods: &[Method]) -> Vec<NamedCurve> {
-    const HEAD: usize = 2;
     let known: Vec<(usize, f64)> =
         samples.test.iter().enumerate().filter_map(|(row, s)| Some((row, f64::from(s.accuracy?)))).collect();
     let accuracy: Vec<f64> = known.iter().map(|&(_, accuracy)| accuracy).collect();
     let mut curves = vec![NamedCurve { method: "oracle".into(), curve: filter_curve(&accuracy, &accuracy) }];
     for name in [MODEL, "confidence", "ridge", "ssim", "psnr"] {
         if let Some(method) = methods.iter().find(|method| method.name == name) {
-            let score: Vec<f64> = known.iter().map(|&(row, _)| method.scores(HEAD)[row]).collect();
+            let score: Vec<f64> = known.iter().map(|&(row, _)| method.scores(ACCURACY)[row]).collect();
             curves.push(NamedCurve { method: name.into(), curve: filter_curve(&score, &accuracy) });
         }
     }

@@ -26,12 +26,26 @@ pub struct Thresholds {
     pub close_below: f64,
     /// A closed gate opens at or over this score.
     pub open_above: f64,
+    /// Shares of their accuracy on clean pictures that the models lose, ascending, each with the score under which they have
+    /// lost it; shares that no score tells are left out.
+    pub falls: Vec<(f64, f64)>,
     /// Share of the samples of each level (0 clean, 5 extreme) that score under `close_below`.
     pub closed_share: BTreeMap<u8, f64>,
     /// Mean label of the samples that score under `close_below`.
     pub closed_mean: Option<f64>,
     /// Mean label of the other samples.
     pub open_mean: Option<f64>,
+}
+
+/// Shares of accuracy whose scores a card states.
+const SHARES: [f64; 15] = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9];
+
+/// [`Thresholds::falls`] for scores with the accuracy of the models behind and their levels; empty where nothing is clean.
+pub(super) fn falls(score: &[f64], accuracy: &[f64], level: &[Option<u8>]) -> Vec<(f64, f64)> {
+    let clean: Vec<f64> =
+        accuracy.iter().zip(level).filter(|(_, level)| **level == Some(0)).map(|(accuracy, _)| *accuracy).collect();
+    let (Some(clean), Some(curve)) = (mean(&clean), Isotonic::fit(score, accuracy)) else { return Vec::new() };
+    SHARES.iter().filter_map(|&share| Some((share, curve.crossing((1.0 - share) * clean)?))).collect()
 }
 
 /// Thresholds for scores with their labels and levels (none for samples of two levels); `None` where the scores say nothing about the labels (the mean
@@ -57,6 +71,7 @@ pub fn thresholds(head: &str, score: &[f64], label: &[f64], level: &[Option<u8>]
         clean_mean,
         close_below,
         open_above,
+        falls: Vec::new(),
         closed_share: levels.into_iter().filter_map(|(level, closed)| Some((level, mean(&closed)?))).collect(),
         closed_mean: side(true),
         open_mean: side(false),
@@ -85,6 +100,19 @@ mod tests {
         assert_eq!(found.closed_share[&0], 0.0);
         assert_eq!(found.closed_share[&5], 1.0);
         assert!(found.closed_mean.unwrap() < 0.5 && found.open_mean.unwrap() > 0.5);
+    }
+
+    #[test]
+    fn falls_are_where_the_accuracy_has_lost_its_share() {
+        let score: Vec<f64> = (0..=100).map(|i| f64::from(i) / 100.0).collect();
+        let accuracy: Vec<f64> = score.iter().map(|s| 0.2 + 0.6 * s).collect();
+        let level: Vec<Option<u8>> = score.iter().map(|&s| Some(u8::from(s < 1.0))).collect();
+        let falls = falls(&score, &accuracy, &level);
+        // Clean pictures reach 0.8; 10 % less is 0.72, and no picture falls by 90 %.
+        let (_, at) = falls.iter().find(|(share, _)| *share == 0.1).unwrap();
+        assert!((at - 0.52 / 0.6).abs() < 1e-3, "{at}");
+        assert_eq!(falls.last().unwrap().0, 0.6);
+        assert!(falls.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 > pair[1].1), "{falls:?}");
     }
 
     #[test]

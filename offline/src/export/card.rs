@@ -21,6 +21,9 @@ pub struct Evaluation {
     /// Gate thresholds by head.
     #[serde(default)]
     pub thresholds: BTreeMap<String, Threshold>,
+    /// By head: shares of their accuracy that models lose, each with the score under which they have lost it.
+    #[serde(default)]
+    pub falls: BTreeMap<String, Vec<(f32, f32)>>,
     /// Figures by row name.
     #[serde(default)]
     pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
@@ -101,6 +104,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
             distortions: spec.distortions.clone(),
         },
         thresholds: facts.evaluation.thresholds.clone(),
+        falls: facts.evaluation.falls.clone(),
         training: Training {
             data: format!("{} samples of {originals} originals, {kinds}", facts.samples.len()),
             labels: format!("agreement and accuracy (MMOS) of: {}", facts.labellers.join(", ")),
@@ -218,6 +222,7 @@ mod tests {
         let threshold = Threshold { close_below: 0.4, open_above: 0.5 };
         let evaluation = Evaluation {
             thresholds: BTreeMap::from([("cls_consistency".to_owned(), threshold)]),
+            falls: BTreeMap::from([("cls_consistency".to_owned(), vec![(0.1, 0.8), (0.3, 0.6)])]),
             metrics: BTreeMap::from([("cls_composite".to_owned(), BTreeMap::from([("srcc".to_owned(), 0.5)]))]),
         };
         let facts = Facts {

@@ -11,6 +11,7 @@ use crate::evaluate::{ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, MOD
 #[derive(Debug, Serialize)]
 pub(super) struct CardPart {
     thresholds: BTreeMap<String, Threshold>,
+    falls: BTreeMap<String, Vec<(f32, f32)>>,
     metrics: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
@@ -45,7 +46,11 @@ impl CardPart {
             }
             metrics.insert("distortion".to_owned(), row);
         }
-        Self { thresholds: thresholds.collect(), metrics }
+        let falls = evaluation.thresholds.iter().filter(|head| !head.falls.is_empty()).map(|head| {
+            let pairs = head.falls.iter().map(|&(share, score)| (share as f32, rounded(score) as f32));
+            (head.head.clone(), pairs.collect())
+        });
+        Self { thresholds: thresholds.collect(), falls: falls.collect(), metrics }
     }
 }
 

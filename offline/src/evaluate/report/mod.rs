@@ -139,6 +139,7 @@ mod tests {
         assert_eq!(json["comparisons"][0]["rows"][0]["method"], MODEL);
         let part: crate::export::card::Evaluation = serde_json::from_str(&read("card.json")).unwrap();
         assert!(part.thresholds.values().all(|t| 0.0 < t.close_below && t.close_below < t.open_above), "{part:?}");
+        assert!(part.falls["cls_consistency"].windows(2).all(|pair| pair[0].1 >= pair[1].1), "{part:?}");
         let expected = (headline.row(MODEL).unwrap().srcc.value.unwrap() * 1e4).round() / 1e4;
         assert_eq!(part.metrics["cls_composite"]["srcc"], expected);
         assert!(part.metrics["cls_accuracy_without_nets"].contains_key("psnr_srcc"));
