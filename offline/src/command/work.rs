@@ -131,7 +131,9 @@ impl WorkFolder {
     /// # Errors
     /// There is no such plan, or without one no sources table.
     pub fn labelled_plan(&self, plan: Option<&Path>) -> Result<Option<Plan>, CommandError> {
-        needs(&self.labels(), "mmos")?;
+        if !Task::ALL.into_iter().any(|task| self.labels_of(task, None).exists()) {
+            needs(&self.labels(), "mmos")?;
+        }
         needs(&self.split(), "split")?;
         match plan {
             Some(path) => plan::open(path).map(Some),

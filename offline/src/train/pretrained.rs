@@ -162,7 +162,7 @@ impl Published<'_> {
     fn renamed(&self, spec: &ModelSpec, of: &Pretrained) -> Result<Weights, TrainError> {
         let (names, prefix) = self.naming()?;
         let tensor = |name: &str| -> Result<&Array, TrainError> {
-            Ok(self.weights.get(&format!("{prefix}{name}")).map_err(|e| self.wrong(e.to_string()))?)
+            self.weights.get(&format!("{prefix}{name}")).map_err(|e| self.wrong(e.to_string()))
         };
         let d = spec.width;
         let fitting = |name: &str, shape: &[usize]| -> Result<Vec<f32>, TrainError> {
