@@ -7,7 +7,8 @@ use miqa::engine::{Card, Device, Runtime};
 
 use super::work::samples_failure;
 use super::{CommandError, WorkFolder, stop_flag};
-use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, HEADS, Measuring, Samples, check_names};
+use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, Measuring, Samples, check_names};
+use crate::label::zoo::Task;
 use crate::quality::model::{OpenedModel, QualityModel};
 
 /// Arguments of `evaluate`.
@@ -18,6 +19,12 @@ pub struct Args {
     /// Plan that the labels were made with; without it those of `rank`'s uniform variants
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// What the labels are about: classification, detection or segmentation
+    #[arg(long, default_value_t = Task::Classification)]
+    task: Task,
+    /// Work folder whose `train` prepared the region features that ridge regression is fitted on, if it is another one
+    #[arg(long, value_name = "DIR")]
+    features: Option<PathBuf>,
     /// Folder of the model, with card.toml
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
@@ -25,7 +32,7 @@ pub struct Args {
     /// May be given several times
     #[arg(long = "metric", value_name = "FILE.toml")]
     metrics: Vec<PathBuf>,
-    /// Folder for the report; `report` in the work folder unless given
+    /// Folder for the report; `report` in the work folder unless given, of other tasks `report-TASK`
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Worker threads, each with a one-thread session; one a core unless given
@@ -51,12 +58,16 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     check_names(&metrics).map_err(classify)?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::unexpected)?;
     let stop = stop_flag()?;
-    let samples = Samples::read(work, plan.as_ref()).map_err(classify)?;
+    let samples = Samples::read(work, args.task, plan.as_ref()).map_err(classify)?;
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let measuring = Measuring { runtime: &runtime, card: &card, metrics: &metrics, workers, stop: &stop };
     let measured = measuring.run(&samples).map_err(classify)?;
-    let evaluated = evaluate::evaluate(work, &card, &samples, &measured, &metrics).map_err(classify)?;
-    let folder = args.out.clone().unwrap_or_else(|| work.join("report"));
+    let features = args.features.as_deref().unwrap_or(work);
+    let tasks = measuring.tasks(args.task);
+    let evaluated =
+        evaluate::evaluate(work, features, &card, &tasks, &samples, &measured, &metrics).map_err(classify)?;
+    let report = if args.task == Task::Classification { "report".to_owned() } else { format!("report-{}", args.task) };
+    let folder = args.out.clone().unwrap_or_else(|| work.join(report));
     evaluate::report::write(&folder, &samples, &evaluated).map_err(classify)?;
     print!("{}", summary(&evaluated.evaluation));
     println!("evaluate: report in {}", folder.display());
@@ -66,7 +77,9 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
 /// The headline rows as text, a line a method.
 fn summary(evaluation: &Evaluation) -> String {
     let mut out = String::new();
-    for labels in evaluation.comparisons.iter().filter(|c| c.head == HEADS[0] && c.set == DISTORTED) {
+    for labels in
+        evaluation.comparisons.iter().filter(|c| evaluation.heads.first() == Some(&c.head) && c.set == DISTORTED)
+    {
         let whose = if labels.labels == ALL_MODELS { String::new() } else { format!(", labels {}", labels.labels) };
         out += &format!(
             "{} SRCC, {} distorted samples of {} originals{whose}\n",

@@ -21,19 +21,24 @@ const RIDGE_FOLDS: usize = 5;
 /// Weights of confidence and ridge in their mix, both standardised; the best of six tried in an earlier trial.
 const MIX: (f64, f64) = (0.7, 0.3);
 
-/// The backbone's confidence in each test sample, as `mmos` kept it; none where it was no model of the zoo.
+/// How sure models are of what they say of each test sample, as `mmos` kept it: of classes the backbone alone, none where it
+/// was no model of the zoo; of objects all of them, the mean.
 fn confidence(work: &Path, samples: &Samples) -> Result<Option<Vec<f64>>, EvaluateError> {
-    let path = scores_of(work, Task::Classification);
+    let path = scores_of(work, samples.task);
     if !path.is_file() {
         return Ok(None);
     }
     let models = table::read_note(&path, MODELS_NOTE)?.unwrap_or_default();
-    let Some(at) = models.split(',').position(|model| model == BACKBONE) else { return Ok(None) };
+    let backbone = models.split(',').position(|model| model == BACKBONE);
+    let of_row = |row: &ScoreRow| match (samples.task, backbone) {
+        (Task::Classification, at) => row.confidence.get(at?).copied(),
+        _ => Some(row.confidence.iter().sum::<f32>() / row.confidence.len().max(1) as f32),
+    };
     let wanted: HashSet<&str> = samples.test.iter().map(|row| row.sample.as_str()).collect();
     let mut scores: HashMap<String, f32> = HashMap::with_capacity(wanted.len());
     for row in Rows::<ScoreRow>::of_file(&path)? {
         let row = row?;
-        if let Some(&score) = row.confidence.get(at).filter(|_| wanted.contains(row.sample.as_str())) {
+        if let Some(score) = of_row(&row).filter(|_| wanted.contains(row.sample.as_str())) {
             scores.insert(row.sample, score);
         }
     }
@@ -46,6 +51,7 @@ fn confidence(work: &Path, samples: &Samples) -> Result<Option<Vec<f64>>, Evalua
 /// A table can't be read or does not belong to the samples, or the ridge regression fails.
 pub(super) fn baselines(
     work: &Path,
+    features: &Path,
     samples: &Samples,
     measured: &[Measurement],
     metrics: &[OpenedModel],
@@ -73,18 +79,24 @@ pub(super) fn baselines(
     let confidence = confidence(work, samples)?;
     match &confidence {
         Some(scores) => {
-            let about = format!("largest softmax probability of {BACKBONE}, untrained");
+            let about = match samples.task {
+                Task::Classification => format!("largest softmax probability of {BACKBONE}, untrained"),
+                task => format!("mean score that the models of {task} themselves give what they find"),
+            };
             methods.push(Method::same("confidence", &about, scores.clone()));
         }
-        None => missing.push(format!("confidence: predictions of {BACKBONE} for all test samples")),
+        None if samples.task == Task::Classification => {
+            missing.push(format!("confidence: predictions of {BACKBONE} for all test samples"));
+        }
+        None => missing.push(format!("confidence: {}", scores_of(work, samples.task).display())),
     }
 
-    if !Layout::of(work).prepared().is_file() {
+    if !Layout::of(features).prepared().is_file() {
         missing.push("ridge: region features, which `train` prepares".into());
         return Ok((methods, missing));
     }
-    let dataset = Dataset::open(work)?;
-    let features = Features::of(work, samples, &dataset)?;
+    let dataset = Dataset::open(features)?;
+    let features = Features::of(features, samples, &dataset)?;
     let about = "largest softmax probability of the region encoder on the model's own 288×288 input";
     methods.push(Method::same("confidence_288", about, features.confidence.clone()));
     let all = features.ridge(samples, |_| true)?;
@@ -175,11 +187,7 @@ impl<'a> Features<'a> {
     }
 
     /// Predictions of one regression a head on the groups of features that `wanted` names.
-    fn ridge(
-        &self,
-        samples: &Samples,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<[Vec<f64>; HEADS.len()], EvaluateError> {
+    fn ridge(&self, samples: &Samples, wanted: impl Fn(&str) -> bool) -> Result<[Vec<f64>; HEADS], EvaluateError> {
         let mut columns = Vec::new();
         let mut first = 0;
         for group in &self.dataset.prepared.groups {
@@ -231,7 +239,7 @@ mod tests {
     fn cell_means_know_the_distortion_and_the_level_of_seen_originals_only() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 9);
-        let samples = Samples::read(folder.path(), None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
         let method = cell_mean(&samples);
         for (row, &score) in samples.test.iter().zip(method.scores(1)) {
             let cell: Vec<f64> = samples
@@ -248,7 +256,7 @@ mod tests {
     fn metrics_have_rows_and_names_of_their_own() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 6);
-        let samples = Samples::read(folder.path(), None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
         let open =
             |name: &str, rules: &str| QualityModel::open(&write_red_model(folder.path(), name, 1, rules)).unwrap();
         let metrics = [open("red", "source = \"a paper\""), open("green", "")];
@@ -257,10 +265,10 @@ mod tests {
         let measured: Vec<Measurement> = (0..samples.test.len())
             .map(|at| {
                 let metrics = vec![at as f64, -(at as f64)];
-                Measurement { likeness, metrics, heads: [0.5; 3], distortions: vec![] }
+                Measurement { likeness, metrics, heads: vec![[0.5; 3]], distortions: vec![] }
             })
             .collect();
-        let (methods, _) = baselines(folder.path(), &samples, &measured, &metrics).unwrap();
+        let (methods, _) = baselines(folder.path(), folder.path(), &samples, &measured, &metrics).unwrap();
         let red = methods.iter().find(|method| method.name == "red").unwrap();
         assert_eq!((red.about.as_str(), red.scores(2)[7]), ("red as ONNX, a paper", 7.0));
         let green = methods.iter().find(|method| method.name == "green").unwrap();
@@ -276,19 +284,19 @@ mod tests {
     fn what_is_missing_is_said() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 6);
-        let samples = Samples::read(folder.path(), None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
         let measured = |ms_ssim| -> Vec<Measurement> {
             let likeness = Likeness { ssim: 0.5, ms_ssim, vsi: 0.5 };
-            let measurement = Measurement { likeness, metrics: vec![], heads: [0.5; 3], distortions: vec![] };
+            let measurement = Measurement { likeness, metrics: vec![], heads: vec![[0.5; 3]], distortions: vec![] };
             vec![measurement; samples.test.len()]
         };
-        let (methods, missing) = baselines(folder.path(), &samples, &measured(None), &[]).unwrap();
+        let (methods, missing) = baselines(folder.path(), folder.path(), &samples, &measured(None), &[]).unwrap();
         let names: Vec<&str> = methods.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(names, ["psnr", "ssim", "vsi", "cell_mean"]);
         assert!(names.iter().all(|name| OWN_NAMES.contains(name)));
         assert_eq!(missing.len(), 3, "{missing:?}");
         assert!(missing[0].contains("ms_ssim: 22 "), "{missing:?}");
-        let (methods, missing) = baselines(folder.path(), &samples, &measured(Some(0.5)), &[]).unwrap();
+        let (methods, missing) = baselines(folder.path(), folder.path(), &samples, &measured(Some(0.5)), &[]).unwrap();
         assert_eq!((methods[2].name.as_str(), missing.len()), ("ms_ssim", 2));
         assert!(methods[0].scores(0).iter().all(|v| v.is_finite()), "clean pictures have a finite PSNR");
     }

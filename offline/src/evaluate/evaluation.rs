@@ -11,6 +11,7 @@ use super::diagnosis::{Diagnosis, diagnose};
 use super::method::{MODEL, Method};
 use super::threshold::{Thresholds, falls, thresholds};
 use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
+use crate::label::zoo::Task;
 use crate::quality::model::OpenedModel;
 
 /// Name of the headline set: the distorted samples of known class.
@@ -60,6 +61,8 @@ pub struct Evaluation {
     pub model: String,
     /// SHA-256 of the model file.
     pub sha256: String,
+    /// The task's heads, the headline first.
+    pub heads: Vec<String>,
     /// Test originals.
     pub originals: usize,
     /// Test samples, clean ones included.
@@ -102,14 +105,21 @@ impl Evaluation {
 /// A baseline's tables can't be read or do not fit.
 pub fn evaluate(
     work: &Path,
+    features: &Path,
     card: &miqa::engine::Card,
+    tasks: &[Task],
     samples: &Samples,
     measured: &[Measurement],
     metrics: &[OpenedModel],
 ) -> Result<Evaluated, EvaluateError> {
-    let own = [0, 1, 2].map(|head| measured.iter().map(|m| m.heads[head]).collect());
-    let mut methods = vec![Method::by_head(MODEL, &format!("{} {} (no reference)", card.name, card.version), own)];
-    let (others, missing) = baselines(work, samples, measured, metrics)?;
+    let of_task = |at: usize| [0, 1, 2].map(|head| measured.iter().map(|m| m.heads[at][head]).collect());
+    let about = format!("{} {} (no reference)", card.name, card.version);
+    let mut methods = vec![Method::by_head(MODEL, &about, of_task(0))];
+    for (at, task) in tasks.iter().enumerate().skip(1) {
+        let about = format!("the same model's heads for {task}");
+        methods.push(Method::by_head(&format!("{MODEL}_{task}"), &about, of_task(at)));
+    }
+    let (others, missing) = baselines(work, features, samples, measured, metrics)?;
     methods.extend(others);
     let probabilities: Vec<Vec<f64>> = measured.iter().map(|m| m.distortions.clone()).collect();
     let evaluation = Evaluation {
@@ -120,7 +130,9 @@ pub fn evaluate(
         methods: methods.iter().map(|m| MethodAbout { name: m.name.clone(), about: m.about.clone() }).collect(),
         missing,
         comparisons: comparisons(samples, &methods, &label_summary(work)),
-        thresholds: HEADS
+        heads: samples.heads().map(str::to_owned).into(),
+        thresholds: samples
+            .heads()
             .iter()
             .enumerate()
             .filter_map(|(head, name)| head_thresholds(samples, &methods[0], head, name))
@@ -138,16 +150,16 @@ fn label_summary(work: &Path) -> serde_json::Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// Place of accuracy in [`HEADS`].
+/// Place of accuracy among a task's heads.
 const ACCURACY: usize = 2;
 
-/// Where `labels.json` keeps the ceiling of each of [`HEADS`], on distorted samples of known class.
-const CEILINGS: [&str; HEADS.len()] = ["composite", "consistency_of_known_class", "accuracy"];
+/// Where `labels.json` keeps the ceiling of each of a task's heads, on distorted samples of known class.
+const CEILINGS: [&str; HEADS] = ["composite", "consistency_of_known_class", "accuracy"];
 
 fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Value) -> Vec<Comparison> {
     let original: Vec<&str> = samples.test.iter().map(|row| row.original.as_str()).collect();
     let where_ = |keep: &dyn Fn(usize) -> bool| (0..samples.test.len()).filter(|&row| keep(row)).collect::<Vec<_>>();
-    let known = |row: usize| samples.test[row].class >= 0;
+    let known = |row: usize| samples.test[row].accuracy.is_some();
     let distorted = where_(&|row| known(row) && samples.test[row].level > 0);
     let unknown = where_(&|row| !known(row) && samples.test[row].level > 0);
     let mut parts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -162,7 +174,7 @@ fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Valu
     }
     let mut out = Vec::new();
     for (index, set) in samples.label_sets.iter().enumerate() {
-        for (head, name) in HEADS.into_iter().enumerate() {
+        for (head, name) in samples.heads().into_iter().enumerate() {
             let label: Vec<Option<f64>> = set.labels.iter().map(|labels| labels[head]).collect();
             let scored: Vec<(&Method, &[f64])> = methods.iter().map(|method| (method, method.scores(head))).collect();
             let ceiling = summary[&set.table]["ceiling"][CEILINGS[head]]["corrected"].as_f64();
@@ -216,7 +228,7 @@ fn cells(samples: &Samples, model: &Method) -> Vec<Cell> {
     }
     sums.into_iter()
         .map(|((head, distortion, level), (label, score, count))| Cell {
-            head: HEADS[head].into(),
+            head: samples.heads()[head].into(),
             distortion: distortion.into(),
             level,
             label: label / count,

@@ -6,9 +6,10 @@ use std::thread;
 use indicatif::ProgressBar;
 use miqa::engine::{Card, Model, Runtime};
 
-use super::{EvaluateError, HEADS, Likeness, Reference, Samples};
+use super::{EvaluateError, HEADS, Likeness, Reference, Samples, heads_of};
 use crate::label::LabelRow;
 use crate::label::labelled::{Originals, model_input};
+use crate::label::zoo::Task;
 use crate::quality::model::OpenedModel;
 use crate::quality::scorer::Scorer;
 use crate::sample::SampleError;
@@ -21,8 +22,8 @@ pub struct Measurement {
     pub likeness: Likeness,
     /// Scores of the metrics given as ONNX, in their order.
     pub metrics: Vec<f64>,
-    /// The model's scores in the order of [`HEADS`].
-    pub heads: [f64; 3],
+    /// The model's scores in the order of [`heads_of`], for each of [`Measuring::tasks`].
+    pub heads: Vec<[f64; HEADS]>,
     /// Probability of each distortion in the card's order.
     pub distortions: Vec<f64>,
 }
@@ -56,7 +57,7 @@ impl Measuring<'_> {
     /// An original has changed, a variant can't be made or scored, the model lacks a head, or the process was asked
     /// to stop.
     pub fn run(&self, samples: &Samples) -> Result<Vec<Measurement>, EvaluateError> {
-        let columns = self.columns()?;
+        let columns = self.columns(samples.task)?;
         let bar = ProgressBar::new(samples.originals.len() as u64).with_message("originals");
         let next = AtomicUsize::new(0);
         let work = || -> Result<Vec<(usize, Vec<Measurement>)>, EvaluateError> {
@@ -78,7 +79,7 @@ impl Measuring<'_> {
                     return Err(EvaluateError::Stopped);
                 }
                 let rows = &samples.test[range.clone()];
-                done.push((index, self.original(&mut sessions, columns, &samples.pictures, original, rows)?));
+                done.push((index, self.original(&mut sessions, &columns, &samples.pictures, original, rows)?));
                 bar.inc(1);
             }
         };
@@ -93,20 +94,30 @@ impl Measuring<'_> {
         Ok(parts.into_iter().flat_map(|(_, measured)| measured).collect())
     }
 
-    /// Where the model has the heads of [`HEADS`].
-    fn columns(&self) -> Result<[usize; 3], EvaluateError> {
-        let mut columns = [0; 3];
-        for (column, head) in columns.iter_mut().zip(HEADS) {
-            let missing = || EvaluateError::Head { model: self.card.name.clone(), head };
-            *column = self.card.head(head).ok_or_else(missing)?;
-        }
-        Ok(columns)
+    /// Tasks that the model has heads for, `task` first.
+    #[must_use]
+    pub fn tasks(&self, task: Task) -> Vec<Task> {
+        let has = |other: &Task| heads_of(*other).iter().all(|head| self.card.head(head).is_some());
+        std::iter::once(task).chain(Task::ALL.into_iter().filter(|other| *other != task && has(other))).collect()
+    }
+
+    /// Where the model has the heads of [`Measuring::tasks`].
+    fn columns(&self, task: Task) -> Result<Vec<[usize; HEADS]>, EvaluateError> {
+        let of_task = |task| {
+            let mut columns = [0; HEADS];
+            for (column, head) in columns.iter_mut().zip(heads_of(task)) {
+                let missing = || EvaluateError::Head { model: self.card.name.clone(), head };
+                *column = self.card.head(head).ok_or_else(missing)?;
+            }
+            Ok(columns)
+        };
+        self.tasks(task).into_iter().map(of_task).collect()
     }
 
     fn original(
         &self,
         sessions: &mut Sessions<'_>,
-        columns: [usize; 3],
+        columns: &[[usize; HEADS]],
         pictures: &Originals,
         original: &Original,
         rows: &[LabelRow],
@@ -134,7 +145,7 @@ impl Measuring<'_> {
                 Ok(Measurement {
                     likeness,
                     metrics,
-                    heads: columns.map(|column| f64::from(scores.heads[column])),
+                    heads: columns.iter().map(|of| of.map(|column| f64::from(scores.heads[column]))).collect(),
                     distortions: scores.distortions.into_iter().map(f64::from).collect(),
                 })
             })
@@ -158,7 +169,7 @@ mod tests {
     fn every_test_sample_is_made_again_and_scored_in_order() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 9);
-        let samples = Samples::read(folder.path(), None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
         let runtime = Runtime::open(Device::Cpu).unwrap();
         // Its heads are the mean brightness.
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny");
@@ -175,7 +186,7 @@ mod tests {
         for (original, range) in &samples.originals {
             let rows = samples.test[range.clone()].iter().zip(&measured[range.clone()]);
             let dark: Vec<f64> =
-                rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.heads[1]).collect();
+                rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.heads[0][1]).collect();
             assert!(dark.windows(2).all(|pair| pair[0] > pair[1]), "{}: {dark:?}", original.id);
             let red: Vec<f64> =
                 rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.metrics[0]).collect();
@@ -198,7 +209,7 @@ mod tests {
     fn an_original_that_has_changed_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 3);
-        let samples = Samples::read(folder.path(), None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
         image::RgbImage::new(70, 50).save(&samples.originals[0].0.path).unwrap();
         let runtime = Runtime::open(Device::Cpu).unwrap();
         let card = Card::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny")).unwrap();

@@ -54,12 +54,12 @@ impl Method {
         Self { name: name.into(), about: about.into(), scores: vec![scores] }
     }
 
-    /// A predictor with a score for each of [`HEADS`].
-    pub fn by_head(name: &str, about: &str, scores: [Vec<f64>; HEADS.len()]) -> Self {
+    /// A predictor with a score for each head of the task.
+    pub fn by_head(name: &str, about: &str, scores: [Vec<f64>; HEADS]) -> Self {
         Self { name: name.into(), about: about.into(), scores: scores.into() }
     }
 
-    /// Scores for the head of index `head` in [`HEADS`], one a test sample.
+    /// Scores for the head of index `head` in [`heads_of`](super::heads_of), one a test sample.
     pub fn scores(&self, head: usize) -> &[f64] {
         &self.scores[head.min(self.scores.len() - 1)]
     }

@@ -51,7 +51,7 @@ pub use metrics::{average_ranks, krcc, plcc, rmse, srcc};
 pub use ms_ssim::{LEAST_SIDE, Pyramid, ms_ssim};
 pub use ridge::{Ridge, RidgeError};
 pub use roc::{average_precision, roc_auc};
-pub use samples::{ALL_MODELS, HEADS, LabelSet, Samples};
+pub use samples::{ALL_MODELS, HEADS, LabelSet, Samples, heads_of};
 pub use ssim::{Luma, ssim};
 pub use threshold::{Thresholds, thresholds};
 pub use vsi::{VisualMaps, vsi};

@@ -12,8 +12,18 @@ use crate::plan::Plan;
 use crate::sample::check_plan;
 use crate::source::{Original, TEST};
 
-/// The heads with labels, in the order of reports; the first one is the headline.
-pub const HEADS: [&str; 3] = ["cls_composite", "cls_consistency", "cls_accuracy"];
+/// Heads of a task.
+pub const HEADS: usize = 3;
+
+/// A task's heads in the order of reports: composite, the headline, consistency, accuracy.
+#[must_use]
+pub fn heads_of(task: Task) -> [&'static str; HEADS] {
+    match task {
+        Task::Classification => ["cls_composite", "cls_consistency", "cls_accuracy"],
+        Task::Detection => ["det_composite", "det_consistency", "det_accuracy"],
+        Task::Segmentation => ["seg_composite", "seg_consistency", "seg_accuracy"],
+    }
+}
 
 /// Labels that all models of the zoo made.
 pub const ALL_MODELS: &str = "all models";
@@ -25,13 +35,15 @@ pub struct LabelSet {
     pub name: String,
     /// Name of its table without the ending, as `labels.json` lists it.
     pub table: String,
-    /// By sample, one label a head of [`HEADS`].
-    pub labels: Vec<[Option<f64>; 3]>,
+    /// By sample, one label a head of [`heads_of`].
+    pub labels: Vec<[Option<f64>; HEADS]>,
 }
 
 /// The samples of a work folder, split as training had them.
 #[derive(Debug)]
 pub struct Samples {
+    /// What their labels are about.
+    pub task: Task,
     /// Test samples by original, distortion and level. Those of originals without a known class have a label of consistency only.
     pub test: Vec<LabelRow>,
     /// Test originals with the range of their samples.
@@ -45,13 +57,13 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Reads `labels.parquet`, every `labels-without-*.parquet` and `split.parquet`; originals are those of the plan that
+    /// Reads the task's labels, every table of them without a family, and `split.parquet`; originals are those of the plan that
     /// the labels were made with, else of `sources.parquet`.
     ///
     /// # Errors
     /// A table is missing, tables do not fit each other, or there is no test original.
-    pub fn read(work: &Path, plan: Option<&Plan>) -> Result<Self, EvaluateError> {
-        let Labelled { rows, folds, originals: pictures } = Labelled::read(work, Task::Classification, plan)?;
+    pub fn read(work: &Path, task: Task, plan: Option<&Plan>) -> Result<Self, EvaluateError> {
+        let Labelled { rows, folds, originals: pictures } = Labelled::read(work, task, plan)?;
         let (mut test, mut seen) = (Vec::new(), Vec::new());
         for (row, fold) in rows.into_iter().zip(folds) {
             if fold == TEST { test.push(row) } else { seen.push(row) }
@@ -63,10 +75,10 @@ impl Samples {
         let originals = pictures.of_rows(&test)?;
         let mut label_sets = vec![LabelSet {
             name: ALL_MODELS.into(),
-            table: "labels".into(),
+            table: stem(&crate::label::labels_of(work, task, None)),
             labels: test.iter().map(labels_of).collect(),
         }];
-        for (family, path) in without_family(work)? {
+        for (family, path) in without_family(work, task)? {
             check_plan(&path, plan.map(Plan::id))?;
             let rows = read_labels(&path)?;
             let by_sample: HashMap<&str, &LabelRow> = rows.iter().map(|row| (row.sample.as_str(), row)).collect();
@@ -78,27 +90,41 @@ impl Samples {
             });
             label_sets.push(LabelSet {
                 name: format!("without {family}"),
-                table: format!("labels-without-{family}"),
+                table: stem(&path),
                 labels: found.collect::<Result<_, _>>()?,
             });
         }
-        Ok(Self { test, originals, seen, pictures, label_sets })
+        Ok(Self { task, test, originals, seen, pictures, label_sets })
     }
 }
 
-/// The labels of a row, in the order of [`HEADS`].
-pub(super) fn labels_of(row: &LabelRow) -> [Option<f64>; 3] {
+impl Samples {
+    /// The heads that have labels here.
+    #[must_use]
+    pub fn heads(&self) -> [&'static str; HEADS] {
+        heads_of(self.task)
+    }
+}
+
+/// A table's name without its ending.
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The labels of a row, in the order of [`heads_of`].
+pub(super) fn labels_of(row: &LabelRow) -> [Option<f64>; HEADS] {
     [row.composite.map(f64::from), Some(f64::from(row.consistency)), row.accuracy.map(f64::from)]
 }
 
-/// Label tables with a family left out, by the family's name.
-fn without_family(work: &Path) -> Result<BTreeMap<String, PathBuf>, EvaluateError> {
+/// A task's label tables with a family left out, by the family's name.
+fn without_family(work: &Path, task: Task) -> Result<BTreeMap<String, PathBuf>, EvaluateError> {
+    let prefix = format!("{}-without-", stem(&crate::label::labels_of(work, task, None)));
     let io = |source| EvaluateError::Io { path: work.to_owned(), source };
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(work).map_err(io)? {
         let path = entry.map_err(io)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if let Some(family) = name.strip_prefix("labels-without-").and_then(|rest| rest.strip_suffix(".parquet")) {
+        if let Some(family) = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".parquet")) {
             found.insert(family.to_owned(), path.clone());
         }
     }
@@ -183,7 +209,7 @@ mod tests {
     fn the_test_fold_comes_with_its_originals_and_every_label_set() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 7);
-        let samples = Samples::read(folder.path(), None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
         assert_eq!((samples.test.len(), samples.seen.len(), samples.originals.len()), (22, 55, 2));
         for (original, range) in &samples.originals {
             assert!(samples.test[range.clone()].iter().all(|row| row.original == original.id));
@@ -199,12 +225,12 @@ mod tests {
         fixture::work(folder.path(), 7);
         let rows = read_labels(&path("labels.parquet")).unwrap();
         table::write(&path("labels-without-nets.parquet"), &rows[..3]).unwrap();
-        let error = Samples::read(folder.path(), None).unwrap_err().to_string();
+        let error = Samples::read(folder.path(), Task::Classification, None).unwrap_err().to_string();
         assert!(error.contains("labels-without-nets.parquet") && error.contains("picture02"), "{error}");
 
         let folds = vec![SplitRow { original: "picture00".into(), fold: TEST.into() }];
         table::write(&path("split.parquet"), &folds).unwrap();
-        let error = Samples::read(folder.path(), None).unwrap_err().to_string();
+        let error = Samples::read(folder.path(), Task::Classification, None).unwrap_err().to_string();
         assert!(error.contains("split.parquet") && error.contains("picture01"), "{error}");
     }
 }

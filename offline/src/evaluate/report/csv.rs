@@ -29,7 +29,7 @@ pub(super) fn tables(evaluation: &Evaluation) -> String {
 pub(super) fn samples(samples: &Samples, methods: &[Method]) -> String {
     let mut out = String::from("sample,original,distortion,level,background_level,composite,consistency,accuracy");
     for method in methods {
-        for head in HEADS {
+        for head in samples.heads() {
             let _ = write!(out, ",{}_{head}", method.name);
         }
     }
@@ -44,7 +44,7 @@ pub(super) fn samples(samples: &Samples, methods: &[Method]) -> String {
             out.push_str(&number(*label));
         }
         for method in methods {
-            for head in 0..HEADS.len() {
+            for head in 0..HEADS {
                 out.push(',');
                 out.push_str(&number(method.scores(head).get(index).copied()));
             }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::charts;
 use super::svg::escape;
 use crate::evaluate::{
-    ALL_MODELS, Comparison, DISTORTED, Diagnosis, Evaluated, Evaluation, Figure, HEADS, MODEL, RESAMPLES, Samples,
-    Thresholds, UNKNOWN_CLASS, WITH_CLEAN,
+    ALL_MODELS, Comparison, DISTORTED, Diagnosis, Evaluated, Evaluation, Figure, MODEL, RESAMPLES, Samples, Thresholds,
+    UNKNOWN_CLASS, WITH_CLEAN,
 };
 
 /// The look of every report, light and dark.
@@ -35,28 +35,33 @@ pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {
     for line in &evaluation.missing {
         let _ = write!(out, "<p class=\"missing\">Not compared: {}.</p>", escape(line));
     }
-    if let Some(comparison) = evaluation.comparison(ALL_MODELS, HEADS[0], DISTORTED) {
+    if let Some(comparison) = evaluation.comparison(ALL_MODELS, &evaluation.heads[0], DISTORTED) {
         let figure = charts::bars(comparison);
         section(
             &mut out,
             "Rank correlation with the labels",
-            "SRCC of <code>cls_composite</code> on all distorted samples.",
+            &format!("SRCC of <code>{}</code> on all distorted samples.", evaluation.heads[0]),
             &figure,
         );
     }
     section(
         &mut out,
         "Filter curve",
-        "Mean accuracy of the labelling classifiers on what is left when the worst-scored share is dropped; the oracle drops by that \
+        "Mean accuracy of the labelling models on what is left when the worst-scored share is dropped; the oracle drops by that \
          accuracy itself.",
         &charts::filter_curves(evaluation),
     );
     if let Some(model) = evaluated.methods.first() {
         let figure = format!("<div class=\"narrow\">{}</div>", charts::scatter(samples, model, 0));
-        section(&mut out, "Score and label", "<code>cls_composite</code>, one dot a sample.", &figure);
+        section(
+            &mut out,
+            "Score and label",
+            &format!("<code>{}</code>, one dot a sample.", evaluation.heads[0]),
+            &figure,
+        );
     }
-    let figure = charts::heat_maps(evaluation, HEADS[1]);
-    section(&mut out, "By distortion and level", "<code>cls_consistency</code>.", &figure);
+    let figure = charts::heat_maps(evaluation, &evaluation.heads[1]);
+    section(&mut out, "By distortion and level", &format!("<code>{}</code>.", evaluation.heads[1]), &figure);
     section(&mut out, "All figures", TABLE_NOTE, &all_tables(evaluation));
     section(&mut out, "Parts", "SRCC on each distortion and each level alone.", &part_tables(evaluation));
     section(&mut out, "Default thresholds", THRESHOLD_NOTE, &threshold_table(&evaluation.thresholds));
@@ -121,16 +126,16 @@ fn all_tables(evaluation: &Evaluation) -> String {
 
 fn part_tables(evaluation: &Evaluation) -> String {
     let mut out = String::new();
-    for head in HEADS {
+    for head in &evaluation.heads {
         let parts: Vec<&Comparison> = evaluation
             .comparisons
             .iter()
-            .filter(|c| c.head == head && c.labels == ALL_MODELS && !FULL.contains(&c.set.as_str()))
+            .filter(|c| c.head == *head && c.labels == ALL_MODELS && !FULL.contains(&c.set.as_str()))
             .collect();
         let _ = write!(
             out,
             "<details{}><summary><code>{head}</code></summary><div class=\"wide\"><table><tr><th>method",
-            open(head)
+            open(evaluation, head)
         );
         for part in &parts {
             let _ = write!(out, "<th>{}", escape(&part.set));
@@ -149,8 +154,8 @@ fn part_tables(evaluation: &Evaluation) -> String {
     out
 }
 
-fn open(head: &str) -> &'static str {
-    if head == HEADS[0] { " open" } else { "" }
+fn open(evaluation: &Evaluation, head: &str) -> &'static str {
+    if evaluation.heads.first().is_some_and(|first| first == head) { " open" } else { "" }
 }
 
 fn threshold_table(thresholds: &[Thresholds]) -> String {

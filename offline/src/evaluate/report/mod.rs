@@ -46,7 +46,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
     use super::*;
     use crate::evaluate::samples::fixture;
-    use crate::evaluate::{ALL_MODELS, DISTORTED, Evaluation, HEADS, Likeness, MODEL, Measurement, evaluate};
+    use crate::evaluate::{ALL_MODELS, DISTORTED, Evaluation, Likeness, MODEL, Measurement, evaluate};
+    use crate::label::zoo::Task;
 
     const CARD: &str = r#"
         format = 1
@@ -88,7 +89,7 @@ mod tests {
         let path = work.join("card.toml");
         std::fs::write(&path, CARD).unwrap();
         let card = miqa::engine::Card::read(&path).unwrap();
-        let samples = Samples::read(work, None).unwrap();
+        let samples = Samples::read(work, Task::Classification, None).unwrap();
         let measure = |(index, row): (usize, &crate::label::LabelRow)| {
             let wobble = 0.05 * (index as f64 * 1.7).sin();
             let named = |name: &str| if row.distortion == name { 0.15 + 0.2 * f64::from(row.level) } else { 0.2 };
@@ -100,17 +101,17 @@ mod tests {
                     vsi: 1.0 - f64::from(row.level) * 0.05,
                 },
                 metrics: Vec::new(),
-                heads: label.map(|label| (label.unwrap() + wobble).clamp(0.0, 1.0)),
+                heads: vec![label.map(|label| (label.unwrap() + wobble).clamp(0.0, 1.0))],
                 distortions: vec![named("darkness"), named("fog")],
             }
         };
         let measured: Vec<Measurement> = samples.test.iter().enumerate().map(measure).collect();
-        let evaluated = evaluate(work, &card, &samples, &measured, &[]).unwrap();
+        let evaluated = evaluate(work, work, &card, &[Task::Classification], &samples, &measured, &[]).unwrap();
         (samples, evaluated)
     }
 
     fn gain(evaluation: &Evaluation, labels: &str) -> f64 {
-        let comparison = evaluation.comparison(labels, HEADS[0], DISTORTED).unwrap();
+        let comparison = evaluation.comparison(labels, "cls_composite", DISTORTED).unwrap();
         comparison.row("ssim").unwrap().model_gain.unwrap().value.unwrap()
     }
 
@@ -122,7 +123,7 @@ mod tests {
         assert_eq!((evaluation.originals, evaluation.samples), (8, 88));
         // Two label sets, three heads, with and without clean; parts (2 distortions, 5 levels) once a head.
         assert_eq!(evaluation.comparisons.len(), 2 * 3 * 2 + 3 * 7);
-        let headline = evaluation.comparison(ALL_MODELS, HEADS[0], DISTORTED).unwrap();
+        let headline = evaluation.comparison(ALL_MODELS, "cls_composite", DISTORTED).unwrap();
         assert_eq!((headline.samples, headline.ceiling), (80, Some(0.93)));
         assert!(headline.row(MODEL).unwrap().srcc.value.unwrap() > 0.9);
         // The fixture's second label table is a copy of the first.
