@@ -8,9 +8,12 @@ use serde::Serialize;
 use super::baselines::baselines;
 use super::compare::{Comparison, Detail, Question, compare};
 use super::diagnosis::{Diagnosis, diagnose};
+use super::grid::{PairCell, grid};
 use super::method::{MODEL, Method};
+use super::reliability::{Reliability, reliability};
 use super::threshold::{Thresholds, falls, thresholds};
 use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
+use crate::label::LabelRow;
 use crate::label::zoo::Task;
 use crate::quality::model::OpenedModel;
 
@@ -79,6 +82,10 @@ pub struct Evaluation {
     pub diagnosis: Option<Diagnosis>,
     /// By head, distortion and level.
     pub cells: Vec<Cell>,
+    /// By head and pair of levels; empty without region patterns.
+    pub pairs: Vec<PairCell>,
+    /// By head, whether the model's scores are what they say.
+    pub reliability: Vec<Reliability>,
     /// Downstream accuracy after dropping the worst-scored.
     pub filter_curves: Vec<NamedCurve>,
 }
@@ -139,6 +146,8 @@ pub fn evaluate(
             .collect(),
         diagnosis: diagnose(&card.output.distortions, &samples.test, &probabilities),
         cells: cells(samples, &methods[0]),
+        pairs: pairs(samples, &methods[0]),
+        reliability: reliabilities(samples, &methods[0]),
         filter_curves: filter_curves(samples, &methods),
     };
     Ok(Evaluated { evaluation, methods })
@@ -235,6 +244,30 @@ fn cells(samples: &Samples, model: &Method) -> Vec<Cell> {
             score: score / count,
         })
         .collect()
+}
+
+fn pairs(samples: &Samples, model: &Method) -> Vec<PairCell> {
+    if samples.test.iter().all(|row| row.background_level.is_none()) {
+        return Vec::new();
+    }
+    let pair = |row: &LabelRow| (row.level > 0).then(|| (row.level, row.background_level.unwrap_or(row.level)));
+    let pair: Vec<Option<(u8, u8)>> = samples.test.iter().map(pair).collect();
+    let labels = samples.label_sets.first().map(|set| set.labels.as_slice()).unwrap_or_default();
+    let of_head = |(head, name): (usize, &'static str)| {
+        let label: Vec<Option<f64>> = labels.iter().map(|labels| labels[head]).collect();
+        grid(name, model.scores(head), &label, &pair)
+    };
+    samples.heads().into_iter().enumerate().flat_map(of_head).collect()
+}
+
+fn reliabilities(samples: &Samples, model: &Method) -> Vec<Reliability> {
+    let labels = samples.label_sets.first().map(|set| set.labels.as_slice()).unwrap_or_default();
+    let of_head = |(head, name): (usize, &'static str)| {
+        let known = labels.iter().zip(model.scores(head)).filter_map(|(labels, &score)| Some((score, labels[head]?)));
+        let (score, label): (Vec<f64>, Vec<f64>) = known.unzip();
+        reliability(name, &score, &label)
+    };
+    samples.heads().into_iter().enumerate().filter_map(of_head).collect()
 }
 
 /// Curves of downstream accuracy for the model and the plainest baselines, and for the accuracy itself (`oracle`).

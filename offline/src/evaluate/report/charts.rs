@@ -105,6 +105,59 @@ pub(super) fn heat_maps(evaluation: &Evaluation, head: &str) -> String {
     svg.finish()
 }
 
+/// PLCC of each head in the grid of region × background levels.
+pub(super) fn pair_grids(evaluation: &Evaluation) -> String {
+    let (side, top) = (42.0, 46.0);
+    let mut svg = Svg::new(760.0, top + 5.0 * side + 34.0, "PLCC by level of region and background");
+    for (index, head) in evaluation.heads.iter().enumerate() {
+        let left = 40.0 + 248.0 * index as f64;
+        svg.text("label", left + 2.5 * side, 16.0, Anchor::Middle, head);
+        for level in 1..=5 {
+            let middle = (f64::from(level) - 0.5) * side;
+            svg.text("tick", left + middle, 36.0, Anchor::Middle, level);
+            svg.text("tick", left - 10.0, top + middle + 4.0, Anchor::End, level);
+        }
+        for cell in evaluation.pairs.iter().filter(|cell| cell.head == *head) {
+            let (x, y) = (left + f64::from(cell.background - 1) * side, top + f64::from(cell.roi - 1) * side);
+            let text = cell.plcc.map_or("–".to_owned(), |plcc| format!("{plcc:.2}"));
+            let share = cell.plcc.unwrap_or(0.0).clamp(0.0, 1.0);
+            let hint = format!("region {}, background {}: {text}, {} samples", cell.roi, cell.background, cell.samples);
+            svg.rect("heat", [x + 1.0, y + 1.0, side - 2.0, side - 2.0], 0.06 + 0.94 * share, &hint);
+            let class = if share > 0.55 { "in-heat strong" } else { "in-heat" };
+            svg.text(class, x + side / 2.0, y + side / 2.0 + 4.0, Anchor::Middle, text);
+        }
+    }
+    svg.text(
+        "note",
+        380.0,
+        top + 5.0 * side + 24.0,
+        Anchor::Middle,
+        "across: level of the background; down: of the region",
+    );
+    svg.finish()
+}
+
+/// Mean label by score of each head, with the labels' spread; the diagonal is a score that means what it says.
+pub(super) fn reliability(evaluation: &Evaluation) -> String {
+    let mut svg = Svg::new(760.0, 300.0, "Mean label by score");
+    for (index, head) in evaluation.reliability.iter().enumerate() {
+        let left = 50.0 + 248.0 * index as f64;
+        let x = Scale { low: 0.0, high: 1.0, from: left, to: left + 190.0 };
+        let y = Scale { low: 0.0, high: 1.0, from: 232.0, to: 42.0 };
+        svg.text("label", left + 95.0, 16.0, Anchor::Middle, &head.head);
+        svg.text("tick", left + 95.0, 32.0, Anchor::Middle, format_args!("expected error {:.3}", head.error));
+        frame(&mut svg, x, y, "score", "");
+        svg.line("ceiling", [x.at(0.0), y.at(0.0), x.at(1.0), y.at(1.0)]);
+        for bin in &head.bins {
+            let (low, high) = ((bin.label - bin.spread).max(0.0), (bin.label + bin.spread).min(1.0));
+            svg.line("whisker", [x.at(bin.score), y.at(low), x.at(bin.score), y.at(high)]);
+        }
+        let points: Vec<(f64, f64)> = head.bins.iter().map(|bin| (x.at(bin.score), y.at(bin.label))).collect();
+        svg.path("curve model", &points);
+    }
+    svg.finish()
+}
+
 /// Mean downstream accuracy of what is left when the worst-scored share is dropped.
 pub(super) fn filter_curves(evaluation: &Evaluation) -> String {
     let mut svg = Svg::new(760.0, 400.0, "Filter curve");

@@ -62,6 +62,10 @@ pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {
     }
     let figure = charts::heat_maps(evaluation, &evaluation.heads[1]);
     section(&mut out, "By distortion and level", &format!("<code>{}</code>.", evaluation.heads[1]), &figure);
+    if !evaluation.pairs.is_empty() {
+        section(&mut out, "By levels of region and background", PAIR_NOTE, &charts::pair_grids(evaluation));
+    }
+    section(&mut out, "Reliability", RELIABILITY_NOTE, &charts::reliability(evaluation));
     section(&mut out, "All figures", TABLE_NOTE, &all_tables(evaluation));
     section(&mut out, "Parts", "SRCC on each distortion and each level alone.", &part_tables(evaluation));
     section(&mut out, "Default thresholds", THRESHOLD_NOTE, &threshold_table(&evaluation.thresholds));
@@ -78,6 +82,10 @@ pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {
 
 const TABLE_NOTE: &str = "PLCC and RMSE after the five-parameter logistic of equation 14, fitted on the same samples. <i>Gain</i>: SRCC \
     of the model less that of the row, paired by original; bold where its interval leaves zero out.";
+const PAIR_NOTE: &str = "PLCC of the raw score with the label at each pair of levels alone. Within a pair all pictures are equally \
+    degraded, so what is left to tell is how much each of them suffers.";
+const RELIABILITY_NOTE: &str = "Twenty bins of as many pictures each, by score: their mean label, and the spread of their labels. On the dashed \
+    line a score is the share of models' performance that it says.";
 const THRESHOLD_NOTE: &str = "A gate closes under the score at which the mean label (isotonic regression on the score) has fallen to half \
     of that of clean pictures, and opens again where it is at 65 %.";
 const DIAGNOSIS_NOTE: &str = "A sigmoid a distortion. AUC and average precision: samples of the distortion against all others, clean ones \
