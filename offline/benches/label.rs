@@ -1,8 +1,8 @@
 //! Labelling beside the bare sum of its session runs: rendering from the original, resizing, decoding and storing against the
-//! same models on tensors that lie ready, pictures a second on one core, in turns.
+//! same models on tensors that lie ready, pictures a second, in turns; on two threads, each with sessions of its own.
 //!
 //! Usage: `MIQA_PLAN=<plan.parquet> MIQA_ZOO_DIRS=<folder>[:<folder>…] [MIQA_ZOO=<list>] cargo bench -p miqa-offline --bench
-//! label`; without them it says that it was skipped.
+//! label`; without them it says that it was skipped. `MIQA_THREADS` is another number of threads.
 #![expect(clippy::unwrap_used, reason = "a bench that can't set up has nothing to say")]
 
 use std::path::{Path, PathBuf};
@@ -62,6 +62,17 @@ impl Bare {
     }
 }
 
+/// Wall time in which every worker does its work, all at once.
+fn together<W: Send>(workers: &mut [W], work: impl Fn(&mut W) + Sync) -> Duration {
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for worker in workers {
+            scope.spawn(|| work(worker));
+        }
+    });
+    start.elapsed()
+}
+
 fn main() {
     let (Some(plan), Some(folders)) = (std::env::var_os("MIQA_PLAN"), std::env::var_os("MIQA_ZOO_DIRS")) else {
         return println!("skipped: labelling beside bare sessions (MIQA_PLAN and MIQA_ZOO_DIRS not set)");
@@ -71,7 +82,9 @@ fn main() {
     let zoo = Zoo::read(&lists).unwrap();
     let plan = Plan::open(Path::new(&plan)).unwrap();
     let runtime = Runtime::open(Device::Cpu).unwrap();
-    let mut models = OneByOne::new(Models::open(&runtime, &zoo, &folders).unwrap());
+    let threads: usize = std::env::var("MIQA_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let mut models: Vec<OneByOne> =
+        (0..threads).map(|_| OneByOne::new(Models::open(&runtime, &zoo, &folders).unwrap())).collect();
     let (mut whole, mut bare) = (Vec::new(), Vec::new());
     let (mut whole_time, mut bare_time) = (Duration::ZERO, Duration::ZERO);
     for position in 0..plan.originals().min(6) {
@@ -80,18 +93,19 @@ fn main() {
         planned.variants.truncate(VARIANTS);
         let pictures = planned.variants.len() + 1;
         let picture = Rendering::open(plan.recipe(), &planned).unwrap().original().clone();
-        let mut ready: Vec<Bare> =
-            zoo.models.iter().map(|entry| Bare::open(&runtime, entry, &folders, &picture)).collect();
-        ready.iter_mut().for_each(Bare::run);
-        let start = Instant::now();
-        for _ in 0..pictures {
-            ready.iter_mut().for_each(Bare::run);
-        }
-        let of_bare = start.elapsed();
-        let start = Instant::now();
-        let rows = predict(&mut models, &zoo, plan.recipe(), planned, &|| false).unwrap().unwrap();
-        std::hint::black_box(table::encode("predictions", &rows).unwrap());
-        let of_whole = start.elapsed();
+        let open = || zoo.models.iter().map(|entry| Bare::open(&runtime, entry, &folders, &picture)).collect();
+        let mut ready: Vec<Vec<Bare>> = (0..threads).map(|_| open()).collect();
+        ready.iter_mut().flatten().for_each(Bare::run);
+        let of_bare = together(&mut ready, |ready| {
+            for _ in 0..pictures {
+                ready.iter_mut().for_each(Bare::run);
+            }
+        });
+        let of_whole = together(&mut models, |models| {
+            let rows = predict(models, &zoo, plan.recipe(), planned.clone(), &|| false).unwrap().unwrap();
+            std::hint::black_box(table::encode("predictions", &rows).unwrap());
+        });
+        let pictures = pictures * threads;
         bare_time += of_bare;
         whole_time += of_whole;
         bare.push(of_bare.as_secs_f64() / pictures as f64);
@@ -101,7 +115,7 @@ fn main() {
     ratios.sort_by(f64::total_cmp);
     let mean = |times: &[f64]| 1000.0 * times.iter().sum::<f64>() / times.len() as f64;
     println!(
-        "{} models: bare sessions {:.1} ms a picture, labelled {:.1} ms: {:.3} of the bare rate (median of {} turns; whole run {:.3})",
+        "{} models, {threads} threads: bare sessions {:.1} ms a picture, labelled {:.1} ms: {:.3} of the bare rate (median of {} turns; whole run {:.3})",
         zoo.models.len(),
         mean(&bare),
         mean(&whole),
