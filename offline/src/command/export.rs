@@ -13,6 +13,7 @@ use crate::export::model::assemble;
 use crate::export::onnx::Model;
 use crate::export::spec::ModelSpec;
 use crate::export::weights::Weights;
+use crate::source::read_sources;
 use crate::train::dataset::{Dataset, Layout};
 
 /// Arguments of `export`.
@@ -65,8 +66,8 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         spec: &spec,
         model: &bytes,
         samples: &data.rows,
-        originals: &args.work.originals()?,
-        labellers: &labellers(&args.work.labels_summary()),
+        originals: &read_sources(&layout.originals()).map_err(CommandError::data)?,
+        prepared: &data.prepared,
         evaluation: &evaluation,
     };
     let text = toml::to_string_pretty(&card(&facts)).map_err(CommandError::unexpected)?;
@@ -83,15 +84,6 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     }
     println!("exported: {} ({:.1} MB)", args.out.join("model.onnx").display(), bytes.len() as f64 / 1e6);
     Ok(())
-}
-
-/// Names of the models behind the labels, as the summary of `mmos` lists them; empty if there is none.
-fn labellers(summary: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(summary).unwrap_or_default();
-    let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let models = value.get("labels").or(Some(&value)).and_then(|v| v.get("models")).and_then(|m| m.as_array());
-    let name = |m: &serde_json::Value| m.get("name").unwrap_or(m).as_str().map(str::to_owned);
-    models.map(|list| list.iter().filter_map(name).collect()).unwrap_or_default()
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, CommandError> {

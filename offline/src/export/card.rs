@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::ExportError;
 use super::spec::ModelSpec;
+use crate::plan::PlanId;
 use crate::source::{Original, VALIDATION, decode};
-use crate::train::dataset::SampleRow;
+use crate::train::dataset::{Prepared, SampleRow};
 use crate::train::recipe::Recipe;
 
 /// What the evaluation adds to a card; other keys of its file are ignored.
@@ -44,8 +45,8 @@ pub struct Facts<'a> {
     pub samples: &'a [SampleRow],
     /// The originals of the work folder.
     pub originals: &'a [Original],
-    /// The models whose agreement the labels state.
-    pub labellers: &'a [String],
+    /// What the samples were prepared from: plans, the models whose agreement the labels state, a teacher.
+    pub prepared: &'a Prepared,
     /// Thresholds and figures, if it was evaluated.
     pub evaluation: &'a Evaluation,
 }
@@ -77,6 +78,19 @@ pub fn card(facts: &Facts<'_>) -> Card {
     } else {
         "epoch chosen on the validation fold"
     };
+    let prepared = facts.prepared;
+    let plans = match prepared.plans.as_slice() {
+        [] => String::new(),
+        plans => format!("; plans {}", plans.iter().map(PlanId::short).collect::<Vec<_>>().join(", ")),
+    };
+    let labellers: Vec<String> =
+        prepared.labellers.iter().map(|(task, names)| format!("{task}: {}", names.join(", "))).collect();
+    let labellers = labellers.join("; ");
+    let teacher = prepared.taught.as_ref().map_or(String::new(), |taught| {
+        format!("; beside them the scores of a teacher ({} heads, SHA-256 {})", taught.heads.len(), taught.sha256)
+    });
+    let published = recipe.pretrained.as_ref().map(|weights| format!("{}: {}", weights.file, weights.licence));
+    let encoder = format!("{}: {}", recipe.region.encoder, recipe.region.licence);
     Card {
         format: FORMAT,
         name: recipe.name.clone(),
@@ -106,8 +120,8 @@ pub fn card(facts: &Facts<'_>) -> Card {
         thresholds: facts.evaluation.thresholds.clone(),
         falls: facts.evaluation.falls.clone(),
         training: Training {
-            data: format!("{} samples of {originals} originals, {kinds}", facts.samples.len()),
-            labels: format!("agreement and accuracy (MMOS) of: {}", facts.labellers.join(", ")),
+            data: format!("{} samples of {originals} originals, {kinds}{plans}", facts.samples.len()),
+            labels: format!("agreement and accuracy (MMOS) of {labellers}{teacher}"),
             recipe: format!(
                 "{}: up to {} epochs, batch {}, AdamW rate {} decay {}, seed {}; {}; \
                  final layer normalisation before the heads; region features: pooled maps with deviations and the \
@@ -119,7 +133,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
         metrics: facts.evaluation.metrics.clone(),
         licence: Licence {
             weights: "trained on pictures under the terms below; use is bound to them, so research use only where they say so".to_owned(),
-            parts: std::iter::once(format!("{}: {}", recipe.region.encoder, recipe.region.licence)).chain(pictures).collect(),
+            parts: std::iter::once(encoder).chain(published).chain(pictures).collect(),
         },
         limits: vec![
             format!("{known}; others lower the score less surely."),
@@ -225,6 +239,17 @@ mod tests {
             falls: BTreeMap::from([("cls_consistency".to_owned(), vec![(0.1, 0.8), (0.3, 0.6)])]),
             metrics: BTreeMap::from([("cls_composite".to_owned(), BTreeMap::from([("srcc".to_owned(), 0.5)]))]),
         };
+        let prepared = Prepared {
+            samples: 0,
+            region: width,
+            groups: vec![],
+            samples_key: String::new(),
+            features_key: String::new(),
+            taught: None,
+            plans: vec![PlanId("f0".repeat(32))],
+            labellers: BTreeMap::from([("detection".to_owned(), vec!["a".to_owned(), "b".to_owned()])]),
+            crops: 0,
+        };
         let facts = Facts {
             version: "0.1.0",
             recipe: &recipe,
@@ -232,10 +257,12 @@ mod tests {
             model: &model,
             samples: &[],
             originals: &[],
-            labellers: &["a".to_owned(), "b".to_owned()],
+            prepared: &prepared,
             evaluation: &evaluation,
         };
         let written = card(&facts);
+        assert!(written.training.labels.ends_with("of detection: a, b"), "{}", written.training.labels);
+        assert!(written.training.data.contains("plans f0f0"), "{}", written.training.data);
         std::fs::write(folder.path().join("card.toml"), toml::to_string_pretty(&written).unwrap()).unwrap();
         std::fs::write(folder.path().join("model.onnx"), &model).unwrap();
         let read = Card::read(folder.path()).unwrap();

@@ -1,6 +1,7 @@
 //! A prepared work folder `W/train/`, mapped into memory; crops that it does not hold are made from the originals.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use super::samples::{Folder, Samples};
 use crate::columns;
 use crate::export::region::FeatureGroup;
 use crate::label::labelled::model_input;
+use crate::plan::PlanId;
 use crate::sample::SampleError;
 use crate::table;
 
@@ -124,6 +126,12 @@ pub struct Prepared {
     /// Whose scores are learned beside the labels, if anybody's.
     #[serde(default)]
     pub taught: Option<Taught>,
+    /// Identities of the plans that samples are from, one a folder that has one.
+    #[serde(default)]
+    pub plans: Vec<PlanId>,
+    /// The models behind the labels, by task.
+    #[serde(default)]
+    pub labellers: BTreeMap<String, Vec<String>>,
     /// Rows of the file of crops, some of which may belong to no sample.
     pub crops: usize,
 }
@@ -166,6 +174,12 @@ impl Layout {
     #[must_use]
     pub fn samples(&self) -> PathBuf {
         self.file("samples.parquet")
+    }
+
+    /// The originals of the samples, as `sources.parquet`.
+    #[must_use]
+    pub fn originals(&self) -> PathBuf {
+        self.file("originals.parquet")
     }
 
     /// Crops, u8 [rows, 288, 288, 3], at the places that the samples name.

@@ -6,6 +6,7 @@
 //! are rendered for the region graph here, and again whenever training wants them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -25,8 +26,11 @@ use crate::export::onnx::Model;
 use crate::export::region::{Standard, build, groups};
 use crate::export::session::ImageSession;
 use crate::label::labelled::model_input;
+use crate::label::labels_of;
+use crate::label::zoo::Task;
 use crate::plan::Rendering;
 use crate::sample::SampleError;
+use crate::source::{Original, write_sources};
 use crate::table;
 
 /// What to prepare, and with what.
@@ -133,12 +137,46 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     replace(&layout.region(), &graph.to_bytes())?;
     let computed = rows.iter().zip(&places).map(|(row, &(_, crop))| (row[FEATURE_VIEWS * width], crop));
     table::write(&layout.samples(), &samples.rows(computed))?;
-    let crops = crops.rows();
-    let prepared = Prepared { samples: rows.len(), region: width, groups, samples_key, features_key, taught, crops };
+    let originals: BTreeMap<&str, &Original> =
+        samples.originals.iter().map(|of| (of.original.id.as_str(), &of.original)).collect();
+    let originals: Vec<Original> = originals.into_values().cloned().collect();
+    write_sources(&layout.originals(), &originals).map_err(SampleError::from)?;
+    let prepared = Prepared {
+        samples: rows.len(),
+        region: width,
+        groups,
+        samples_key,
+        features_key,
+        taught,
+        plans: request.folders.iter().filter_map(|folder| Some(folder.plan?.id().clone())).collect(),
+        labellers: labellers(request.folders),
+        crops: crops.rows(),
+    };
     let json =
         serde_json::to_vec_pretty(&prepared).map_err(|e| TrainError::content(&layout.prepared(), e.to_string()))?;
     replace(&layout.prepared(), &json)?;
     Ok(Some(prepared))
+}
+
+/// Names of the models behind the folders' labels, by task, as the summaries of `mmos` list them.
+fn labellers(folders: &[Folder<'_>]) -> BTreeMap<String, Vec<String>> {
+    let mut of_task: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for folder in folders {
+        let text = std::fs::read_to_string(folder.work.join("labels.json")).unwrap_or_default();
+        let tables: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        for task in Task::ALL {
+            let table = labels_of(folder.work, task, None);
+            let table = table.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let models = tables[&table]["models"].as_array().into_iter().flatten();
+            for name in models.filter_map(|model| model["name"].as_str()) {
+                let names = of_task.entry(task.to_string()).or_default();
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+    }
+    of_task
 }
 
 const RAW: &str = "features.raw.f32";
@@ -153,7 +191,7 @@ fn raw_floats(width: usize) -> usize {
 fn finished(layout: &Layout, key: &str) -> Option<Prepared> {
     let text = std::fs::read_to_string(layout.prepared()).ok()?;
     let prepared: Prepared = serde_json::from_str(&text).ok()?;
-    let mut files = vec![layout.samples(), layout.features(), layout.region(), layout.crops()];
+    let mut files = vec![layout.samples(), layout.originals(), layout.features(), layout.region(), layout.crops()];
     files.extend(prepared.taught.as_ref().map(|_| layout.teacher()));
     let whole = files.iter().all(|path| path.is_file());
     (prepared.features_key == key && whole).then_some(prepared)
@@ -340,7 +378,7 @@ impl Job<'_> {
 }
 
 /// Outputs of a graph by name.
-type Outputs = std::collections::BTreeMap<String, Vec<f32>>;
+type Outputs = BTreeMap<String, Vec<f32>>;
 
 /// A graph that every crop is shown to, and the file that keeps what it says.
 struct Pass<'a> {

@@ -61,6 +61,8 @@ fn work(samples: usize) -> tempfile::TempDir {
         samples_key: "s".to_owned(),
         features_key: "f".to_owned(),
         taught: None,
+        plans: vec![],
+        labellers: std::collections::BTreeMap::new(),
         crops: samples,
     };
     std::fs::write(layout.prepared(), serde_json::to_vec(&prepared).unwrap()).unwrap();

@@ -15,7 +15,7 @@ use crate::label::zoo::Task;
 use crate::label::{LabelRow, labels_of, read_labels};
 use crate::plan::{Plan, PlannedOriginal, fixture};
 use crate::recipe::Recipe as GenerationRecipe;
-use crate::source::{Original, SplitRow, TEST, TRAIN, read_sources, write_sources};
+use crate::source::{SplitRow, TEST, TRAIN, read_sources};
 use crate::train::dataset::Dataset;
 
 /// A work folder with three originals, clean and in two variants each.
@@ -234,6 +234,9 @@ fn folders_of_different_tasks_and_a_teacher_make_one_set() {
     let (boxes, video) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (plan, planned) = small_plan(boxes.path());
     label_plan(boxes.path(), &plan, Task::Detection);
+    let summary =
+        r#"{"labels-detection": {"models": [{"name": "yolo"}]}, "labels-detection-without-a": {"models": []}}"#;
+    std::fs::write(boxes.path().join("labels.json"), summary).unwrap();
     // Frames that nobody labelled; the first is a test's, which is of no use.
     let (frames, _) = small_plan(video.path());
     label_plan(video.path(), &frames, Task::Detection);
@@ -256,6 +259,11 @@ fn folders_of_different_tasks_and_a_teacher_make_one_set() {
     // Nine stored; a test original's seven and four variants of another with its clean picture; the frame's five.
     assert_eq!((prepared.samples, prepared.crops), (9 + 7 + 5 + 5, 9));
     assert_eq!(prepared.taught.as_ref().unwrap().heads, ["cls_consistency"]);
+
+    assert_eq!(prepared.plans, [plan.id().clone(), frames.id().clone()]);
+    assert_eq!(prepared.labellers["detection"], ["yolo"]);
+    // The frame is one of the pictures with boxes again.
+    assert_eq!(read_sources(&Layout::of(objects.path()).originals()).unwrap().len(), 3 + 2);
 
     let data = Dataset::open(objects.path()).unwrap();
     assert!(data.crop(9).is_err(), "its plan was not given");
