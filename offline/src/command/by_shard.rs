@@ -80,6 +80,14 @@ impl ShardedStep {
         }
         let begun = seconds_now();
         let made = make(shard)?;
+        // A folder that is not mounted must not become a finished shard.
+        if let (0, Some(first)) = (made.originals, made.errors.first()) {
+            let (count, ErrorRow { original, reason }) = (made.errors.len(), first);
+            return Err(CommandError::data(format!(
+                "{step}: shard {shard} is not committed: none of its {count} originals could be made, the first: `{original}`: \
+                 {reason}; mend them and run the shard again, or select originals without them"
+            )));
+        }
         let bytes = table::encode("table of the shard", &made.rows).map_err(CommandError::unexpected)?;
         let (size, sha256) = (bytes.len() as u64, sha256_hex(&bytes));
         let name = format!("{}/shards/{shard}-{}.parquet", self.stage, &sha256[..12]);

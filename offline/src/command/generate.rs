@@ -51,7 +51,7 @@ pub struct Args {
 /// Runs `generate`.
 ///
 /// # Errors
-/// 2: no plan, no such shard, an unusable destination; 65: too many originals failed; 75: stopped by a signal, or the
+/// 2: no plan, no such shard, an unusable destination; 65: too many originals failed or are not there; 75: stopped by a signal, or the
 /// store can't be reached; 78: the destination belongs to another plan.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let plan = plan::open(&args.plan)?;

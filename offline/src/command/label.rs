@@ -90,7 +90,8 @@ impl Labelled {
 /// Runs `label`.
 ///
 /// # Errors
-/// 2: no ranks or plan, no such shard, or the zoo is not as listed; 65: too many originals failed; 75: stopped by a
+/// 2: no ranks or plan, no such shard, or the zoo is not as listed; 65: a model fails on the first pictures, too many originals
+/// failed or are not there; 75: stopped by a
 /// signal, or the store can't be reached; 78: the destination belongs to another plan or zoo.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let zoo = args.of.zoo()?;
@@ -145,7 +146,9 @@ fn trial_failure(error: TrialError) -> CommandError {
 fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, asking: Asking) -> Result<(), CommandError> {
     let seed = plan.recipe().seed();
     let found = estimate(plan, zoo, asking, args.sample, seed).map_err(|error| match error {
-        EstimateError::Label(LabelError::Model(ModelError::Zoo(error))) => CommandError::usage(error),
+        EstimateError::Label(LabelError::Model(error @ (ModelError::Zoo(_) | ModelError::Engine(_)))) => {
+            CommandError::usage(error)
+        }
         other => CommandError::data(other),
     })?;
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;

@@ -81,7 +81,7 @@ fn nothing(store: &dyn Store) -> CommandError {
 /// Runs `status`.
 ///
 /// # Errors
-/// 2: nothing was generated there; 75: the store can't be reached.
+/// 2: nothing was begun there; 65: its files are damaged; 75: the store can't be reached.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let store = open(&args.out)?;
     let stage = StageName::at(args.stage, store.as_ref())?;
