@@ -42,3 +42,26 @@ pub(super) fn telling<T>(flag: &AtomicBool, tell: impl FnOnce() + Send, work: im
         result
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_while_the_work_goes_on() {
+        let flag = AtomicBool::new(false);
+        let (told, heard) = channel();
+        let result = telling(
+            &flag,
+            || told.send(()).unwrap(),
+            || {
+                flag.store(true, Ordering::Relaxed);
+                heard.recv_timeout(Duration::from_secs(60))
+            },
+        );
+        assert_eq!(result, Ok(()));
+        let unasked = AtomicBool::new(false);
+        assert_eq!(telling(&unasked, || panic!("nobody raised the flag"), || 7), 7);
+    }
+}

@@ -33,7 +33,7 @@ pub enum TrialError {
         /// Id of the first.
         original: String,
         /// What is wrong with it.
-        error: SourceError,
+        error: Box<SourceError>,
     },
 }
 
@@ -69,7 +69,9 @@ pub fn trial(asking: Asking, zoo: &Zoo, originals: impl Iterator<Item = Original
     }
     match (failed, unread) {
         (Some(error), _) => Err(TrialError::Fails { error, tried: shown }),
-        (None, Some((original, error))) => Err(TrialError::NoPicture { tried: looked, original, error }),
+        (None, Some((original, error))) => {
+            Err(TrialError::NoPicture { tried: looked, original, error: Box::new(error) })
+        }
         (None, None) => Ok(()),
     }
 }
