@@ -159,3 +159,30 @@ fn failure(error: RecordError) -> CommandError {
         other => CommandError::data(other),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_of_which_nothing_is_left_is_not_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let step = ShardedStep {
+            step: "rank",
+            stage: "rank".to_owned(),
+            store: LocalStore::new(folder.path().to_owned()),
+            inputs: Inputs::SourcesId("of this test".to_owned()),
+            shards: 1,
+        };
+        let made = |originals| {
+            let errors = vec![ErrorRow { original: "p1".into(), reason: "is not there".into() }];
+            Ok(Made { rows: Vec::<ErrorRow>::new(), files: Vec::new(), originals, made: originals, errors })
+        };
+        let refused = step.run(ShardChoice::Index(0), None, |_| made(0)).unwrap_err();
+        assert!(refused.code() == 65 && refused.to_string().contains("`p1`: is not there"), "{refused}");
+        assert!(step.record(0).unwrap().is_none());
+        step.run(ShardChoice::Index(0), None, |_| made(1)).unwrap();
+        assert_eq!(step.record(0).unwrap().unwrap().errors.len(), 1);
+    }
+}
