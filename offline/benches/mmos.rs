@@ -22,7 +22,7 @@ use miqa_offline::label::zoo::{Task, Zoo, coco_class};
 use miqa_offline::plan::{Choice, Plan, PlanError, PlanWriter, PlannedOriginal, PlannedVariant};
 use miqa_offline::recipe::{Pattern, Recipe};
 use miqa_offline::sample::Sample;
-use miqa_offline::shard::{At, Done, Made, Stage, StageError, Worker};
+use miqa_offline::shard::{At, Done, GRACE, Losses, Made, Stage, StageError, Worker};
 use miqa_offline::source::{Original, PixelHash};
 use miqa_offline::store;
 
@@ -247,9 +247,17 @@ fn bench(task: Task, models: usize, originals: usize) {
     let store = store::open(&out).unwrap();
     let start = Instant::now();
     let (stage, stop) = (Drawn { task, zoo: &zoo }, AtomicBool::new(false));
-    let worker = Worker { plan: &plan, stage, store: store.as_ref(), threads: 2, max_errors: 0, stop: &stop };
+    let worker = Worker {
+        plan: &plan,
+        stage,
+        store: store.as_ref(),
+        threads: 2,
+        losses: Losses::at_most(0),
+        stop: &stop,
+        grace: GRACE,
+    };
     worker.destination().claim(store.as_ref(), STAGE).unwrap();
-    let bytes: u64 = (0..plan.shards()).map(|shard| worker.run(shard, 0, &|_| ()).unwrap().record().bytes).sum();
+    let bytes: u64 = (0..plan.shards()).map(|shard| worker.run(shard, &|_| ()).unwrap().record().bytes).sum();
     let drawn = start.elapsed();
     let mut command = Command::new(env!("CARGO_BIN_EXE_miqa-offline"));
     command.args(["mmos", "--work"]).arg(folder.path()).arg("--plan").arg(plan.path());

@@ -61,6 +61,12 @@ impl<'a, P: Piece> Parts<'a, P> {
         self.folder.join(format!("{}.{}.parquet", original.name(), original.version().short()))
     }
 
+    /// Whether the part of an original is there.
+    #[must_use]
+    pub fn has(&self, original: &P) -> bool {
+        self.path(original).is_file()
+    }
+
     /// Makes the missing parts on `threads` threads, each with a state of its own (sessions, buffers) from `start`;
     /// `tick` is called after every original. `stop` ends the run after the originals in hand.
     ///
@@ -78,7 +84,7 @@ impl<'a, P: Piece> Parts<'a, P> {
         R: Row,
         E: Display + Send,
     {
-        let missing: Vec<&P> = self.originals.iter().filter(|original| !self.path(original).is_file()).collect();
+        let missing: Vec<&P> = self.originals.iter().filter(|original| !self.has(original)).collect();
         let kept = self.originals.len() - missing.len();
         let next = AtomicUsize::new(0);
         let fatal: Mutex<Option<PartsError<E>>> = Mutex::new(None);

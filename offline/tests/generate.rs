@@ -191,7 +191,7 @@ fn shards_are_ranked_and_generated_one_by_one_and_codes_say_how_it_went() {
     let fresh = place.text("fresh");
     let (code, text) = run(&["generate", "--plan", &plan, "--out", &fresh, "--max-errors", "0"]);
     assert!(code == 65 && text.contains("`p01`"), "{text}");
-    must(&["generate", "--plan", &plan, "--out", &fresh, "--max-errors", "1"]);
+    must(&["generate", "--plan", &plan, "--out", &fresh, "--max-errors", "1", "--accept-missing"]);
     assert!(must(&["finalize", "--plan", &plan, "--out", &fresh]).contains("4 originals, 24 variants"));
 
     let pictures = place.text("pictures");

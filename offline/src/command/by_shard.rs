@@ -80,6 +80,14 @@ impl ShardedStep {
         }
         let begun = seconds_now();
         let made = make(shard)?;
+        // A folder that is not mounted must not become a finished shard.
+        if let (0, Some(first)) = (made.originals, made.errors.first()) {
+            let (count, ErrorRow { original, reason }) = (made.errors.len(), first);
+            return Err(CommandError::data(format!(
+                "{step}: shard {shard} is not committed: none of its {count} originals could be made, the first: `{original}`: \
+                 {reason}; mend them and run the shard again, or select originals without them"
+            )));
+        }
         let bytes = table::encode("table of the shard", &made.rows).map_err(CommandError::unexpected)?;
         let (size, sha256) = (bytes.len() as u64, sha256_hex(&bytes));
         let name = format!("{}/shards/{shard}-{}.parquet", self.stage, &sha256[..12]);
@@ -149,5 +157,32 @@ fn failure(error: RecordError) -> CommandError {
         RecordError::Inputs { .. } => CommandError::plan(error),
         RecordError::Store(error) => CommandError::usage(error),
         other => CommandError::data(other),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_of_which_nothing_is_left_is_not_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let step = ShardedStep {
+            step: "rank",
+            stage: "rank".to_owned(),
+            store: LocalStore::new(folder.path().to_owned()),
+            inputs: Inputs::SourcesId("of this test".to_owned()),
+            shards: 1,
+        };
+        let made = |originals| {
+            let errors = vec![ErrorRow { original: "p1".into(), reason: "is not there".into() }];
+            Ok(Made { rows: Vec::<ErrorRow>::new(), files: Vec::new(), originals, made: originals, errors })
+        };
+        let refused = step.run(ShardChoice::Index(0), None, |_| made(0)).unwrap_err();
+        assert!(refused.code() == 65 && refused.to_string().contains("`p1`: is not there"), "{refused}");
+        assert!(step.record(0).unwrap().is_none());
+        step.run(ShardChoice::Index(0), None, |_| made(1)).unwrap();
+        assert_eq!(step.record(0).unwrap().unwrap().errors.len(), 1);
     }
 }

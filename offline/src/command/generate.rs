@@ -1,14 +1,18 @@
 //! `miqa-offline generate`: the variants of a plan, written by shard.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use indicatif::ProgressBar;
+
 use super::progress::bar;
 use super::rank::threads;
+use super::stop::telling;
 use super::{CommandError, plan, stop_flag};
 use crate::generate::{Format, Layout, Variants, estimate};
 use crate::plan::Plan;
-use crate::shard::{Ended, RecordError, ShardChoice, Stage, StageError, Tick, Worker};
+use crate::shard::{Ended, GRACE, Losses, RecordError, ShardChoice, Stage, StageError, Tick, Worker, record_key};
 use crate::store::{self, Store, StoreError};
 
 /// Arguments of `generate`.
@@ -34,9 +38,8 @@ pub struct Args {
     /// Originals in work at the same time; 0 takes one a core
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
-    /// Originals that may fail before the run counts as failed
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    max_errors: usize,
+    #[command(flatten)]
+    losses: Losses,
     /// Only say how many files, bytes, hours and how much memory it will take, and whether the disk holds them
     #[arg(long)]
     dry_run: bool,
@@ -48,7 +51,7 @@ pub struct Args {
 /// Runs `generate`.
 ///
 /// # Errors
-/// 2: no plan, no such shard, an unusable destination; 65: too many originals failed; 75: stopped by a signal, or the
+/// 2: no plan, no such shard, an unusable destination; 65: too many originals failed or are not there; 75: stopped by a signal, or the
 /// store can't be reached; 78: the destination belongs to another plan.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let plan = plan::open(&args.plan)?;
@@ -58,13 +61,19 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     }
     let stage = Variants { recipe: plan.recipe(), format: args.format, layout: args.layout };
     let stop = stop_flag()?;
-    let (threads, max_errors) = (threads(args.threads), args.max_errors);
-    let worker = Worker { plan: &plan, stage, store: store.as_ref(), threads, max_errors, stop: &stop };
-    work(&worker, args.shard, "variants")
+    let (threads, losses) = (threads(args.threads), args.losses);
+    let worker = Worker { plan: &plan, stage, store: store.as_ref(), threads, losses, stop: &stop, grace: GRACE };
+    work(&worker, args.shard, "variants", |_| Ok(()))
 }
 
-/// Makes the chosen shard, or all of them one after the other; `rows` is what the stage's rows are called.
-pub(super) fn work<S: Stage>(worker: &Worker<S>, choice: Option<ShardChoice>, rows: &str) -> Result<(), CommandError> {
+/// Makes the chosen shard, or all of them one after the other; `rows` is what the stage's rows are called. `check` is
+/// called before anything is written, with the shards, if one of them is still to be made.
+pub(super) fn work<S: Stage>(
+    worker: &Worker<S>,
+    choice: Option<ShardChoice>,
+    rows: &str,
+    check: impl FnOnce(Range<u32>) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
     let (plan, stage) = (worker.plan, worker.stage.name());
     let shards = match choice {
         None => 0..plan.shards(),
@@ -74,6 +83,13 @@ pub(super) fn work<S: Stage>(worker: &Worker<S>, choice: Option<ShardChoice>, ro
             chosen.shard..chosen.shard + 1
         }
     };
+    worker.destination().is_claimed(worker.store, stage).map_err(failure)?;
+    for shard in shards.clone() {
+        if worker.store.size(&record_key(stage, shard)).map_err(|error| failure(error.into()))?.is_none() {
+            check(shards.clone())?;
+            break;
+        }
+    }
     worker.destination().claim(worker.store, stage).map_err(failure)?;
     let originals: usize = shards.clone().map(|shard| plan.positions(shard).len()).sum();
     let bar = bar(originals, stage);
@@ -89,26 +105,44 @@ pub(super) fn work<S: Stage>(worker: &Worker<S>, choice: Option<ShardChoice>, ro
             bar.set_message(format!("{stage}, {errors} errors"));
         }
     };
-    let mut errors = 0;
-    for shard in shards {
-        let ended = worker.run(shard, errors, &tick).map_err(failure)?;
-        let record = ended.record();
-        errors += record.errors.len();
+    let tell = || {
         bar.suspend(|| {
-            for error in &record.errors {
-                eprintln!("{stage}: left out `{}`: {}", error.original, error.reason);
-            }
-            let how = if matches!(ended, Ended::Committed(_)) { "committed" } else { "was committed already" };
-            println!(
-                "{stage}: shard {shard} {how}: {} originals, {} {rows}, {}, {} errors",
-                record.originals,
-                record.rows,
-                in_bytes(record.bytes),
-                record.errors.len()
+            eprintln!(
+                "{stage}: stopping; originals in hand are finished, for {} s at most; the signal once more ends at once",
+                worker.grace.as_secs()
             );
         });
-    }
+    };
+    let made =
+        telling(worker.stop, tell, || shards.into_iter().try_for_each(|shard| one(worker, shard, rows, &bar, &tick)));
     bar.finish_and_clear();
+    made
+}
+
+/// Makes a shard and says what came of it.
+fn one<S: Stage>(
+    worker: &Worker<S>,
+    shard: u32,
+    rows: &str,
+    bar: &ProgressBar,
+    tick: &(dyn Fn(Tick) + Sync),
+) -> Result<(), CommandError> {
+    let stage = worker.stage.name();
+    let ended = worker.run(shard, tick).map_err(failure)?;
+    let record = ended.record();
+    bar.suspend(|| {
+        for error in &record.errors {
+            eprintln!("{stage}: left out `{}`: {}", error.original, error.reason);
+        }
+        let how = if matches!(ended, Ended::Committed(_)) { "committed" } else { "was committed already" };
+        println!(
+            "{stage}: shard {shard} {how}: {} originals, {} {rows}, {}, {} errors",
+            record.originals,
+            record.rows,
+            in_bytes(record.bytes),
+            record.errors.len()
+        );
+    });
     Ok(())
 }
 

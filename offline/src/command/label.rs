@@ -1,6 +1,7 @@
 //! `miqa-offline label`: every sample through every model of a zoo; a table a model and shard of a plan, or a table a
 //! model in `predictions/`.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::generate::{failure, in_bytes, open, work};
@@ -8,6 +9,7 @@ use super::progress::{bar, report};
 use super::rank::{threads, tick};
 use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, stop_flag};
+use crate::generate::drawn;
 use crate::label::answers::{Answers, AnswersError, table_of};
 use crate::label::ask::{Ask, Asking};
 use crate::label::device::LabelDevice;
@@ -16,11 +18,12 @@ use crate::label::inference::{BatchSize, Inference};
 use crate::label::model::ModelError;
 use crate::label::predictions::{LabelError, PredictionRow, predict};
 use crate::label::stage::{Predictions, STAGE, by_model};
-use crate::label::zoo::{Zoo, ZooModel};
+use crate::label::trial::{TrialError, trial};
+use crate::label::zoo::{PinnedZoo, Zoo, ZooModel};
 use crate::parts::{Parts, PartsError};
 use crate::plan::{Plan, PlanId, PlannedOriginal};
 use crate::sample::{Listed, Sample, SampleSource, check_plan};
-use crate::shard::{ShardChoice, Worker, status};
+use crate::shard::{GRACE, Losses, ShardChoice, Worker, sha256_hex, status};
 use crate::table;
 
 /// Which models, and where their predictions are kept.
@@ -59,9 +62,8 @@ pub struct Args {
     /// Worker threads; 0 takes one a core. On the CPU each has sessions of its own; with CUDA they render for the GPU
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
-    /// Originals that may fail before the run counts as failed
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    max_errors: usize,
+    #[command(flatten)]
+    losses: Losses,
     /// Only say how many core-hours or GPU-hours, bytes and how much memory it will take, from a measured sample
     #[arg(long, requires = "plan")]
     dry_run: bool,
@@ -88,18 +90,20 @@ impl Labelled {
 /// Runs `label`.
 ///
 /// # Errors
-/// 2: no ranks or plan, no such shard, or the zoo is not as listed; 65: too many originals failed; 75: stopped by a
+/// 2: no ranks or plan, no such shard, or the zoo is not as listed; 65: a model fails on the first pictures, too many originals
+/// failed or are not there; 75: stopped by a
 /// signal, or the store can't be reached; 78: the destination belongs to another plan or zoo.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let zoo = args.of.zoo()?;
     let source = args.of.work.samples(args.of.plan.as_deref())?;
     zoo.require_files(&args.zoo_dirs).map_err(CommandError::usage)?;
+    let pinned = zoo.pinned(&args.zoo_dirs).map_err(CommandError::usage)?;
     let runtime = args.device.runtime().map_err(CommandError::usage)?;
     let inference = match args.device {
         LabelDevice::Cpu => None,
-        LabelDevice::Cuda(_) => {
-            Some(Inference::start(&runtime, &zoo, &args.zoo_dirs, BatchSize::Probed).map_err(CommandError::usage)?)
-        }
+        LabelDevice::Cuda(_) => Some(
+            Inference::start(&runtime, &pinned.zoo, &args.zoo_dirs, BatchSize::Probed).map_err(CommandError::usage)?,
+        ),
     };
     let asking = match &inference {
         None => Asking::Alone { runtime: &runtime, folders: &args.zoo_dirs },
@@ -109,21 +113,42 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
             Asking::Shared(inference)
         }
     };
-    let Some(plan) = source.plan() else { return label_ranked(args, &zoo, &source, asking) };
+    let Some(plan) = source.plan() else { return label_ranked(args, &pinned, &source, asking) };
     if args.dry_run {
-        return dry_run(args, plan, &zoo, asking);
+        return dry_run(args, plan, &pinned.zoo, asking);
     }
     let store = open(&args.of.destination(plan, &zoo))?;
     let stop = stop_flag()?;
-    let stage = Predictions { recipe: plan.recipe(), zoo: &zoo, asking };
-    let (threads, max_errors) = (threads(args.threads), args.max_errors);
-    work(&Worker { plan, stage, store: store.as_ref(), threads, max_errors, stop: &stop }, args.shard, "predictions")
+    let stage = Predictions { recipe: plan.recipe(), zoo: &pinned, asking };
+    let (threads, losses) = (threads(args.threads), args.losses);
+    let worker = Worker { plan, stage, store: store.as_ref(), threads, losses, stop: &stop, grace: GRACE };
+    work(&worker, args.shard, "predictions", |shards| {
+        let originals = tried(plan, shards).filter_map(|position| plan.original(position).ok());
+        trial(asking, &pinned.zoo, originals.map(|planned| planned.original)).map_err(trial_failure)
+    })
+}
+
+/// Positions of originals to try the models on: of these shards and of the whole plan in turns, since the first of a shard
+/// may be of one kind, and the others not be here.
+fn tried(plan: &Plan, shards: Range<u32>) -> impl Iterator<Item = usize> {
+    let own = plan.positions(shards.start).start..plan.positions(shards.end - 1).end;
+    let all = drawn(plan.originals(), own.len(), plan.recipe().seed());
+    own.zip(all).flat_map(|(own, of_all)| [own, of_all])
+}
+
+fn trial_failure(error: TrialError) -> CommandError {
+    match error {
+        TrialError::Models(_) => CommandError::usage(error),
+        TrialError::Fails { .. } | TrialError::NoPicture { .. } => CommandError::data(error),
+    }
 }
 
 fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, asking: Asking) -> Result<(), CommandError> {
     let seed = plan.recipe().seed();
     let found = estimate(plan, zoo, asking, args.sample, seed).map_err(|error| match error {
-        EstimateError::Label(LabelError::Model(ModelError::Zoo(error))) => CommandError::usage(error),
+        EstimateError::Label(LabelError::Model(error @ (ModelError::Zoo(_) | ModelError::Engine(_)))) => {
+            CommandError::usage(error)
+        }
         other => CommandError::data(other),
     })?;
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
@@ -170,12 +195,18 @@ fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, asking: Asking) -> Result<(), Co
 }
 
 /// Labels what is missing of the uniform variants of `rank`, and writes a table a model.
-fn label_ranked(args: &Args, zoo: &Zoo, source: &SampleSource, asking: Asking) -> Result<(), CommandError> {
+fn label_ranked(args: &Args, pinned: &PinnedZoo, source: &SampleSource, asking: Asking) -> Result<(), CommandError> {
     let listed = source.list().map_err(samples_failure)?;
-    let version = format!("{}-{}", source.recipe().key(), zoo.fingerprint());
+    let zoo = &pinned.zoo;
+    let weights = pinned.weights.as_ref().map(|weights| format!("-{}", &sha256_hex(weights.as_bytes())[..8]));
+    let version = format!("{}-{}{}", source.recipe().key(), pinned.fingerprint, weights.unwrap_or_default());
     let parts = Parts::new(args.of.work.parts(STAGE, &version), &listed);
     let stop = stop_flag()?;
     let bar = bar(listed.len(), STAGE);
+    if listed.iter().any(|listed| !parts.has(listed)) {
+        let originals = listed.iter().map(|listed| listed.original.clone());
+        trial(asking, zoo, originals).map_err(trial_failure)?;
+    }
     let start = || asking.open(zoo).map_err(LabelError::from);
     let work = |models: &mut Box<dyn Ask + '_>, listed: &Listed| {
         let planned = source.planned(&listed.original)?;
@@ -188,7 +219,7 @@ fn label_ranked(args: &Args, zoo: &Zoo, source: &SampleSource, asking: Asking) -
         PartsError::Start(LabelError::Model(ModelError::Zoo(error))) => CommandError::usage(error),
         other => CommandError::unexpected(other),
     })?;
-    report(STAGE, &outcome, args.max_errors)?;
+    report(STAGE, &outcome, args.losses.max_errors.of(listed.len()))?;
     let rows: Vec<PredictionRow> = parts.join().map_err(CommandError::data)?;
     for (model, rows) in by_model(zoo, rows) {
         let path = table_of(&args.of.work.predictions(), &model);

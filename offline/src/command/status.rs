@@ -49,15 +49,39 @@ impl StageName {
                 Err(CommandError::usage(format!("{} has both: give --stage generate or label", store.place())))
             }
             (false, true) => Ok(Self::Label),
-            _ => Ok(Self::Generate),
+            (true, false) => Ok(Self::Generate),
+            (false, false) => Err(nothing(store)),
         }
     }
+}
+
+/// Why no stage was begun at a destination.
+fn nothing(store: &dyn Store) -> CommandError {
+    let place = store.place();
+    let mut left = Vec::new();
+    for stage in [StageName::Generate, StageName::Label] {
+        match store.list(stage.name()) {
+            Err(error) => return failure(error.into()),
+            Ok(keys) if keys.is_empty() => {}
+            Ok(_) => left.push(stage.name()),
+        }
+    }
+    if let Some(stage) = left.first() {
+        return CommandError::data(format!(
+            "{place} is damaged: {stage}/destination.json is gone, other files of `{stage}` are there; the command that made \
+             them writes it again"
+        ));
+    }
+    CommandError::usage(format!(
+        "{place}: there is nothing of `generate` or `label` yet (no generate/destination.json, no label/destination.json); \
+         run one of them first"
+    ))
 }
 
 /// Runs `status`.
 ///
 /// # Errors
-/// 2: nothing was generated there; 75: the store can't be reached.
+/// 2: nothing was begun there; 65: its files are damaged; 75: the store can't be reached.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let store = open(&args.out)?;
     let stage = StageName::at(args.stage, store.as_ref())?;

@@ -9,6 +9,7 @@ use super::{CommandError, plan};
 use crate::generate::verify;
 use crate::label::finish;
 use crate::plan::Plan;
+use crate::shard::Wrong;
 use crate::store::Store;
 
 /// Wrong files that are named one by one.
@@ -55,7 +56,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         verified.hashed,
         verified.rendered,
         args.seed,
-        verified.wrong.len()
+        verified.wrong.found.len()
     );
     judge(&verified.wrong, "generate")
 }
@@ -70,21 +71,18 @@ fn of_label(store: &dyn Store, plan: &Plan) -> Result<(), CommandError> {
         verified.shards,
         plan.shards(),
         verified.hashed,
-        verified.wrong.len()
+        verified.wrong.found.len()
     );
     judge(&verified.wrong, "label")
 }
 
-fn judge(all: &[String], stage: &str) -> Result<(), CommandError> {
-    for wrong in all.iter().take(NAMED) {
-        eprintln!("verify: {wrong}");
+fn judge(wrong: &Wrong, stage: &str) -> Result<(), CommandError> {
+    for line in wrong.found.iter().take(NAMED) {
+        eprintln!("verify: {line}");
     }
-    match all.first() {
-        None => Ok(()),
-        Some(first) => Err(CommandError::data(format!(
-            "verify: {} things are wrong, the first: {first}; delete the shard's record {stage}/shards/<shard>.json and \
-             run {stage} for it again",
-            all.len()
-        ))),
+    if wrong.is_empty() {
+        return Ok(());
     }
+    let things = if wrong.found.len() == 1 { "thing is" } else { "things are" };
+    Err(CommandError::data(format!("verify: {} {things} wrong, see above; {}", wrong.found.len(), wrong.advice(stage))))
 }

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::CommandError;
 use super::progress::bar_of;
 use crate::label::check::{Measured, Pictures, Verdict};
-use crate::label::zoo::{Task, Zoo};
+use crate::label::model::Models;
+use crate::label::zoo::{Task, Zoo, ZooModel};
 
 /// Arguments of `zoo`.
 #[derive(Debug, clap::Args)]
@@ -54,8 +55,8 @@ struct CheckArgs {
 /// Runs `zoo`.
 ///
 /// # Errors
-/// 2: the list, the models' files or the labelled pictures are not there or not as described; 65: a model is below its
-/// claim.
+/// 2: the list, the models' files or the labelled pictures are not there or not as described, or a file is no model; 65: a
+/// model fails on a picture or is below its claim.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     match &args.step {
         Step::List(args) => list(args),
@@ -96,6 +97,10 @@ fn check(args: &CheckArgs) -> Result<(), CommandError> {
     let tasks: Vec<Task> = zoo.models.iter().map(|model| model.task).collect();
     let pictures = Pictures::find(&args.images, &tasks, args.limit).map_err(CommandError::usage)?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
+    // What can't be opened has no accuracy: that is a mistake in the list or the folders, not a poor model.
+    let openable =
+        |model: &ZooModel| Models::open(&runtime, &Zoo { models: vec![model.clone()] }, &args.zoo_dirs).map(drop);
+    zoo.models.iter().try_for_each(openable).map_err(CommandError::usage)?;
     let bar = bar_of(zoo.models.iter().map(|model| pictures.of(model.task).len()).sum(), "check", "pictures");
     let measure = |model| pictures.measure(&runtime, model, &args.zoo_dirs, args.tolerance, || bar.inc(1));
     let measured: Vec<Measured> = zoo.models.par_iter().map(measure).collect();
@@ -123,7 +128,7 @@ fn check(args: &CheckArgs) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::data(format!(
-        "{} of {} models are below their claims: {}; check input and decoder of their entries",
+        "{} of {} models fail or are below their claims: {}; check input and decoder of their entries",
         failed.len(),
         measured.len(),
         failed.join(", ")

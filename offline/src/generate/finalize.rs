@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{FileRow, STAGE};
 use crate::columns;
 use crate::plan::Plan;
-use crate::shard::{CommitRecord, Destination, ErrorRow, StageError, StoredFile, sha256_hex, status, tool};
+use crate::shard::{
+    CommitRecord, Destination, ErrorRow, Sealed, StageError, StoredFile, sealed, sha256_hex, status, tool,
+};
 use crate::store::Store;
 use crate::table;
 
@@ -68,6 +70,22 @@ pub struct Manifest {
     pub tables: Vec<StoredFile>,
     /// Archives, in layout `webdataset`.
     pub archives: Vec<StoredFile>,
+    /// Of this manifest, while this is empty.
+    pub sha256: String,
+}
+
+impl Sealed for Manifest {
+    fn seal(&mut self) -> &mut String {
+        &mut self.sha256
+    }
+}
+
+/// Key of the manifest.
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// The archives of all shards, in the order of the plan.
+pub(super) fn archives(records: &[CommitRecord]) -> Vec<StoredFile> {
+    records.iter().flat_map(|record| record.files.iter().skip(1).cloned()).collect()
 }
 
 #[derive(Default)]
@@ -107,8 +125,7 @@ pub fn finalize(store: &dyn Store, plan: &Plan, plan_bytes: Vec<u8>) -> Result<M
         tables.push(StoredFile { name: name.to_owned(), size: bytes.len() as u64, sha256: sha256_hex(&bytes) });
         store.put(name, bytes)?;
     }
-    let archives = |record: &CommitRecord| record.files[1..].to_vec();
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         destination: there,
         finalized_by: tool(),
         generated_originals: found.records.iter().map(|record| record.originals).sum(),
@@ -117,10 +134,11 @@ pub fn finalize(store: &dyn Store, plan: &Plan, plan_bytes: Vec<u8>) -> Result<M
         errors: errors.len() as u64,
         licences,
         tables,
-        archives: found.records.iter().flat_map(archives).collect(),
+        archives: archives(&found.records),
+        sha256: String::new(),
     };
-    let text = serde_json::to_vec_pretty(&manifest).map_err(|e| unreadable(store, "manifest.json", e.to_string()))?;
-    store.put("manifest.json", text)?;
+    let text = sealed(&mut manifest).map_err(|e| unreadable(store, MANIFEST, e.to_string()))?;
+    store.put(MANIFEST, text)?;
     store.sweep()?;
     Ok(manifest)
 }

@@ -10,7 +10,8 @@ use crate::plan::fixture::{planned, write};
 use crate::plan::{Plan, PlannedOriginal};
 use crate::recipe::Recipe;
 use crate::shard::{
-    CommitRecord, Destination, Ended, ErrorRow, ShardState, StageError, Tick, Worker, sha256_hex, status,
+    CommitRecord, Destination, Ended, ErrorRow, GRACE, Losses, ShardState, StageError, Tick, Worker, Wrong, sha256_hex,
+    status,
 };
 use crate::store::{LocalStore, Store};
 use crate::table;
@@ -52,13 +53,13 @@ impl Place {
 
 fn worker<'a>(plan: &'a Plan, store: &'a LocalStore, layout: Layout) -> Worker<'a, Variants<'a>> {
     let stage = Variants { recipe: plan.recipe(), format: Format::Png, layout };
-    Worker { plan, stage, store, threads: 2, max_errors: 0, stop: &GO_ON }
+    Worker { plan, stage, store, threads: 2, losses: Losses::at_most(0), stop: &GO_ON, grace: GRACE }
 }
 
 fn run_all(worker: &Worker<Variants>) -> Vec<CommitRecord> {
     worker.destination().claim(worker.store, STAGE).unwrap();
     let shards = 0..worker.plan.shards();
-    shards.map(|shard| worker.run(shard, 0, &|_| ()).unwrap().record().clone()).collect()
+    shards.map(|shard| worker.run(shard, &|_| ()).unwrap().record().clone()).collect()
 }
 
 fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -83,7 +84,7 @@ fn one_shard_equals_seven_and_what_is_finalized_is_verified() {
             assert_eq!(finalize(&store, &plan, place.plan_bytes(shards)).unwrap(), manifest);
             let verified = verify(&store, &plan, 20, 5, &|| ()).unwrap();
             assert_eq!((verified.hashed, verified.rendered), (plan.variants(), 20));
-            assert_eq!(verified.wrong, Vec::<String>::new());
+            assert_eq!(verified.wrong, Wrong::default());
             assert!(store.list("generate/progress").unwrap().is_empty());
             let tables = ["index.parquet", "errors.parquet", "statistics.parquet"];
             let tables = tables.map(|name| store.get(name).unwrap().unwrap());
@@ -111,7 +112,7 @@ fn damage_is_found() {
     let place = Place::new(2);
     let (plan, store) = (place.plan(2), place.store("out"));
     run_all(&worker(&plan, &store, Layout::Folders));
-    let check = || verify(&store, &plan, usize::MAX, 0, &|| ()).unwrap().wrong;
+    let check = || verify(&store, &plan, usize::MAX, 0, &|| ()).unwrap().wrong.found;
     assert!(check().is_empty());
     // The right file under the wrong hash, the wrong picture under the right hash, and a file that is gone.
     let file = "images/picture.00/picture.00_fog_2.png";
@@ -139,6 +140,8 @@ fn damage_is_found() {
     assert!(wrong.len() == 1 && wrong[0].contains("other pixels"), "{wrong:?}");
 
     store.put(&record.files[0].name, b"no table".to_vec()).unwrap();
+    let wrong = verify(&store, &plan, 0, 0, &|| ()).unwrap().wrong;
+    assert_eq!(wrong.advice(STAGE), "delete generate/shards/0.json, run generate for shard 0 again");
     assert!(check().iter().any(|wrong| wrong.contains("other content")));
     assert!(finalize(&store, &plan, Vec::new()).is_err());
 }
@@ -178,14 +181,14 @@ fn the_first_to_commit_wins_and_the_second_is_content() {
     let worker = worker(&plan, &store, Layout::Folders);
     worker.destination().claim(&store, STAGE).unwrap();
     let ended: Vec<Ended> = std::thread::scope(|scope| {
-        let run = || worker.run(0, 0, &|_| ()).unwrap();
+        let run = || worker.run(0, &|_| ()).unwrap();
         let threads = [scope.spawn(run), scope.spawn(run)];
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let committed = ended.iter().filter(|ended| matches!(ended, Ended::Committed(_))).count();
     assert_eq!(committed, 1, "{ended:?}");
     assert_eq!(ended[0].record(), ended[1].record());
-    let again = worker.run(0, 0, &|_| ()).unwrap();
+    let again = worker.run(0, &|_| ()).unwrap();
     assert_eq!(again, Ended::Already(ended[0].record().clone()));
     let tables = store.list("generate/shards").unwrap();
     assert_eq!(tables.len(), 2, "{tables:?}");
@@ -228,14 +231,14 @@ fn broken_originals_become_rows_of_the_error_table() {
     fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
     let strict = worker(&plan, &store, Layout::WebDataset);
     strict.destination().claim(&store, STAGE).unwrap();
-    let error = strict.run(0, 0, &|_| ()).unwrap_err();
+    let error = strict.run(0, &|_| ()).unwrap_err();
     assert!(matches!(&error, StageError::TooManyErrors { errors: 1, original, .. } if original == "picture.01"));
     assert_eq!(status(&store, STAGE).unwrap().shards, [ShardState::Failed, ShardState::Missing]);
     assert!(matches!(finalize(&store, &plan, vec![]), Err(StageError::Gaps { missing: 2, .. })));
 
-    let patient = Worker { max_errors: 1, ..worker(&plan, &store, Layout::WebDataset) };
-    let record = patient.run(0, 0, &|_| ()).unwrap().record().clone();
-    assert!(patient.run(1, 1, &|_| ()).is_ok());
+    let patient = Worker { losses: Losses::at_most(1), ..worker(&plan, &store, Layout::WebDataset) };
+    let record = patient.run(0, &|_| ()).unwrap().record().clone();
+    assert!(patient.run(1, &|_| ()).is_ok());
     assert_eq!((record.originals, record.errors.len()), (1, 1));
     let ErrorRow { original, reason } = &record.errors[0];
     assert!(original == "picture.01" && reason.contains("picture.01.png") && !reason.contains('\n'), "{reason}");
@@ -254,7 +257,7 @@ fn broken_originals_become_rows_of_the_error_table() {
     let path = place.path("odd");
     write(&path, Recipe::miqd(), &odd, 1).unwrap();
     let (plan, store) = (Plan::open(&path).unwrap(), place.store("odd-out"));
-    let patient = Worker { max_errors: 1, ..worker(&plan, &store, Layout::Folders) };
+    let patient = Worker { losses: Losses::at_most(1), ..worker(&plan, &store, Layout::Folders) };
     let record = run_all(&patient).remove(0);
     assert!(record.originals == 3 && record.errors[0].reason.contains("no parameter row 99"), "{:?}", record.errors);
     assert!(store.list("images/picture.02").unwrap().is_empty(), "what was begun is taken back");
@@ -268,11 +271,11 @@ fn a_stopped_shard_goes_on_and_spoilt_progress_is_made_again() {
     let stoppable = Worker { stop: &stop, threads: 1, ..worker(&plan, &store, Layout::Folders) };
     stoppable.destination().claim(&store, STAGE).unwrap();
     let raise = |tick: Tick| stop.store(tick.made > 0, std::sync::atomic::Ordering::Relaxed);
-    let stopped = stoppable.run(0, 0, &raise).unwrap_err();
+    let stopped = stoppable.run(0, &raise).unwrap_err();
     assert!(matches!(stopped, StageError::Stopped { done: 1, of: 6, .. }), "{stopped}");
     assert_eq!(status(&store, STAGE).unwrap().shards, [ShardState::Begun { originals: 1 }]);
     stop.store(false, std::sync::atomic::Ordering::Relaxed);
-    assert!(stoppable.run(0, 0, &raise).is_err());
+    assert!(stoppable.run(0, &raise).is_err());
     // A power cut may take the end of a file.
     store.put("images/picture.00/picture.00_fog_1.png", b"cut".to_vec()).unwrap();
     let record = run_all(&worker(&plan, &store, Layout::Folders)).remove(0);
@@ -295,4 +298,69 @@ fn an_estimate_is_near_what_comes() {
     assert_eq!(found.memory.is_some_and(|memory| memory.at_rest > 0), Path::new("/proc/self/status").exists());
     fs::write(&place.planned[0].original.path, b"").unwrap();
     assert_eq!(estimate(&plan, Format::Png, 5, 0).unwrap().sampled, 4);
+}
+
+#[test]
+fn what_is_lost_after_finalize_is_found() {
+    let place = Place::new(3);
+    let (plan, store) = (place.plan(3), place.store("out"));
+    run_all(&worker(&plan, &store, Layout::WebDataset));
+    finalize(&store, &plan, place.plan_bytes(3)).unwrap();
+    let check = || verify(&store, &plan, 0, 0, &|| ()).unwrap().wrong;
+    assert!(check().is_empty());
+    for name in ["manifest.json", "index.parquet", "errors.parquet", "statistics.parquet", "plan.parquet"] {
+        let whole = store.get(name).unwrap().unwrap();
+        let mut spoilt = whole.clone();
+        let middle = spoilt.len() / 2;
+        spoilt[middle] ^= 1;
+        store.put(name, spoilt).unwrap();
+        let wrong = check();
+        assert!(wrong.found.len() == 1 && wrong.found[0].starts_with(name) && wrong.finalize, "{wrong:?}");
+        store.put(name, whole).unwrap();
+    }
+    store.delete("statistics.parquet").unwrap();
+    store.delete("generate/shards/1.json").unwrap();
+    let wrong = check();
+    assert!(wrong.found.iter().any(|line| line == "statistics.parquet is not there"), "{wrong:?}");
+    assert!(wrong.found.iter().any(|line| line.starts_with("shard 1: its record")), "{wrong:?}");
+    let advice = "delete generate/shards/1.json, run generate for shard 1 again, then run finalize again";
+    assert_eq!(wrong.advice(STAGE), advice);
+    run_all(&worker(&plan, &store, Layout::WebDataset));
+    finalize(&store, &plan, place.plan_bytes(3)).unwrap();
+    assert!(check().is_empty());
+}
+
+#[test]
+fn originals_that_are_not_there_are_not_lost_for_good() {
+    let place = Place::new(4);
+    let (plan, store) = (place.plan(2), place.store("out"));
+    let lax = Losses { max_errors: "100%".parse().unwrap(), accept_missing: false };
+    let lax = Worker { losses: lax, ..worker(&plan, &store, Layout::Folders) };
+    lax.destination().claim(&store, STAGE).unwrap();
+    let away = |path: &str| format!("{path}.away");
+    let paths: Vec<&str> = place.planned.iter().map(|planned| planned.original.path.as_str()).collect();
+    for path in &paths[..3] {
+        fs::rename(path, away(path)).unwrap();
+    }
+    let refused = [lax.run(0, &|_| ()).unwrap_err(), lax.run(1, &|_| ()).unwrap_err()];
+    assert!(matches!(refused[0], StageError::Absent { absent: 2, of: 2, .. }), "{}", refused[0]);
+    assert!(matches!(&refused[1], StageError::Absent { absent: 1, of: 2, original, .. } if original == "picture.02"));
+    assert!(refused[1].to_string().contains("picture.02.png"), "{}", refused[1]);
+    let found = status(&store, STAGE).unwrap();
+    assert_eq!((found.shards, found.originals), (vec![ShardState::Failed, ShardState::Failed], 1));
+    for path in &paths[..3] {
+        fs::rename(away(path), path).unwrap();
+    }
+    // There again, but broken: nothing is left of the shard.
+    let whole = fs::read(paths[0]).unwrap();
+    for path in &paths[..2] {
+        fs::write(path, &whole[..whole.len() / 2]).unwrap();
+    }
+    let refused = lax.run(0, &|_| ()).unwrap_err();
+    assert!(matches!(refused, StageError::NothingLeft { of: 2, .. }), "{refused}");
+    let record = lax.run(1, &|_| ()).unwrap().record().clone();
+    assert_eq!((record.originals, record.made, record.errors.len()), (2, 1, 0));
+    let accepting = Worker { losses: Losses { accept_missing: true, ..lax.losses }, ..lax };
+    let record = accepting.run(0, &|_| ()).unwrap().record().clone();
+    assert_eq!((record.originals, record.errors.len()), (0, 2));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::layout::Writer;
 use super::{FileRow, Format, Layout, STAGE};
-use crate::plan::{PlannedOriginal, Rendering};
+use crate::plan::{PixelsError, PlannedOriginal, Rendering};
 use crate::shard::{At, Made, Stage, StageError};
 
 /// The variants of originals as files.
@@ -39,7 +39,7 @@ impl Stage for Variants<'_> {
     fn original(&self, (): &mut (), at: &At, planned: PlannedOriginal) -> Result<Made<FileRow>, StageError> {
         let mut rendering = match Rendering::open(self.recipe, &planned) {
             Ok(rendering) => rendering,
-            Err(error) => return Ok(Made::Failed(error.to_string())),
+            Err(error) => return Ok(lost(&error)),
         };
         let mut writer = Writer::start(at.store, self.layout, self.format, at.position)?;
         match self.write(at, &planned, &mut rendering, &mut writer)? {
@@ -75,7 +75,7 @@ impl Variants<'_> {
             }
             let picture = match rendering.variant(variant) {
                 Ok(picture) => picture,
-                Err(error) => return Ok(Some(Made::Failed(error.to_string()))),
+                Err(error) => return Ok(Some(lost(&error))),
             };
             match self.format.encode(&picture) {
                 Ok(bytes) => writer.add(&planned.original.id, variant, bytes)?,
@@ -84,4 +84,8 @@ impl Variants<'_> {
         }
         Ok(None)
     }
+}
+
+fn lost(error: &PixelsError) -> Made<FileRow> {
+    if error.is_absent() { Made::Absent(error.to_string()) } else { Made::Failed(error.to_string()) }
 }

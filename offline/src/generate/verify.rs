@@ -1,9 +1,10 @@
 //! Whether the files of a destination are what the plan says.
 
 use super::estimate::drawn;
+use super::finalize::{MANIFEST, Manifest, archives};
 use super::{FileRow, Format, STAGE};
 use crate::plan::{Plan, Rendering};
-use crate::shard::{CommitRecord, Destination, Inputs, StageError, sha256_hex};
+use crate::shard::{CommitRecord, Destination, Inputs, StageError, Wrong, check_files, open_sealed, sha256_hex};
 use crate::store::Store;
 use crate::table;
 
@@ -17,10 +18,11 @@ pub struct Verified {
     /// Variants that were rendered again and compared.
     pub rendered: u64,
     /// What is wrong: variant and how, or shard and how.
-    pub wrong: Vec<String>,
+    pub wrong: Wrong,
 }
 
-/// Hashes every file of every committed shard, and renders `sample` variants, drawn by `seed`, again.
+/// Hashes every file of every committed shard, and what `finalize` left if it was run: then every record must be there.
+/// Renders `sample` variants, drawn by `seed`, again.
 ///
 /// Lossless files are compared by their pixels, so that another version of an encoder is no fault; JPEG by its bytes.
 /// `tick` is called after every shard.
@@ -42,16 +44,34 @@ pub fn verify(
     let inputs = Inputs::PlanId(plan.id().0.clone());
     let mut verified = Verified::default();
     let mut committed: Vec<(u32, u64)> = Vec::new();
+    let (mut of_archives, mut lost) = (Vec::new(), Vec::new());
     for shard in 0..plan.shards() {
-        if let Some(record) = CommitRecord::read(store, STAGE, shard, &inputs)? {
-            verified.shards += 1;
-            committed.push((shard, record.rows));
-            match record.table(store) {
-                Ok(bytes) => hash_all(store, &rows(&record, bytes)?, &mut verified)?,
-                Err(error) => verified.wrong.push(error.to_string()),
+        match CommitRecord::read(store, STAGE, shard, &inputs)? {
+            None => lost.push(shard),
+            Some(record) => {
+                verified.shards += 1;
+                committed.push((shard, record.rows));
+                match record.table(store) {
+                    Ok(bytes) => hash_all(store, shard, &rows(&record, bytes)?, &mut verified)?,
+                    Err(error) => verified.wrong.of_record(&record, error)?,
+                }
+                of_archives.extend(archives(&[record]));
             }
         }
         tick();
+    }
+    if let Some(text) = store.get(MANIFEST)? {
+        let whole = lost.is_empty();
+        verified.wrong.of_lost_records(STAGE, lost);
+        match open_sealed::<Manifest>(&text) {
+            Err(error) => verified.wrong.of_finalize(format!("{MANIFEST} {error}")),
+            Ok(manifest) => {
+                check_files(store, &manifest.tables, &mut verified.wrong)?;
+                if whole && (manifest.archives != of_archives || manifest.destination != there) {
+                    verified.wrong.of_finalize(format!("{MANIFEST} speaks of other things than the shards' records"));
+                }
+            }
+        }
     }
     let total: u64 = committed.iter().map(|(_, rows)| rows).sum();
     let mut drawn = drawn(total as usize, sample, seed).into_iter().peekable();
@@ -72,7 +92,7 @@ pub fn verify(
         for row in numbers.into_iter().filter_map(|number| rows.get(number)) {
             verified.rendered += 1;
             if let Some(wrong) = rendered_again(store, plan, format, row)? {
-                verified.wrong.push(format!("{}: {wrong}", row.name));
+                verified.wrong.of_shard(shard, format!("{}: {wrong}", row.name));
             }
         }
     }
@@ -83,13 +103,14 @@ fn rows(record: &CommitRecord, bytes: Vec<u8>) -> Result<Vec<FileRow>, StageErro
     Ok(table::decode(&record.files[0].name, bytes)?)
 }
 
-fn hash_all(store: &dyn Store, rows: &[FileRow], verified: &mut Verified) -> Result<(), StageError> {
+fn hash_all(store: &dyn Store, shard: u32, rows: &[FileRow], verified: &mut Verified) -> Result<(), StageError> {
     for row in rows {
         verified.hashed += 1;
         match store.get_range(&row.file, row.offset, row.size)? {
-            None => verified.wrong.push(format!("{}: {} is not there", row.name, row.file)),
+            None => verified.wrong.of_shard(shard, format!("{}: {} is not there", row.name, row.file)),
             Some(bytes) if sha256_hex(&bytes) != row.sha256 => {
-                verified.wrong.push(format!("{}: {} has other content than was committed", row.name, row.file));
+                let what = format!("{}: {} has other content than was committed", row.name, row.file);
+                verified.wrong.of_shard(shard, what);
             }
             Some(_) => {}
         }

@@ -4,9 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::stage::STAGE;
 use crate::plan::Plan;
-use crate::shard::{Destination, ErrorRow, StageError, StoredFile, sha256_hex, status, tool};
+use crate::shard::{
+    CommitRecord, Destination, ErrorRow, Sealed, StageError, StoredFile, Wrong, check_files, open_sealed, sealed,
+    sha256_hex, status, tool,
+};
 use crate::store::Store;
 use crate::table;
+
+/// Key of the manifest.
+const MANIFEST: &str = "label/manifest.json";
 
 /// `label/manifest.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +34,43 @@ pub struct Manifest {
     pub error_table: StoredFile,
     /// The tables, by shard and model.
     pub tables: Vec<StoredFile>,
+    /// Of this manifest, while this is empty.
+    pub sha256: String,
+}
+
+impl Sealed for Manifest {
+    fn seal(&mut self) -> &mut String {
+        &mut self.sha256
+    }
+}
+
+impl Manifest {
+    /// What these records come to, not yet sealed; and the error table.
+    fn of(destination: Destination, records: &[CommitRecord]) -> Result<(Self, Vec<u8>), StageError> {
+        let mut errors: Vec<ErrorRow> = records.iter().flat_map(|record| record.errors.iter().cloned()).collect();
+        errors.sort();
+        let bytes = table::encode("errors.parquet", &errors)?;
+        let name = format!("{STAGE}/errors.parquet");
+        let manifest = Self {
+            destination,
+            finalized_by: tool(),
+            labelled_originals: records.iter().map(|record| record.originals).sum(),
+            predictions: records.iter().map(|record| record.rows).sum(),
+            bytes: records.iter().map(|record| record.bytes).sum(),
+            errors: errors.len() as u64,
+            error_table: StoredFile { name, size: bytes.len() as u64, sha256: sha256_hex(&bytes) },
+            tables: records.iter().flat_map(|record| record.files.iter().cloned()).collect(),
+            sha256: String::new(),
+        };
+        Ok((manifest, bytes))
+    }
+
+    /// Whether both speak of the same predictions, whichever version of the program wrote them.
+    fn agrees_with(&self, other: &Self) -> bool {
+        let (finalized_by, sha256) = (self.finalized_by.clone(), self.sha256.clone());
+        let error_table = self.error_table.clone();
+        Self { finalized_by, sha256, error_table, ..other.clone() } == *self
+    }
 }
 
 /// Writes manifest and error table once every shard is committed. Running it again writes the same.
@@ -38,30 +81,14 @@ pub fn finalize(store: &dyn Store, plan: &Plan) -> Result<Manifest, StageError> 
     let found = status(store, STAGE)?;
     let there = found.destination.clone();
     of_plan(&there, store, plan)?;
-    let records = found.whole(store)?;
-    let mut errors: Vec<ErrorRow> = records.iter().flat_map(|record| record.errors.iter().cloned()).collect();
-    errors.sort();
-    let bytes = table::encode("errors.parquet", &errors)?;
-    let name = format!("{STAGE}/errors.parquet");
-    let error_table = StoredFile { name: name.clone(), size: bytes.len() as u64, sha256: sha256_hex(&bytes) };
-    store.put(&name, bytes)?;
-    let manifest = Manifest {
-        destination: there,
-        finalized_by: tool(),
-        labelled_originals: records.iter().map(|record| record.originals).sum(),
-        predictions: records.iter().map(|record| record.rows).sum(),
-        bytes: records.iter().map(|record| record.bytes).sum(),
-        errors: errors.len() as u64,
-        error_table,
-        tables: records.iter().flat_map(|record| record.files.iter().cloned()).collect(),
-    };
-    let key = format!("{STAGE}/manifest.json");
-    let text = serde_json::to_vec_pretty(&manifest).map_err(|e| StageError::Unreadable {
+    let (mut manifest, errors) = Manifest::of(there, found.whole(store)?)?;
+    store.put(&manifest.error_table.name, errors)?;
+    let text = sealed(&mut manifest).map_err(|e| StageError::Unreadable {
         place: store.place().to_owned(),
-        key: key.clone(),
+        key: MANIFEST.to_owned(),
         reason: e.to_string(),
     })?;
-    store.put(&key, text)?;
+    store.put(MANIFEST, text)?;
     store.sweep()?;
     Ok(manifest)
 }
@@ -73,11 +100,12 @@ pub struct Verified {
     pub shards: usize,
     /// Tables that were read and hashed.
     pub hashed: u64,
-    /// What is wrong, a line each.
-    pub wrong: Vec<String>,
+    /// What is wrong.
+    pub wrong: Wrong,
 }
 
-/// Hashes every table of every committed shard; `tick` is called after every shard.
+/// Hashes every table of every committed shard, and what `finalize` left if it was run: then every record must be there.
+/// `tick` is called after every shard.
 ///
 /// # Errors
 /// The destination is of another plan, or can't be read. What is wrong with tables is in the result.
@@ -89,13 +117,25 @@ pub fn verify(store: &dyn Store, plan: &Plan, tick: &dyn Fn()) -> Result<Verifie
         verified.shards += 1;
         for file in &record.files {
             verified.hashed += 1;
-            match record.file(store, file) {
-                Ok(_) => {}
-                Err(crate::shard::RecordError::Store(error)) => return Err(error.into()),
-                Err(error) => verified.wrong.push(error.to_string()),
+            if let Err(error) = record.file(store, file) {
+                verified.wrong.of_record(record, error)?;
             }
         }
         tick();
+    }
+    let Some(text) = store.get(MANIFEST)? else { return Ok(verified) };
+    let lost = found.open();
+    let whole = lost.is_empty();
+    verified.wrong.of_lost_records(STAGE, lost);
+    match open_sealed::<Manifest>(&text) {
+        Err(error) => verified.wrong.of_finalize(format!("{MANIFEST} {error}")),
+        Ok(manifest) => {
+            check_files(store, std::slice::from_ref(&manifest.error_table), &mut verified.wrong)?;
+            let (expected, _) = Manifest::of(found.destination, &found.records)?;
+            if whole && !manifest.agrees_with(&expected) {
+                verified.wrong.of_finalize(format!("{MANIFEST} speaks of other things than the shards' records"));
+            }
+        }
     }
     Ok(verified)
 }

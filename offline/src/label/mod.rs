@@ -4,7 +4,7 @@
 //! (by [`pillow_resize`]),
 //! [`model`] runs one (in a [`picture_session`]), or all on a GPU in a [`batch`] each ([`inference`], on a
 //! [`device`]; [`ask`] is how either is asked), [`decode`] says what its outputs mean, [`predictions`] keeps what they
-//! said (in [`stage`], by shard; [`finish`] when all are there), [`answers`] reads it again. [`score`] compares the answers
+//! said (in [`stage`], by shard, after a [`trial`]; [`finish`] when all are there), [`answers`] reads it again. [`score`] compares the answers
 //! to a sample with those to the clean picture and with the [`truth`], [`mmos`] weighs the models by [`weights`],
 //! [`ceiling`] and [`validate`] say how far such scores can be trusted, [`labelled`] finds
 //! the pictures of labelled samples again. [`estimate`] says what it will cost, [`csv`] has the
@@ -32,6 +32,7 @@ pub mod predictions;
 mod row;
 pub mod score;
 pub mod stage;
+pub mod trial;
 pub mod truth;
 pub mod validate;
 pub mod weights;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::ask::{Ask, Asking};
 use super::predictions::{LabelError, PredictionRow, predict};
-use super::zoo::Zoo;
+use super::zoo::{PinnedZoo, Zoo};
 use crate::plan::PlannedOriginal;
 use crate::recipe::Recipe;
 use crate::shard::{At, Done, Made, Stage, StageError};
@@ -15,12 +15,15 @@ pub const STAGE: &str = "label";
 /// The setting that names the zoo: [`Zoo::fingerprint`].
 pub const ZOO: &str = "zoo";
 
+/// The setting that names the files of entries without a hash: [`PinnedZoo::weights`].
+const WEIGHTS: &str = "weights";
+
 /// The predictions of a zoo.
 pub struct Predictions<'a> {
     /// By what samples are rendered.
     pub recipe: &'a Recipe,
-    /// The models.
-    pub zoo: &'a Zoo,
+    /// The models, and which files they are.
+    pub zoo: &'a PinnedZoo,
     /// How they are run.
     pub asking: Asking<'a>,
 }
@@ -34,11 +37,13 @@ impl<'a> Stage for Predictions<'a> {
     }
 
     fn settings(&self) -> BTreeMap<String, String> {
-        [(ZOO.to_owned(), self.zoo.fingerprint())].into()
+        let zoo = (ZOO.to_owned(), self.zoo.fingerprint.clone());
+        let weights = self.zoo.weights.clone().map(|weights| (WEIGHTS.to_owned(), weights));
+        std::iter::once(zoo).chain(weights).collect()
     }
 
     fn hand(&self) -> Result<Self::Hand, StageError> {
-        self.asking.open(self.zoo).map_err(|error| StageError::Start(error.to_string()))
+        self.asking.open(&self.zoo.zoo).map_err(|error| StageError::Start(error.to_string()))
     }
 
     fn original(
@@ -47,17 +52,18 @@ impl<'a> Stage for Predictions<'a> {
         at: &At,
         planned: PlannedOriginal,
     ) -> Result<Made<PredictionRow>, StageError> {
-        match predict(models.as_mut(), self.zoo, self.recipe, planned, &|| at.is_stopped()) {
+        match predict(models.as_mut(), &self.zoo.zoo, self.recipe, planned, &|| at.is_stopped()) {
             Ok(Some(rows)) => Ok(Made::Done(Done { rows, archive: None })),
             Ok(None) => Ok(Made::Stopped),
             Err(LabelError::Sample(error)) => Err(StageError::Start(error.to_string())),
+            Err(LabelError::Pixels(error)) if error.is_absent() => Ok(Made::Absent(error.to_string())),
             Err(error) => Ok(Made::Failed(error.to_string())),
         }
     }
 
     /// A table a model.
     fn tables(&self, rows: Vec<PredictionRow>) -> Vec<(String, Vec<PredictionRow>)> {
-        by_model(self.zoo, rows).into_iter().map(|(model, rows)| (format!("-{model}"), rows)).collect()
+        by_model(&self.zoo.zoo, rows).into_iter().map(|(model, rows)| (format!("-{model}"), rows)).collect()
     }
 }
 

@@ -55,6 +55,26 @@ pub enum PixelsError {
     },
 }
 
+impl PixelsError {
+    /// Whether the file of the original or its mask can't be found, as when a file system is not mounted.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        match self {
+            Self::Source(SourceError::Image(error)) => is_absent(&error.path),
+            Self::Mask { source, .. } => match source.as_ref() {
+                MaskError::Picture { path, .. } => is_absent(path),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// Whether a file can't be found: removed, or on a file system that is not mounted.
+fn is_absent(path: &Path) -> bool {
+    !path.try_exists().unwrap_or(false)
+}
+
 /// One original in hand: its pixels, its mask, and the levels of one distortion at a time.
 ///
 /// Asked for the variants in the plan's order, it makes each candidate once.

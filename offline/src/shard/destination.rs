@@ -78,12 +78,24 @@ impl Destination {
     /// # Errors
     /// [`StageError::OtherPlan`] with the difference, or the store refuses.
     pub fn claim(&self, store: &dyn Store, stage: &str) -> Result<(), StageError> {
+        if self.is_claimed(store, stage)? {
+            return Ok(());
+        }
         let text = serde_json::to_vec_pretty(self).map_err(|e| StageError::Unreadable {
             place: store.place().to_owned(),
             key: key(stage),
             reason: e.to_string(),
         })?;
         if store.create(&key(stage), text)? { Ok(()) } else { self.agrees_with(&Self::read(store, stage)?, store) }
+    }
+
+    /// Whether the destination is claimed already, for the same. Nothing is written.
+    ///
+    /// # Errors
+    /// [`StageError::OtherPlan`] with the difference, or the store refuses.
+    pub fn is_claimed(&self, store: &dyn Store, stage: &str) -> Result<bool, StageError> {
+        let Some(there) = Self::find(store, stage)? else { return Ok(false) };
+        self.agrees_with(&there, store).map(|()| true)
     }
 
     /// Whether both mean the same files; versions of the program may differ.

@@ -68,18 +68,52 @@ pub enum StageError {
     },
     /// Too many originals failed.
     #[error(
-        "shard {shard}: {errors} originals failed, {tolerated} are tolerated (--max-errors); the first: `{original}`: {reason}"
+        "shard {shard}: {errors} of {of} originals failed, --max-errors lets {tolerated} go; the first: `{original}`: {reason}"
     )]
     TooManyErrors {
         /// The shard in hand.
         shard: u32,
-        /// Originals that failed, in all shards of this run.
+        /// Originals of it that failed until it was given up.
         errors: usize,
+        /// Originals of the shard.
+        of: usize,
         /// The threshold.
-        tolerated: usize,
+        tolerated: String,
         /// An original that failed.
         original: String,
         /// Why.
+        reason: String,
+    },
+    /// Files of originals can't be found.
+    #[error(
+        "shard {shard} is not committed: files of {absent} of its {of} originals are not there, the first: `{original}`: {reason}; \
+         bring them back and run the shard again, or give --accept-missing to go on without them"
+    )]
+    Absent {
+        /// The shard in hand.
+        shard: u32,
+        /// Originals without their file.
+        absent: usize,
+        /// Originals of the shard.
+        of: usize,
+        /// One of them.
+        original: String,
+        /// Which file, and what the system said.
+        reason: String,
+    },
+    /// Every original of a shard failed.
+    #[error(
+        "shard {shard} is not committed: none of its {of} originals could be made, the first: `{original}`: {reason}; mend them \
+         and run the shard again, or give --accept-missing to go on without them"
+    )]
+    NothingLeft {
+        /// The shard in hand.
+        shard: u32,
+        /// Originals of the shard.
+        of: usize,
+        /// One of them.
+        original: String,
+        /// Why it failed.
         reason: String,
     },
     /// `finalize` came too early.

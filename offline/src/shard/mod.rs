@@ -16,15 +16,25 @@
 mod choice;
 mod destination;
 mod error;
+mod losses;
+mod manifest;
 mod record;
 mod stage;
 mod status;
+mod stop;
+#[cfg(test)]
+mod tests;
 mod worker;
+mod wrong;
 
 pub use choice::{Chosen, ShardChoice, ShardError};
 pub use destination::Destination;
 pub use error::StageError;
+pub use losses::{Losses, Tolerance};
+pub use manifest::{SealError, Sealed, check_files, open_sealed, sealed};
 pub use record::{CommitRecord, ErrorRow, Inputs, RecordError, StoredFile, record_key, seconds_now, sha256_hex, tool};
 pub use stage::{At, Done, Made, Stage};
 pub use status::{ShardState, Status, status};
+pub use stop::{GRACE, Stop};
 pub use worker::{Ended, Tick, Worker};
+pub use wrong::Wrong;

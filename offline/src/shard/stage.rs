@@ -1,9 +1,8 @@
 //! What a shard worker makes of an original.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{StageError, StoredFile};
+use super::{StageError, Stop, StoredFile};
 use crate::plan::PlannedOriginal;
 use crate::store::Store;
 use crate::table::Row;
@@ -57,15 +56,15 @@ pub struct At<'a> {
     pub store: &'a dyn Store,
     /// Position of the original in the plan.
     pub position: usize,
-    /// Raised by a signal.
-    pub stop: &'a AtomicBool,
+    /// Whether the worker is to end.
+    pub stop: &'a Stop<'a>,
 }
 
 impl At<'_> {
-    /// Whether the original in hand is to be dropped.
+    /// Whether the original in hand is to be dropped: a signal came, and the time that is left after it is over.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.is_over()
     }
 }
 
@@ -76,7 +75,9 @@ pub enum Made<R> {
     Done(Done<R>),
     /// Why it can't be made.
     Failed(String),
-    /// The stop flag was raised.
+    /// Which file of it can't be found: perhaps a matter of mounting, not of this original.
+    Absent(String),
+    /// The worker is to end, and [`At::is_stopped`] said so.
     Stopped,
 }
 

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use super::losses::Lost;
 use super::stage::{At, Done, Made, Stage};
-use super::{CommitRecord, Destination, ErrorRow, Inputs, StageError, StoredFile, seconds_now, sha256_hex, tool};
+use super::{
+    CommitRecord, Destination, ErrorRow, Inputs, Losses, StageError, Stop, StoredFile, seconds_now, sha256_hex, tool,
+};
 use crate::plan::Plan;
 use crate::store::Store;
 use crate::table;
@@ -20,10 +24,12 @@ pub struct Worker<'a, S> {
     pub store: &'a dyn Store,
     /// Originals in work at the same time.
     pub threads: usize,
-    /// Originals that may fail, in all shards of this run.
-    pub max_errors: usize,
-    /// Raised by a signal: originals in hand are dropped.
+    /// Originals that a shard may lose.
+    pub losses: Losses,
+    /// Raised by a signal: no further original is begun.
     pub stop: &'a AtomicBool,
+    /// How long originals in hand may take after that; then they are dropped.
+    pub grace: Duration,
 }
 
 /// How a shard ended.
@@ -75,12 +81,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<S: Stage> Worker<'_, S> {
-    /// Makes a shard of the destination that [`Destination::claim`] accepted. `errors_before` counts what failed in
-    /// earlier shards of this run.
+    /// Makes a shard of the destination that [`Destination::claim`] accepted.
     ///
     /// # Errors
-    /// Stopped, too many errors, or plan or store refuse. What is done is kept.
-    pub fn run(&self, shard: u32, errors_before: usize, tick: &(dyn Fn(Tick) + Sync)) -> Result<Ended, StageError> {
+    /// Stopped, more losses than [`Losses`] lets go, or plan or store refuse. What is done is kept.
+    pub fn run(&self, shard: u32, tick: &(dyn Fn(Tick) + Sync)) -> Result<Ended, StageError> {
         let inputs = Inputs::PlanId(self.plan.id().0.clone());
         let positions = self.plan.positions(shard);
         if let Some(record) = CommitRecord::read(self.store, self.stage.name(), shard, &inputs)? {
@@ -93,15 +98,20 @@ impl<S: Stage> Worker<'_, S> {
         let kept = done.len();
         tick(Tick { kept, made: 0, errors: 0 });
         let missing: Vec<usize> = positions.clone().filter(|position| !done.contains_key(position)).collect();
-        let (made, failed) = self.make(shard, &missing, errors_before, tick)?;
+        let (made, lost) = self.make(shard, &missing, tick)?;
         let made_count = made.len();
         done.extend(made);
         let of = positions.len();
-        if done.len() + failed.len() < of {
+        // Threads may have stopped early because of these.
+        if self.losses.are_too_many(&lost, of) {
+            self.judge(shard, &lost)?;
+        }
+        if done.len() + lost.len() < of {
             return Err(StageError::Stopped { shard, done: done.len(), of });
         }
-        self.refuse_too_many(shard, errors_before, &failed)?;
-        let record = self.commit_record(shard, inputs, done, failed, begun, made_count)?;
+        self.judge(shard, &lost)?;
+        let errors = lost.into_iter().map(|lost| lost.row).collect();
+        let record = self.commit_record(shard, inputs, done, errors, begun, made_count)?;
         self.commit(record, &positions)
     }
 
@@ -145,16 +155,23 @@ impl<S: Stage> Worker<'_, S> {
         &self,
         shard: u32,
         missing: &[usize],
-        errors_before: usize,
         tick: &(dyn Fn(Tick) + Sync),
-    ) -> Result<(Positions<S::Row>, Vec<ErrorRow>), StageError> {
+    ) -> Result<(Positions<S::Row>, Vec<Lost>), StageError> {
+        let of = self.plan.positions(shard).len();
         let next = AtomicUsize::new(0);
         let made: Mutex<Positions<S::Row>> = Mutex::default();
-        let failed: Mutex<Vec<ErrorRow>> = Mutex::default();
+        let lost: Mutex<Vec<Lost>> = Mutex::default();
         let fatal: Mutex<Option<StageError>> = Mutex::default();
+        let stop = Stop::new(self.stop, self.grace);
         let halted = || {
-            let hopeless = || errors_before + locked(&failed).len() > self.max_errors;
-            self.stop.load(Ordering::Relaxed) || locked(&fatal).is_some() || hopeless()
+            let hopeless = || self.losses.are_too_many(&locked(&lost), of);
+            stop.is_raised() || locked(&fatal).is_some() || hopeless()
+        };
+        let lose = |position: usize, error: &str, absent: bool| {
+            let original = self.plan.entry(position).map_or("", |(id, _)| id).to_owned();
+            let reason = error.split_whitespace().collect::<Vec<_>>().join(" ");
+            locked(&lost).push(Lost { row: ErrorRow { original, reason }, absent });
+            tick(Tick { kept: 0, made: 0, errors: 1 });
         };
         let work = || {
             let mut hand = match self.stage.hand() {
@@ -166,17 +183,13 @@ impl<S: Stage> Worker<'_, S> {
             };
             while !halted() {
                 let Some(&position) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-                match self.original(&mut hand, shard, position) {
+                match self.original(&mut hand, shard, position, &stop) {
                     Ok(Made::Done(done)) => {
                         locked(&made).insert(position, done);
                         tick(Tick { kept: 0, made: 1, errors: 0 });
                     }
-                    Ok(Made::Failed(error)) => {
-                        let original = self.plan.entry(position).map_or("", |(id, _)| id).to_owned();
-                        let reason = error.split_whitespace().collect::<Vec<_>>().join(" ");
-                        locked(&failed).push(ErrorRow { original, reason });
-                        tick(Tick { kept: 0, made: 0, errors: 1 });
-                    }
+                    Ok(Made::Failed(error)) => lose(position, &error, false),
+                    Ok(Made::Absent(error)) => lose(position, &error, true),
                     Ok(Made::Stopped) => return,
                     Err(error) => {
                         locked(&fatal).get_or_insert(error);
@@ -194,17 +207,21 @@ impl<S: Stage> Worker<'_, S> {
             return Err(error);
         }
         let made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failed.sort();
-        // Threads stopped early because of these; the rest of the shard is not done.
-        self.refuse_too_many(shard, errors_before, &failed)?;
-        Ok((made, failed))
+        let mut lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
+        lost.sort();
+        Ok((made, lost))
     }
 
     /// Makes one original, and its note of progress last.
-    fn original(&self, hand: &mut S::Hand, shard: u32, position: usize) -> Result<Made<S::Row>, StageError> {
+    fn original(
+        &self,
+        hand: &mut S::Hand,
+        shard: u32,
+        position: usize,
+        stop: &Stop,
+    ) -> Result<Made<S::Row>, StageError> {
         let planned = self.plan.original(position)?;
-        let made = self.stage.original(hand, &At { store: self.store, position, stop: self.stop }, planned)?;
+        let made = self.stage.original(hand, &At { store: self.store, position, stop }, planned)?;
         if let Made::Done(done) = &made {
             let folder = progress_folder(self.stage.name(), shard);
             let archive = done.archive.as_ref().map(serde_json::to_string).transpose();
@@ -216,13 +233,15 @@ impl<S: Stage> Worker<'_, S> {
         Ok(made)
     }
 
-    fn refuse_too_many(&self, shard: u32, before: usize, failed: &[ErrorRow]) -> Result<(), StageError> {
-        let errors = before + failed.len();
-        let Some(first) = failed.first().filter(|_| errors > self.max_errors) else { return Ok(()) };
-        let note = serde_json::to_vec_pretty(failed).map_err(|e| self.unreadable("failures", e.to_string()))?;
-        self.store.put(&failure_key(self.stage.name(), shard), note)?;
-        let (original, reason) = (first.original.clone(), first.reason.clone());
-        Err(StageError::TooManyErrors { shard, errors, tolerated: self.max_errors, original, reason })
+    /// Refuses losses that can't be committed, and leaves a note of them.
+    fn judge(&self, shard: u32, lost: &[Lost]) -> Result<(), StageError> {
+        let refused = self.losses.judge(shard, self.plan.positions(shard).len(), lost);
+        if refused.is_err() {
+            let rows: Vec<&ErrorRow> = lost.iter().map(|lost| &lost.row).collect();
+            let note = serde_json::to_vec_pretty(&rows).map_err(|e| self.unreadable("failures", e.to_string()))?;
+            self.store.put(&failure_key(self.stage.name(), shard), note)?;
+        }
+        refused
     }
 
     /// Writes the shard's tables under names that hold their hashes, so two workers never spoil each other's.

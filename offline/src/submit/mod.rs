@@ -18,7 +18,7 @@ pub use error::SubmitError;
 /// Exit codes that another try won't change: usage, bad data, another plan.
 pub const FINAL_CODES: [u8; 3] = [2, 65, 78];
 
-/// Seconds that a worker has to finish the originals in hand when it is told to stop.
+/// Seconds that an engine waits for a worker that is told to stop: more than [`crate::shard::GRACE`].
 pub const GRACE_SECONDS: u32 = 120;
 
 /// What every task runs.

@@ -6,6 +6,7 @@ mod files;
 #[cfg(test)]
 mod golden;
 mod input;
+mod pinned;
 
 use std::collections::HashSet;
 use std::fs;
@@ -18,6 +19,7 @@ pub use classes::{COCO_CLASSES, ClassMap, IMAGENET_CLASSES, KnownClasses, coco_c
 pub use entry::{Task, ZooModel};
 pub use files::load_file;
 pub use input::{Channels, Element, Input, Interpolation, Layout, Resize};
+pub use pinned::PinnedZoo;
 
 /// The lists that come with the program, by the names after `builtin:`.
 const BUILT_IN: [(&str, &str); 3] = [
