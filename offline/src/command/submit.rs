@@ -217,7 +217,6 @@ fn kubernetes(args: &Kubernetes) -> Result<String, CommandError> {
 }
 
 /// The script or manifest is on standard output.
-#[expect(clippy::ptr_arg, reason = "as iterators of texts hand it on")]
 fn warn(what: &String) {
     eprintln!("submit: {what}");
 }

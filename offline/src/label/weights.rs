@@ -185,7 +185,7 @@ mod tests {
         std::fs::write(&path, &all).unwrap();
         assert_eq!(Alpha::Own(path.clone()).check(&zoo), Ok(()));
         std::fs::write(&path, "a = 1.0\nb = \"much\"\n").unwrap();
-        let refused = Alpha::Own(path.clone()).check(&zoo).unwrap_err().to_string();
+        let refused = Alpha::Own(path).check(&zoo).unwrap_err().to_string();
         assert!(refused.contains("line 2: b: ") && refused.contains("a number without quotes"), "{refused}");
         assert!("heavy".parse::<Alpha>().is_err());
     }

@@ -68,7 +68,7 @@ impl Candidate {
         let seen = bbox[2] > 0.0 && bbox[3] > 0.0;
         // Rounding may carry a score past 1; what lies further off is no score, and has to be seen.
         let score = if is_share(self.score) { self.score.min(1.0) } else { self.score };
-        seen.then(|| Detection { class: self.class, score, bbox, mask: None })
+        seen.then_some(Detection { class: self.class, score, bbox, mask: None })
     }
 }
 
