@@ -25,7 +25,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 
-pub use append::{Appender, Rows};
+pub use append::{Appender, Closed, Rows};
 pub use bytes::{Encoder, decode, encode, encode_noted, note_in};
 
 /// Why a table could not be read or written.

@@ -52,17 +52,27 @@ pub enum ConfigError {
 impl ConfigError {
     /// Places a parser's error: line and key's path from its span, and the nearest known key for an unknown one.
     pub(super) fn place(path: PathBuf, text: &str, error: &toml::de::Error) -> Self {
-        let at = error.span().map_or(0, |span| span.start);
-        let line = 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
-        let reason = one_line(error.message());
-        let Ok(root) = DeTable::parse(text) else {
-            return Self::Syntax { path, line, reason };
-        };
-        let mut finder = Finder { at, found: None };
-        finder.table("", root.get_ref());
-        let key = finder.found.map_or_else(|| "(top)".into(), |(_, key)| key);
-        Self::Key { path, line, key, reason: hint(&reason).unwrap_or(reason) }
+        match explained(text, error) {
+            (line, None, reason) => Self::Syntax { path, line, reason },
+            (line, Some(key), reason) => Self::Key { path, line, key, reason },
+        }
     }
+}
+
+/// Where in `text` a parser's error is and what to write instead: line from 1; the key's path, or `(top)`, none where the
+/// text is no TOML; one line for people.
+#[must_use]
+pub fn explained(text: &str, error: &toml::de::Error) -> (usize, Option<String>, String) {
+    let at = error.span().map_or(0, |span| span.start);
+    let line = 1 + text.bytes().take(at).filter(|b| *b == b'\n').count();
+    let reason = one_line(error.message());
+    let Ok(root) = DeTable::parse(text) else {
+        return (line, None, reason);
+    };
+    let mut finder = Finder { at, found: None };
+    finder.table("", root.get_ref());
+    let key = finder.found.map_or_else(|| "(top)".into(), |(_, key)| key);
+    (line, Some(key), hint(&reason).unwrap_or(reason))
 }
 
 fn one_line(text: &str) -> String {

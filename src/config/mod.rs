@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use change::Change;
 pub use daemon::{Snapshots, StateKeys};
 pub use effective::{EffectiveThresholds, Known};
-pub use error::{ConfigError, nearest};
+pub use error::{ConfigError, explained, nearest};
 pub use facts::{After, FactKeys, Facts};
 pub use gate::{Gate, GateKeys, GateMode};
 pub use gate_bound::GateBound;

@@ -106,7 +106,7 @@ fn from_pictures_to_labels_and_folds() {
     mmos::run(&args(&line)).unwrap();
     let text = std::fs::read_to_string(csv.join("classification/p1_mmos.csv")).unwrap();
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
-    assert!(lines.len() == 2 + 5 * kinds && lines.iter().all(|line| line.len() == 4 + 9), "{text}");
+    assert!(lines.len() == 2 + 5 * kinds && lines.iter().all(|line| line.len() == 4 + 2 * 9), "{text}");
     assert_eq!(lines[1][..5], ["p1", "1", "1", "1", "1"]);
     let rows = read_labels(&folder.labels()).unwrap();
     assert_eq!(rows.len(), 3 * (1 + 5 * kinds));

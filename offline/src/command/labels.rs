@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
+
 use super::{CommandError, WorkFolder};
 use crate::label::LabelRow;
 use crate::label::drawn::Drawn;
@@ -28,10 +30,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     zoo: Vec<PathBuf>,
     /// Random splits
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     trials: usize,
     /// Distorted samples compared at most, drawn by their names
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     samples: usize,
     /// Folder for the report; `labels-report` in the work folder unless given
     #[arg(long, value_name = "DIR")]
@@ -41,7 +43,7 @@ pub struct Args {
 /// Runs `labels`.
 ///
 /// # Errors
-/// 2: `mmos` has not run, or with other models; 65: a table can't be read.
+/// 2: `mmos` has not run, or with other models; 65: a table can't be read; 75: the disk is full.
 pub fn run(command: &Command) -> Result<(), CommandError> {
     let Command::Validate(args) = command;
     let zoo = Zoo::read(&args.zoo).map_err(CommandError::usage)?;
@@ -60,7 +62,7 @@ pub fn run(command: &Command) -> Result<(), CommandError> {
         let path = folder.join(name);
         std::fs::create_dir_all(&folder)
             .and_then(|()| std::fs::write(&path, bytes))
-            .map_err(|e| CommandError::unexpected(format!("can't write {}: {e}", path.display())))
+            .map_err(|e| CommandError::writing(&path, &e))
     };
     let json: Vec<&TaskValidation> = tasks.iter().map(|(validation, _)| validation).collect();
     write("validation.json", serde_json::to_vec_pretty(&json).map_err(CommandError::unexpected)?)?;
@@ -83,6 +85,9 @@ pub fn run(command: &Command) -> Result<(), CommandError> {
         }
         for warning in &found.warnings {
             println!("labels: {warning}");
+        }
+        if let Some(outlier) = found.outlier() {
+            println!("labels: {}, {outlier}", found.task);
         }
     }
     println!("labels: report in {}", folder.join("index.html").display());

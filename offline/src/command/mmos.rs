@@ -1,31 +1,32 @@
 //! `miqa-offline mmos`: stored predictions → scores and labels of each task, and how far they can be trusted
 //! (`labels.json`). No model runs.
 
-use std::collections::BTreeMap;
-use std::fs;
+mod outputs;
+mod settled;
+mod summary;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
-use serde::Serialize;
-
+use self::outputs::Outputs;
+use self::settled::{Settled, settle};
+use self::summary::{ModelSummary, Summary, WithoutTruth, ceilings, describe};
+use super::CommandError;
 use super::label::{Labelled, each_answered};
-use super::{CommandError, WorkFolder};
 use crate::label::LabelRow;
 use crate::label::answers::of_task;
-use crate::label::ceiling::{Ceiling, ceiling};
 use crate::label::csv;
 use crate::label::drawn::Drawn;
-use crate::label::mmos::{composite, label, weighted};
+use crate::label::mmos::label;
 use crate::label::predictions::PredictionRow;
-use crate::label::score::{MODELS_NOTE, Right, Rules, ScoreRow, Tau, WEIGHTS_NOTE, score};
-use crate::label::truth::Truth;
+use crate::label::score::{Right, Rules, Tau, score};
+use crate::label::truth::{Truth, TruthError};
 use crate::label::weights::{Alpha, Lambda};
-use crate::label::zoo::{Task, Zoo, ZooModel};
+use crate::label::zoo::{Task, Zoo};
 use crate::plan::PlannedOriginal;
 use crate::sample::{Sample, SampleSource};
-use crate::table::Appender;
-
-/// Random partitions of the zoo from which the ceiling is averaged.
-const SPLITS: usize = 100;
+use crate::table::{Appender, TableError};
 
 /// Samples that the ceiling is computed on at most: more change its third digit at best, and memory should not grow.
 const CEILING_SAMPLES: usize = 50_000;
@@ -39,10 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     annotations: Vec<PathBuf>,
     /// Overlap from which a detection is right: 0.50, 0.75 or the mean over 0.50:0.95; all three are stored
-    #[arg(long, value_name = "IOU", default_value = "0.75")]
+    #[arg(long, value_name = "IOU", default_value_t = Tau::default())]
     tau: Tau,
     /// Detections under this score count neither as reference nor as answer in consistency
-    #[arg(long, value_name = "SCORE", default_value_t = Rules::default().reference_score)]
+    #[arg(long, value_name = "SCORE", default_value_t = Rules::default().reference_score, value_parser = share)]
     reference_score: f32,
     /// Shares of consistency and accuracy in the composite
     #[arg(long, value_name = "C,A", default_value_t = Lambda::default())]
@@ -59,91 +60,57 @@ pub struct Args {
     csv: Option<PathBuf>,
 }
 
-/// What `labels.json` holds, a label table each.
-#[derive(Debug, Serialize)]
-struct Summary {
-    task: Task,
-    samples: usize,
-    rules: Rules,
-    lambda: Lambda,
-    alpha: Alpha,
-    models: Vec<ModelSummary>,
-    /// Split-half agreement of the labels, on distorted samples where the score exists; of 50,000 of them if there are
-    /// more.
-    ceiling: Ceilings,
-}
-
-#[derive(Debug, Serialize)]
-struct ModelSummary {
-    name: String,
-    family: String,
-    licence: String,
-    /// α.
-    weight: f64,
-    /// Benchmark performance from which α follows.
-    performance: f64,
-    /// Mean accuracy on the clean originals whose truth is known here; none without such originals.
-    clean_accuracy: Option<f64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Ceilings {
-    composite: Option<Ceiling>,
-    consistency: Option<Ceiling>,
-    accuracy: Option<Ceiling>,
-    /// Consistency on originals of known truth only: the samples that composite and accuracy are compared on.
-    consistency_of_known_class: Option<Ceiling>,
-}
-
-/// Runs `mmos`.
+/// Runs `mmos`. Nothing appears before all of it is there; label and score tables of a former run that this one does not
+/// make are taken away, since `labels.json` no longer speaks of them.
 ///
 /// # Errors
-/// 2: a step before is missing, or the zoo has no such family; 65: predictions are incomplete.
+/// 2: a step before is missing, the zoo has no such family, or a file of weights does not fit; 65: predictions are
+/// incomplete or not what was committed, or annotations do not fit; 75: the disk is full.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let zoo = args.of.zoo()?;
     let unknown = |family: &&String| !zoo.models.iter().any(|model| model.family == **family);
     if let Some(family) = args.without_family.iter().find(unknown) {
         zoo.without_family(family).map_err(CommandError::usage)?;
     }
+    args.alpha.check(&zoo).map_err(CommandError::usage)?;
+    let truth = Truth::read(&args.annotations).map_err(|error| match error {
+        TruthError::Twice { .. } => CommandError::data(error),
+        other => CommandError::usage(other),
+    })?;
     let source = args.of.work.samples(args.of.plan.as_deref())?;
-    let truth = Truth::read(&args.annotations).map_err(CommandError::usage)?;
-    let mut summaries = BTreeMap::new();
-    for task in Task::ALL {
-        let models = of_task(&zoo, task);
-        if !models.is_empty() {
-            of_one_task(args, task, &zoo, &models, &source, &truth, &mut summaries)?;
-        }
+    let tasks = Task::ALL.map(|task| (task, of_task(&zoo, task))).into_iter().filter(|(_, models)| !models.is_empty());
+    let tasks =
+        tasks.map(|(task, models)| settle(args, task, models, &source, &truth)).collect::<Result<Vec<_>, _>>()?;
+    let mut outputs = Outputs::new(&args.of.work, args.csv.as_deref());
+    for settled in &tasks {
+        of_one_task(args, settled, &zoo, &source, &truth, &mut outputs)?;
     }
-    let json = serde_json::to_vec_pretty(&summaries).map_err(CommandError::unexpected)?;
-    fs::write(args.of.work.labels_summary(), json).map_err(CommandError::unexpected)
+    outputs.appear()
 }
 
-/// A label table on its way: of all models of a task, or of those outside a family.
-struct Table {
-    path: PathBuf,
-    /// As `labels.json` lists it.
-    name: String,
-    /// Weights of the task's models; 0 for those left out.
-    weights: Vec<f64>,
-    rows: Appender<LabelRow>,
+/// A number of 0 to 1.
+fn share(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("`{text}`: give a score of 0 to 1"))
 }
 
 fn of_one_task(
     args: &Args,
-    task: Task,
+    settled: &Settled,
     zoo: &Zoo,
-    models: &[&ZooModel],
     source: &SampleSource,
     truth: &Truth,
-    summaries: &mut BTreeMap<String, Summary>,
+    outputs: &mut Outputs,
 ) -> Result<(), CommandError> {
-    let mut tables = tables(args, task, models, source)?;
-    let weights = args.alpha.weights(models).map_err(CommandError::usage)?;
-    let notes = notes(args, task, models, &weights, source);
-    let path = args.of.work.scores(task);
-    let mut scores = Appender::new(&path, &notes).map_err(CommandError::unexpected)?;
+    let Settled { task, models, .. } = settled;
+    let task = *task;
+    let open = |table: &settled::Table| Appender::<LabelRow>::new(&table.path, &table.notes);
+    let mut tables = settled.tables.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(refused)?;
+    let mut scores = Appender::new(&args.of.work.scores(task), &settled.notes).map_err(refused)?;
+    let csv_folder = outputs.csv_of(task)?;
     let rules = Rules { tau: args.tau, reference_score: args.reference_score };
     let mut drawn = Drawn::new(CEILING_SAMPLES);
+    let mut without = WithoutTruth::default();
     let (mut samples_seen, mut clean) = (0, vec![(0.0, 0_usize); models.len()]);
     let mut each = |planned: &PlannedOriginal, samples: &[Sample], answers: Vec<Vec<PredictionRow>>| {
         let original = &planned.original;
@@ -160,6 +127,9 @@ fn of_one_task(
         };
         let rows = score(task, original, &answers, right, rules).map_err(CommandError::data)?;
         samples_seen += rows.len();
+        if matches!(right, Right::Unknown) {
+            without.add(&original.id, rows.len());
+        }
         for (of_model, &value) in clean.iter_mut().zip(&rows[0].accuracy) {
             *of_model = (of_model.0 + f64::from(value), of_model.1 + 1);
         }
@@ -172,29 +142,31 @@ fn of_one_task(
                     row.sample
                 ))
             })?;
-            for (number, table) in tables.iter_mut().enumerate() {
-                let label = label(original, sample, psnr, row, &table.weights, args.lambda);
-                if number == 0 && args.csv.is_some() {
+            for (number, (table, of)) in tables.iter_mut().zip(&settled.tables).enumerate() {
+                let label = label(original, sample, psnr, row, &of.weights, args.lambda);
+                if number == 0 && csv_folder.is_some() {
                     of_all.push(label.clone());
                 }
-                table.rows.push([label]).map_err(CommandError::unexpected)?;
+                table.push([label]).map_err(refused)?;
             }
             if *sample != Sample::Clean {
                 drawn.offer(row);
             }
         }
-        if let Some(folder) = &args.csv {
-            let folder = folder.join(task.name());
-            csv::write(&folder, task, &original.id, models, &of_all, &rows)
-                .map_err(|e| CommandError::unexpected(format!("can't write tables into {}: {e}", folder.display())))?;
+        if let Some(folder) = &csv_folder {
+            csv::write(folder, task, &original.id, models, &of_all, &rows)
+                .map_err(|e| CommandError::writing(folder, &e))?;
         }
-        scores.push(rows).map_err(CommandError::unexpected)
+        scores.push(rows).map_err(refused)
     };
     each_answered(&args.of, source, zoo, models, &mut each)?;
-    scores.finish().map_err(CommandError::unexpected)?;
+    outputs.keep(scores.close().map_err(refused)?);
+    if let Some(said) = without.said(task, samples_seen, !truth.is_empty()) {
+        println!("mmos: {said}");
+    }
     let drawn = drawn.rows();
-    for table in tables {
-        table.rows.finish().map_err(CommandError::unexpected)?;
+    for (rows, table) in tables.into_iter().zip(&settled.tables) {
+        outputs.keep(rows.close().map_err(refused)?);
         let ceiling = ceilings(&drawn, &table.weights, args.lambda);
         println!("mmos: {}: {samples_seen} samples, {}", table.path.display(), describe(&ceiling));
         let of_models = models.iter().zip(&table.weights).zip(&clean).filter(|((_, weight), _)| **weight > 0.0);
@@ -206,76 +178,23 @@ fn of_one_task(
             performance: model.performance,
             clean_accuracy: (count > 0).then(|| sum / count as f64),
         });
-        let (lambda, alpha, models) = (args.lambda, args.alpha.clone(), models.collect());
-        summaries.insert(table.name, Summary { task, samples: samples_seen, rules, lambda, alpha, models, ceiling });
+        let summary = Summary {
+            task,
+            samples: samples_seen,
+            without_truth: without.clone(),
+            annotations: if task == Task::Classification { Vec::new() } else { truth.files().to_vec() },
+            rules,
+            lambda: args.lambda,
+            alpha: args.alpha.clone(),
+            models: models.collect(),
+            ceiling,
+        };
+        outputs.summarise(table.name(), summary);
     }
     Ok(())
 }
 
-fn tables(args: &Args, task: Task, models: &[&ZooModel], source: &SampleSource) -> Result<Vec<Table>, CommandError> {
-    let work: &WorkFolder = &args.of.work;
-    let mut tables = Vec::new();
-    let families = args.without_family.iter().filter(|family| models.iter().any(|model| model.family == **family));
-    for left_out in std::iter::once(None).chain(families.map(Some)) {
-        let kept: Vec<&ZooModel> =
-            models.iter().filter(|model| left_out.is_none_or(|family| model.family != *family)).copied().collect();
-        if kept.is_empty() {
-            return Err(CommandError::usage(format!(
-                "all {task} models are of one family; nothing is left without it"
-            )));
-        }
-        let of_kept = args.alpha.weights(&kept).map_err(CommandError::usage)?;
-        let notes = notes(args, task, &kept, &of_kept, source);
-        let mut of_kept = of_kept.into_iter();
-        let is_kept = |model: &&ZooModel| kept.iter().any(|kept| kept.name == model.name);
-        let weight = |model| if is_kept(model) { of_kept.next().unwrap_or_default() } else { 0.0 };
-        let weights: Vec<f64> = models.iter().map(weight).collect();
-        let path = work.labels_of(task, left_out.map(String::as_str));
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let rows = Appender::new(&path, &notes).map_err(CommandError::unexpected)?;
-        tables.push(Table { path, name, weights, rows });
-    }
-    Ok(tables)
-}
-
-/// What tables state about how they were made.
-fn notes(
-    args: &Args,
-    task: Task,
-    models: &[&ZooModel],
-    weights: &[f64],
-    source: &SampleSource,
-) -> Vec<(&'static str, String)> {
-    let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
-    let mut notes = source.notes();
-    notes.push(("miqa.task", task.to_string()));
-    notes.push((MODELS_NOTE, names.join(",")));
-    notes.push((WEIGHTS_NOTE, weights.iter().map(f64::to_string).collect::<Vec<_>>().join(",")));
-    notes.push(("miqa.lambda", args.lambda.to_string()));
-    notes.push(("miqa.alpha", args.alpha.to_string()));
-    if task != Task::Classification {
-        notes.push(("miqa.tau", format!("{:?}", args.tau).to_lowercase()));
-        notes.push(("miqa.reference_score", args.reference_score.to_string()));
-    }
-    notes
-}
-
-fn ceilings(drawn: &[ScoreRow], weights: &[f64], lambda: Lambda) -> Ceilings {
-    let of = |score: &(dyn Fn(&ScoreRow, &[f64]) -> Option<f64> + Sync)| ceiling(drawn, weights, SPLITS, score);
-    Ceilings {
-        composite: of(&|row, weights| composite(row, weights, lambda)),
-        consistency: of(&|row, weights| weighted(&row.consistency, weights)),
-        accuracy: of(&|row, weights| weighted(&row.accuracy, weights)),
-        consistency_of_known_class: of(&|row, weights| {
-            if row.accuracy.is_empty() { None } else { weighted(&row.consistency, weights) }
-        }),
-    }
-}
-
-fn describe(ceilings: &Ceilings) -> String {
-    let one = |name: &str, ceiling: &Option<Ceiling>| match ceiling {
-        Some(c) => format!("{name} split-half SRCC {:.3} ± {:.3}, corrected {:.3}", c.srcc, c.deviation, c.corrected),
-        None => format!("{name} has no ceiling here"),
-    };
-    format!("{}; {}", one("composite", &ceilings.composite), one("consistency", &ceilings.consistency))
+#[expect(clippy::needless_pass_by_value, reason = "as map_err wants it")]
+fn refused(error: TableError) -> CommandError {
+    CommandError::writing_table(&error)
 }

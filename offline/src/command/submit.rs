@@ -154,6 +154,11 @@ fn slurm(args: &Slurm) -> Result<String, CommandError> {
         next.env_file = next.env_file.or_else(|| args.job.env_file.clone());
         jobs.push(slurm_job(&next, &next.step)?);
     }
+    for job in &jobs {
+        // Clusters ask for GPUs in ways of their own too.
+        let asked = job.options.iter().any(|option| option.contains("gpu") || option.contains("gres"));
+        job.work.gpu_warning(job.gpus).filter(|_| !asked).inspect(warn);
+    }
     let text = match jobs.as_slice() {
         [job] => job.script(),
         several => chain(several),
@@ -206,7 +211,14 @@ fn kubernetes(args: &Kubernetes) -> Result<String, CommandError> {
         memory: args.common.memory,
         retries: args.common.retries,
     };
-    job.manifest().map_err(CommandError::usage)
+    let manifest = job.manifest().map_err(CommandError::usage)?;
+    job.unmounted().iter().chain(&job.work.gpu_warning(job.gpus)).for_each(warn);
+    Ok(manifest)
+}
+
+/// The script or manifest is on standard output.
+fn warn(what: &String) {
+    eprintln!("submit: {what}");
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, CommandError> {

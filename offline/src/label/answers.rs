@@ -1,15 +1,18 @@
 //! Stored predictions, read again original by original.
 
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::predictions::PredictionRow;
 use super::stage::STAGE;
 use super::zoo::{Zoo, ZooModel};
 use crate::plan::PlannedOriginal;
 use crate::sample::Sample;
-use crate::shard::{CommitRecord, RecordError, StageError, StoredFile};
+use crate::shard::{CommitRecord, RecordError, StageError, StoredFile, record_key};
 use crate::store::Store;
 use crate::table::{Rows, TableError};
 
@@ -29,6 +32,21 @@ pub enum AnswersError {
         place: String,
         /// Name of the model.
         model: String,
+    },
+    /// A shard's table is not what was committed.
+    #[error(
+        "{place}: {table} is not the table that was committed (another SHA-256 than in {record}); `miqa-offline verify` \
+         names all such tables: delete {record} and run `miqa-offline label` for shard {shard} again"
+    )]
+    Altered {
+        /// The store.
+        place: String,
+        /// The table's key.
+        table: String,
+        /// Key of the shard's commit record.
+        record: String,
+        /// The shard, from 0.
+        shard: u32,
     },
     /// A row is missing, or another one is in its place.
     #[error(
@@ -80,7 +98,8 @@ impl Answers {
         Ok(Self { models: models.iter().map(open).collect::<Result<_, _>>()? })
     }
 
-    /// Those of these models in a committed shard.
+    /// Those of these models in a committed shard. Every table is hashed before a row of it is used: Parquet itself would
+    /// take most flipped bits for other scores.
     ///
     /// # Errors
     /// A table is missing, or not what was committed.
@@ -95,13 +114,9 @@ impl Answers {
                 place: format!("{}, shard {}", store.place(), record.shard),
                 model: model.name.clone(),
             })?;
-            let rows = match store.file(&file.name) {
-                Some(path) => Rows::of_file(&path)?,
-                None => Rows::of_bytes(&file.name, record.file(store, file)?)?,
-            };
-            Ok::<_, AnswersError>((model.name.clone(), rows))
+            Ok::<_, AnswersError>((model.name.clone(), committed(store, record, file)?))
         };
-        Ok(Self { models: models.iter().map(open).collect::<Result<_, _>>()? })
+        Ok(Self { models: models.par_iter().map(open).collect::<Result<_, _>>()? })
     }
 
     /// The rows of an original's samples, a list a model in the order of the samples; none where `label` left the
@@ -157,6 +172,42 @@ impl Answers {
     }
 }
 
+/// The rows of a committed table whose hash is right.
+fn committed(store: &dyn Store, record: &CommitRecord, file: &StoredFile) -> Result<Rows<PredictionRow>, AnswersError> {
+    let altered = || AnswersError::Altered {
+        place: store.place().to_owned(),
+        table: file.name.clone(),
+        record: record_key(STAGE, record.shard),
+        shard: record.shard,
+    };
+    let Some(path) = store.file(&file.name) else {
+        let bytes = record.file(store, file).map_err(|error| match error {
+            RecordError::File { .. } => altered(),
+            other => other.into(),
+        })?;
+        return Ok(Rows::of_bytes(&file.name, bytes)?);
+    };
+    let io = |source| TableError::Io { path: path.clone(), source };
+    // What is hashed and what is read is one open file, whatever happens to its name meanwhile.
+    let mut opened = File::open(&path).map_err(io)?;
+    if sha256_of(&mut opened).map_err(io)? != file.sha256 {
+        return Err(altered());
+    }
+    opened.rewind().map_err(io)?;
+    Ok(Rows::of_open(&path, opened)?)
+}
+
+/// SHA-256 of what is left of a file, in hexadecimal digits; no more than a buffer of it in memory.
+fn sha256_of(file: &mut File) -> io::Result<String> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            read => hash.update(&buffer[..read]),
+        }
+    }
+}
+
 /// Moves the rows of these samples, which must be the next ones.
 fn take(
     model: &str,
@@ -180,4 +231,64 @@ fn take(
 #[must_use]
 pub fn of_task(zoo: &Zoo, task: super::zoo::Task) -> Vec<&ZooModel> {
     zoo.models.iter().filter(|model| model.task == task).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+    use crate::shard::{Inputs, sha256_hex};
+    use crate::store::LocalStore;
+    use crate::table::encode;
+
+    /// Every byte of the table counts, those too that Parquet would take for another score.
+    #[test]
+    fn a_flipped_bit_anywhere_is_found() {
+        let zoo = Zoo::read(&[]).unwrap();
+        let model = &zoo.models[0];
+        let row = |i: u16| PredictionRow {
+            model: model.name.clone(),
+            sample: format!("p{i}"),
+            psnr: None,
+            classes: (i..i + 5).collect(),
+            scores: (1..6).map(|n| 1.0 / f32::from(i + n)).collect(),
+            boxes: Vec::new(),
+            masks: None,
+        };
+        let bytes = encode("t", &(0..50).map(row).collect::<Vec<_>>()).unwrap();
+        let sha256 = sha256_hex(&bytes);
+        let name = format!("{STAGE}/shards/3-{}-{}.parquet", model.name, &sha256[..12]);
+        let size = bytes.len() as u64;
+        let record = CommitRecord {
+            stage: STAGE.to_owned(),
+            shard: 3,
+            inputs: Inputs::PlanId("p".to_owned()),
+            tool: String::new(),
+            originals: 1,
+            rows: 50,
+            bytes: 0,
+            files: vec![StoredFile { name: name.clone(), size, sha256 }],
+            errors: Vec::new(),
+            begun: 0,
+            ended: 0,
+            made: 0,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(folder.path().to_owned());
+        let path = folder.path().join(&name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
+        let mut answers = Answers::of_shard(&store, &record, &[model]).unwrap();
+        assert_eq!(answers.models[0].1.next().unwrap().unwrap(), row(0));
+        for at in (0..bytes.len()).step_by(37) {
+            let mut spoilt = bytes.clone();
+            spoilt[at] ^= 1 << (at % 8);
+            std::fs::write(&path, &spoilt).unwrap();
+            let Err(error) = Answers::of_shard(&store, &record, &[model]) else { panic!("byte {at}") };
+            let text = error.to_string();
+            for part in [&name, "label/shards/3.json", "`miqa-offline label`", "`miqa-offline verify`"] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+    }
 }

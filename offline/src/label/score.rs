@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::predictions::PredictionRow;
 use super::zoo::Task;
@@ -12,17 +12,14 @@ use crate::columns;
 use crate::source::Original;
 
 /// At which overlap a detection counts as right.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tau {
     /// Intersection over union of at least 0.50.
-    #[value(name = "0.50")]
     Ap50,
     /// At least 0.75.
     #[default]
-    #[value(name = "0.75")]
     Ap75,
     /// The mean over 0.50, 0.55 … 0.95.
-    #[value(name = "0.50:0.95")]
     Ap,
 }
 
@@ -89,6 +86,10 @@ pub const MODELS_NOTE: &str = "miqa.models";
 
 /// Footer note: the models' weights α in the same order.
 pub const WEIGHTS_NOTE: &str = "miqa.weights";
+
+/// Footer note: the annotation files that detections and masks were measured against; a line a file, SHA-256, two blanks
+/// and name.
+pub const ANNOTATIONS_NOTE: &str = "miqa.annotations";
 
 /// The table of scores for a task in a work folder.
 #[must_use]
@@ -194,6 +195,38 @@ fn objects(
         }
     }
     Ok(())
+}
+
+impl std::str::FromStr for Tau {
+    type Err = String;
+
+    /// 0.50, 0.75 or 0.50:0.95; further zeros may be there or not.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let thresholds: Option<Vec<f64>> = text.split(':').map(|number| number.parse().ok()).collect();
+        match thresholds.as_deref() {
+            Some([0.5]) => Ok(Self::Ap50),
+            Some([0.75]) => Ok(Self::Ap75),
+            Some([0.5, 0.95]) => Ok(Self::Ap),
+            _ => Err(format!("`{text}`: give 0.50, 0.75 or 0.50:0.95")),
+        }
+    }
+}
+
+impl std::fmt::Display for Tau {
+    /// As it is written on the command line.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ap50 => "0.50",
+            Self::Ap75 => "0.75",
+            Self::Ap => "0.50:0.95",
+        })
+    }
+}
+
+impl Serialize for Tau {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Tau {
@@ -306,6 +339,19 @@ mod tests {
                 assert!((row.consistency[0] - expected).abs() < 1e-6, "{tau:?}: {row:?}");
             }
             assert_eq!((rows[2].consistency_ap50[0], rows[2].consistency_ap75[0]), (1.0, 0.0));
+        }
+    }
+
+    #[test]
+    fn tau_is_read_and_written_alike() {
+        for (text, tau) in [("0.5", Tau::Ap50), ("0.75", Tau::Ap75), ("0.750", Tau::Ap75), ("0.5:0.95", Tau::Ap)] {
+            assert_eq!(text.parse(), Ok(tau));
+            assert_eq!(tau.to_string().parse(), Ok(tau));
+            assert_eq!(serde_json::to_string(&tau).unwrap(), format!("\"{tau}\""));
+        }
+        assert_eq!(Tau::Ap50.to_string(), "0.50");
+        for wrong in ["0.6", "", "nan", "0.50:", "0.95:0.5", "ap50"] {
+            assert!(wrong.parse::<Tau>().unwrap_err().contains("0.50:0.95"), "{wrong}");
         }
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use miqa::config::nearest;
 use serde::Serialize;
 
-use super::zoo::ZooModel;
+use super::zoo::{Zoo, ZooModel};
 
 /// Where α comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -42,6 +43,23 @@ impl std::str::FromStr for Alpha {
 }
 
 impl Alpha {
+    /// Whether a file of weights, if there is one, can be read and names models of this zoo only.
+    ///
+    /// # Errors
+    /// It can't be read, or names an unknown model.
+    pub fn check(&self, zoo: &Zoo) -> Result<(), AlphaError> {
+        let Self::Own(file) = self else { return Ok(()) };
+        let known: Vec<&str> = zoo.models.iter().map(|model| model.name.as_str()).collect();
+        let table = read(file)?;
+        let Some(unknown) = table.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+        let hint = match nearest(unknown, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", known.join(", ")),
+        };
+        let reason = format!("the zoo has no model `{unknown}`; {hint}");
+        Err(AlphaError { file: file.clone(), reason })
+    }
+
     /// The models' weights, summing to 1.
     ///
     /// # Errors
@@ -52,8 +70,7 @@ impl Alpha {
             Self::Equal => vec![1.0; models.len()],
             Self::Own(file) => {
                 let refuse = |reason: String| AlphaError { file: file.clone(), reason };
-                let text = std::fs::read_to_string(file).map_err(|e| refuse(e.to_string()))?;
-                let table: BTreeMap<String, f64> = toml::from_str(&text).map_err(|e| refuse(e.to_string()))?;
+                let table = read(file)?;
                 let weight = |model: &&ZooModel| match table.get(&model.name) {
                     Some(weight) if weight.is_finite() && *weight >= 0.0 => Ok(*weight),
                     Some(weight) => Err(refuse(format!("model `{}`: {weight} is no weight of 0 or more", model.name))),
@@ -69,6 +86,17 @@ impl Alpha {
         let sum: f64 = raw.iter().sum();
         Ok(raw.into_iter().map(|weight| weight / sum).collect())
     }
+}
+
+/// The weights of a file by model.
+fn read(file: &Path) -> Result<BTreeMap<String, f64>, AlphaError> {
+    let refuse = |reason: String| AlphaError { file: file.to_owned(), reason };
+    let text = std::fs::read_to_string(file).map_err(|e| refuse(e.to_string()))?;
+    toml::from_str(&text).map_err(|error| {
+        let (line, key, reason) = miqa::config::explained(&text, &error);
+        let key = key.map_or(String::new(), |key| format!("{key}: "));
+        refuse(format!("line {line}: {key}{reason}"))
+    })
 }
 
 /// λ: how much consistency counts in the composite; accuracy has the rest.
@@ -148,6 +176,17 @@ mod tests {
             let refused = Alpha::Own(path.clone()).weights(&models).unwrap_err().to_string();
             assert!(refused.contains(part) && refused.contains("bad.toml"), "{refused}");
         }
+        let all: String = models.iter().map(|model| format!("{} = 1.0\n", model.name)).collect();
+        for (line, part) in [("efficientnet_lite9 = 1.0", "did you mean `efficientnet_lite"), ("x = 1", "squeezenet")] {
+            std::fs::write(&path, format!("{all}{line}\n")).unwrap();
+            let refused = Alpha::Own(path.clone()).check(&zoo).unwrap_err().to_string();
+            assert!(refused.contains(part) && refused.contains("bad.toml"), "{refused}");
+        }
+        std::fs::write(&path, &all).unwrap();
+        assert_eq!(Alpha::Own(path.clone()).check(&zoo), Ok(()));
+        std::fs::write(&path, "a = 1.0\nb = \"much\"\n").unwrap();
+        let refused = Alpha::Own(path).check(&zoo).unwrap_err().to_string();
+        assert!(refused.contains("line 2: b: ") && refused.contains("a number without quotes"), "{refused}");
         assert!("heavy".parse::<Alpha>().is_err());
     }
 

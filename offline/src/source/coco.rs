@@ -31,6 +31,10 @@ pub struct CocoImage {
     pub id: u64,
     /// Name of the file below the picture folder.
     pub file_name: String,
+    /// Width in pixels, where it is stated.
+    pub width: Option<u32>,
+    /// Height in pixels, where it is stated.
+    pub height: Option<u32>,
     /// Key in the licences.
     pub license: Option<u32>,
 }
@@ -54,7 +58,7 @@ pub struct CocoCategory {
 }
 
 /// One instance, or a crowd of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct CocoInstance {
     /// Key of its own.
     #[serde(default)]
@@ -111,8 +115,16 @@ impl CocoAnnotations {
     /// # Errors
     /// [`SourceError::List`]: it can't be read or is of another shape.
     pub fn read(path: &Path) -> Result<Self, SourceError> {
-        let list = |reason: String| SourceError::List { path: path.to_owned(), reason };
-        let text = fs::read_to_string(path).map_err(|e| list(e.to_string()))?;
-        serde_json::from_str(&text).map_err(|e| list(format!("not COCO annotations: {e}")))
+        let bytes = fs::read(path).map_err(|e| SourceError::List { path: path.to_owned(), reason: e.to_string() })?;
+        Self::parse(path, &bytes)
+    }
+
+    /// The content of an annotation file; `path` stands for it in errors.
+    ///
+    /// # Errors
+    /// [`SourceError::List`]: it is of another shape.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, SourceError> {
+        serde_json::from_slice(bytes)
+            .map_err(|e| SourceError::List { path: path.to_owned(), reason: format!("not COCO annotations: {e}") })
     }
 }

@@ -42,6 +42,19 @@ pub enum SubmitError {
         /// What Kubernetes wants.
         rule: String,
     },
+    /// A folder that a pod takes with it when it ends.
+    #[error(
+        "{step}: {flag} {path} is relative, and pods begin in a folder of their image that ends with them; mount a volume \
+         (--mount CLAIM:/PATH) and give the path below it, or an object store's URL"
+    )]
+    Relative {
+        /// The subcommand.
+        step: String,
+        /// The argument.
+        flag: &'static str,
+        /// Its value.
+        path: String,
+    },
     /// A manifest is UTF-8.
     #[error("the argument {argument} is not UTF-8, which a manifest can't hold; mount it under another path")]
     NotUtf8 {

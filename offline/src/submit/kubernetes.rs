@@ -4,6 +4,7 @@
 //! (`backoffLimitPerIndex`, stable since 1.33), so one bad shard doesn't use up those of the others.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
@@ -78,7 +79,8 @@ impl KubernetesJob {
     /// The manifest, as YAML.
     ///
     /// # Errors
-    /// A name is none for Kubernetes, there are too many shards, an argument is not UTF-8 or holds a password.
+    /// A name is none for Kubernetes, there are too many shards, a folder to write to is relative, an argument is not UTF-8
+    /// or holds a password.
     pub fn manifest(&self) -> Result<String, SubmitError> {
         let Work { step, shards, inputs, .. } = &self.work;
         let job = self.job()?;
@@ -97,6 +99,15 @@ impl KubernetesJob {
 
     fn job(&self) -> Result<Value, SubmitError> {
         self.work.check()?;
+        if let Some((flag, path)) =
+            self.work.writes.iter().find(|(_, path)| !path.contains("://") && !path.starts_with('/'))
+        {
+            return Err(SubmitError::Relative { step: self.work.step.clone(), flag, path: path.clone() });
+        }
+        if self.image.is_empty() || self.image.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            let rule = "as REGISTRY/NAME:TAG, without blanks".to_owned();
+            return Err(SubmitError::Name { name: self.image.clone(), what: "container image", rule });
+        }
         let shards = self.work.shards.unwrap_or(1);
         if shards > MAX_INDEXES {
             return Err(SubmitError::Indexes { step: self.work.step.clone(), shards, most: MAX_INDEXES });
@@ -142,6 +153,17 @@ impl KubernetesJob {
                 "template": { "spec": pod },
             },
         }))
+    }
+
+    /// What would be lost with its pod, a line each: folders that the step writes to and no mount covers.
+    #[must_use]
+    pub fn unmounted(&self) -> Vec<String> {
+        let covered = |path: &str| self.mounts.iter().any(|mount| Path::new(path).starts_with(&mount.path));
+        let lost = self.work.writes.iter().filter(|(_, path)| !path.contains("://") && !covered(path));
+        lost.map(|(flag, path)| {
+            format!("{flag} {path} is on no volume (--mount): what is written there ends with its pod")
+        })
+        .collect()
     }
 
     fn container(&self) -> Result<Value, SubmitError> {

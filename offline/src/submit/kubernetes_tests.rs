@@ -13,6 +13,8 @@ fn job() -> KubernetesJob {
             step: "generate".into(),
             arguments: ["--plan", "/data/plan.parquet", "--out", "s3://bucket/my data"].map(OsString::from).into(),
             shards: Some(7),
+            writes: Vec::new(),
+            on_gpu: false,
             inputs: "plan 0123456789ab".into(),
         },
         name: None,
@@ -343,4 +345,24 @@ fn names_and_counts_that_kubernetes_refuses_are_refused_here() {
     assert!(secret.unwrap_err().to_string().contains("no name of a Secret"));
     let many = KubernetesJob { work: Work { shards: Some(100_001), ..job().work }, ..job() }.manifest();
     assert!(many.unwrap_err().to_string().contains("plan --shards"));
+}
+
+#[test]
+fn what_a_pod_writes_outlives_it() {
+    let writing = |path: &str| {
+        let mut job = full();
+        job.work.writes = vec![("--out", path.to_owned())];
+        job
+    };
+    for (path, lines) in [("s3://bucket/x", 0), ("/scratch/out", 0), ("/scratchy", 1), ("/w", 1)] {
+        let job = writing(path);
+        assert!(job.manifest().is_ok() && job.unmounted().len() == lines, "{path}: {:?}", job.unmounted());
+    }
+    for path in ["out", "./out", ""] {
+        assert!(writing(path).manifest().unwrap_err().to_string().contains("is relative"), "{path}");
+    }
+    for image in ["", "a b", "registry.example/miqa:1\n", "a\tb"] {
+        let refused = KubernetesJob { image: image.into(), ..full() }.manifest().unwrap_err().to_string();
+        assert!(refused.contains("container image"), "{refused}");
+    }
 }

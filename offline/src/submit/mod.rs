@@ -32,6 +32,10 @@ pub struct Work {
     pub arguments: Vec<OsString>,
     /// Shards that the tasks share; none for a step that is one piece of work.
     pub shards: Option<u32>,
+    /// Where the step writes, as its arguments say it: the argument and its value.
+    pub writes: Vec<(&'static str, String)>,
+    /// Whether the step's models run on a GPU (`--device cuda`).
+    pub on_gpu: bool,
     /// What the shards are of, for people: `plan 0123456789ab`.
     pub inputs: String,
 }
@@ -40,6 +44,22 @@ impl Work {
     /// Program, step and arguments.
     pub fn words(&self) -> impl Iterator<Item = OsString> + '_ {
         [self.program.clone(), self.step.clone().into()].into_iter().chain(self.arguments.iter().cloned())
+    }
+
+    /// What is odd about so many GPUs of a task; none where the step's models run on what it gets.
+    #[must_use]
+    pub fn gpu_warning(&self, gpus: u32) -> Option<String> {
+        let step = &self.step;
+        match (self.on_gpu, gpus) {
+            (true, 0) => Some(format!("{step} runs on a GPU (--device cuda), but no task asks for one; give --gpus 1")),
+            (false, 1..) if step == "label" => {
+                Some(format!("{step} runs on the CPU, but each task asks for {gpus} GPUs; give the step --device cuda"))
+            }
+            (false, 1..) => {
+                Some(format!("{step} runs on the CPU, but each task asks for {gpus} GPUs; leave --gpus out"))
+            }
+            _ => None,
+        }
     }
 
     /// Refuses what must not be printed.
@@ -111,6 +131,8 @@ mod tests {
             step: "generate".into(),
             arguments: vec!["--out".into(), argument.into()],
             shards: Some(1),
+            writes: Vec::new(),
+            on_gpu: false,
             inputs: String::new(),
         };
         for refused in ["s3://key:hidden@bucket/x", "--out=s3://key:hidden@bucket/x"] {

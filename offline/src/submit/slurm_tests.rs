@@ -120,6 +120,8 @@ fn job() -> SlurmJob {
             step: "generate".into(),
             arguments: ["--plan", "plan.parquet", "--out", "s3://bucket/my data"].map(OsString::from).into(),
             shards: Some(10),
+            writes: Vec::new(),
+            on_gpu: false,
             inputs: "plan 0123456789ab".into(),
         },
         folder: "/data/it's".into(),

@@ -51,12 +51,41 @@ impl<R: Row> Appender<R> {
     /// # Errors
     /// The file can't be written.
     pub fn finish(self) -> Result<(), TableError> {
+        self.close()?.appear()
+    }
+
+    /// Writes all that is left, still under the temporary name: tables that belong together appear together.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn close(self) -> Result<Closed, TableError> {
         let Self { path, partial, encoder } = self;
-        let io = |source| TableError::Io { path: path.clone(), source };
         let file = encoder.finish()?;
         // Without this a power cut could leave an empty file under the final name.
-        file.sync_all().map_err(io)?;
-        fs::rename(&partial.0, &path).map_err(io)
+        file.sync_all().map_err(|source| TableError::Io { path: path.clone(), source })?;
+        Ok(Closed { path, partial })
+    }
+}
+
+/// A table that is whole but has not appeared yet. Dropped, it leaves nothing behind.
+pub struct Closed {
+    path: PathBuf,
+    partial: Partial,
+}
+
+impl Closed {
+    /// Where it will be.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes it appear, in the place of any before.
+    ///
+    /// # Errors
+    /// It can't be renamed.
+    pub fn appear(self) -> Result<(), TableError> {
+        fs::rename(&self.partial.0, &self.path).map_err(|source| TableError::Io { path: self.path, source })
     }
 }
 
@@ -85,6 +114,14 @@ impl<R: Row> Rows<R> {
     /// The file is missing or no Parquet file.
     pub fn of_file(path: &Path) -> Result<Self, TableError> {
         let file = File::open(path).map_err(|source| TableError::Io { path: path.to_owned(), source })?;
+        Self::of(path, file)
+    }
+
+    /// Of a table that is open; `path` stands for it in errors.
+    ///
+    /// # Errors
+    /// It is no Parquet file.
+    pub fn of_open(path: &Path, file: File) -> Result<Self, TableError> {
         Self::of(path, file)
     }
 
@@ -160,6 +197,9 @@ mod tests {
         let mut dropped = Appender::new(&path, &[]).unwrap();
         dropped.push([Numbered { number: 1 }]).unwrap();
         drop(dropped);
+        let mut closed = Appender::new(&path, &[]).unwrap();
+        closed.push([Numbered { number: 1 }]).unwrap();
+        drop(closed.close().unwrap());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
         for count in [0, 1, 40_000] {
             let mut appender = Appender::new(&path, &[("about", "numbers".to_owned())]).unwrap();

@@ -76,8 +76,18 @@ pub(super) fn work_of(
         Shards::OfPlan => of_plan(&step, &matches, plan)?,
         Shards::OfSources => of_sources(&matches)?,
     };
-    Ok(Work { program, step: step.name.to_owned(), arguments, shards, inputs })
+    let writes = WRITTEN.iter().flat_map(|&(id, flag)| {
+        let values = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
+        values.map(move |value| (flag, value.to_string_lossy().into_owned()))
+    });
+    let writes = writes.collect();
+    let device = matches.try_get_raw("device").ok().flatten().and_then(|mut values| values.next());
+    let on_gpu = device.is_some_and(|device| device.to_string_lossy().starts_with("cuda"));
+    Ok(Work { program, step: step.name.to_owned(), arguments, shards, writes, on_gpu, inputs })
 }
+
+/// Arguments of steps that say where results go.
+const WRITTEN: [(&str, &str); 2] = [("out", "--out"), ("work", "--work")];
 
 /// Whether an argument that a step may have is on its command line.
 fn given(matches: &ArgMatches, id: &str) -> bool {

@@ -84,6 +84,11 @@ fn shards_come_from_the_plan_and_arguments_go_through_the_steps_own_parser() {
         ("slurm generate --plan PLAN --out s3://a:b@c/d", "has a password"),
         ("kubernetes generate --plan PLAN --out x", "--image"),
         ("kubernetes --image i generate --plan PLAN --out x --then finalize --plan PLAN --out x", "--then"),
+        ("kubernetes --image i generate --plan PLAN --out x", "--out x is relative"),
+        (
+            "kubernetes --image i --mount c:/w label --plan PLAN --out s3://b/x --work w --zoo-dir /z",
+            "--work w is relative",
+        ),
     ] {
         let found = place.refused(words);
         assert!(found.contains(reason), "{words}: {found}");
@@ -120,4 +125,19 @@ fn times_as_slurm_writes_them() {
         assert!(time(wrong).is_err(), "{wrong}");
     }
     assert!(hours("1.5").is_ok() && hours("-1").is_err() && hours("NaN").is_err() && hours("inf").is_err());
+}
+
+#[test]
+fn gpus_and_the_steps_device_go_together() {
+    let place = Place::new();
+    let words = |device: &str| {
+        let line = format!("label --work /w --plan {} --zoo-dir /z{device}", place.plan().replace(' ', "\0"));
+        let words: Vec<OsString> = line.split(' ').map(|word| word.replace('\0', " ").into()).collect();
+        work_of(&words, "miqa".into(), None, 1).unwrap()
+    };
+    let (cpu, gpu) = (words(""), words(" --device cuda:1"));
+    assert_eq!(gpu.writes, [("--work", "/w".to_owned())]);
+    assert!(gpu.gpu_warning(0).unwrap().contains("give --gpus 1"));
+    assert!(cpu.gpu_warning(1).unwrap().contains("--device cuda"));
+    assert_eq!((cpu.gpu_warning(0), gpu.gpu_warning(1)), (None, None));
 }

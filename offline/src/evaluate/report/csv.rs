@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::evaluate::{Evaluation, Figure, HEADS, Method, Samples};
+use crate::label::csv::quoted;
 
 /// One line a comparison and method: labels, head, set, counts, then each metric with its interval.
 pub(super) fn tables(evaluation: &Evaluation) -> String {
@@ -62,20 +63,4 @@ fn columns(figure: Option<Figure>) -> String {
 
 fn number(value: Option<f64>) -> String {
     value.map(|value| format!("{value:.5}")).unwrap_or_default()
-}
-
-/// RFC 4180: quotes where a comma, quote or line break is inside.
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn only_what_needs_quotes_gets_them() {
-        assert_eq!(quoted("plain text"), "plain text");
-        assert_eq!(quoted("a, \"b\""), "\"a, \"\"b\"\"\"");
-    }
 }

@@ -1,6 +1,6 @@
 //! What a model may have found, before it is known to be the best of its kind.
 
-use super::{Activation, Seen};
+use super::{Activation, Seen, is_share};
 use crate::agree::Detection;
 
 /// One box with one class.
@@ -66,7 +66,9 @@ impl Candidate {
         let (top, bottom) = (top.clamp(0.0, height), bottom.clamp(0.0, height));
         let bbox = [left, top, right - left, bottom - top].map(|value| value as f32);
         let seen = bbox[2] > 0.0 && bbox[3] > 0.0;
-        seen.then(|| Detection { class: self.class, score: self.score.min(1.0), bbox, mask: None })
+        // Rounding may carry a score past 1; what lies further off is no score, and has to be seen.
+        let score = if is_share(self.score) { self.score.min(1.0) } else { self.score };
+        seen.then_some(Detection { class: self.class, score, bbox, mask: None })
     }
 }
 

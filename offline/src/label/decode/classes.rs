@@ -1,6 +1,6 @@
 //! A classifier's output: one value a class.
 
-use super::{DecodeError, Seen, TopFive};
+use super::{DecodeError, Seen, TopFive, is_share};
 
 /// The five most probable classes; equal values: the lower position first, on every machine.
 pub(super) fn top_five(seen: &Seen, logits: bool) -> Result<TopFive, DecodeError> {
@@ -13,6 +13,12 @@ pub(super) fn top_five(seen: &Seen, logits: bool) -> Result<TopFive, DecodeError
     }
     if let Some(position) = values.iter().position(|value| !value.is_finite()) {
         return refuse(format!("its output for class {position} is {}", values[position]));
+    }
+    if let Some(position) = values.iter().position(|&value| !logits && !is_share(value)) {
+        return refuse(format!(
+            "its output for class {position} is {}, no probability; give its decoder kind = \"logits\"",
+            values[position]
+        ));
     }
     let named = |position: usize| seen.classes.class(position).map(|class| (position, class));
     let mut order: Vec<(usize, u16)> = (0..positions).filter_map(named).collect();
@@ -49,11 +55,12 @@ mod tests {
     fn the_five_best_with_ties_and_softmax() {
         let imagenet = ClassMap::Known(KnownClasses::ImageNet);
         let mut values = vec![0.0; 1000];
-        for (class, value) in [(7, 3.0), (900, 5.0), (3, 3.0), (500, 1.0)] {
+        for (class, value) in [(7, 0.3), (900, 0.5), (3, 0.3), (500, 0.1)] {
             values[class] = value;
         }
         let best = top(&values, false, &imagenet).unwrap();
-        assert_eq!(best, [(900, 5.0), (3, 3.0), (7, 3.0), (500, 1.0), (0, 0.0)]);
+        assert_eq!(best, [(900, 0.5), (3, 0.3), (7, 0.3), (500, 0.1), (0, 0.0)]);
+        values.iter_mut().for_each(|value| *value *= 10.0);
         let best = top(&values, true, &imagenet).unwrap();
         let sum: f64 = values.iter().map(|&v| f64::from(v).exp()).sum();
         assert!((f64::from(best[0].1) - 5.0_f64.exp() / sum).abs() < 1e-7);
@@ -68,7 +75,7 @@ mod tests {
         assert_eq!(top(&values, false, &with).unwrap()[0], (7, 0.1));
         let own = ClassMap::Own(vec![10, -1, 30, 40, 50, 60]);
         assert_eq!(
-            top(&[1.0, 9.0, 3.0, 4.0, 5.0, 6.0], false, &own).unwrap().map(|(class, _)| class),
+            top(&[1.0, 9.0, 3.0, 4.0, 5.0, 6.0], true, &own).unwrap().map(|(class, _)| class),
             [60, 50, 40, 30, 10]
         );
         assert!(top(&[1.0; 3], false, &ClassMap::Own(vec![1, 2, 3])).unwrap_err().0.contains("five"));
@@ -80,6 +87,15 @@ mod tests {
         assert!(top(&[0.0; 1001], true, &imagenet).unwrap_err().0.contains("1001 classes"));
         assert!(top(&[], true, &imagenet).is_err());
         let mut values = vec![0.0; 1000];
+        for (value, fits) in [(632.0, false), (-0.2, false), (1.01, false), (1.0005, true), (-0.0005, true)] {
+            values[4] = value;
+            let text = top(&values, false, &imagenet).err().map(|error| error.0).unwrap_or_default();
+            assert!(
+                text.is_empty() == fits && (fits || text.contains("class 4 is") && text.contains("logits")),
+                "{text}"
+            );
+            assert!(top(&values, true, &imagenet).is_ok());
+        }
         values[4] = f32::NAN;
         assert!(top(&values, true, &imagenet).unwrap_err().0.contains("class 4 is NaN"));
     }

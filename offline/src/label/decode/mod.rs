@@ -72,9 +72,10 @@ pub enum Answer {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decoder {
     /// One value a class in the first output, unnormalised; a softmax over all positions makes them probabilities.
-    Logits,
+    // Braces, so that a key beside `kind` is refused.
+    Logits {},
     /// One probability a class in the first output.
-    Probabilities,
+    Probabilities {},
     /// Grids with objectness: YOLOX.
     Yolox(Yolox),
     /// Boxes in pixels with scores: YOLOv5 to YOLO11.
@@ -121,8 +122,8 @@ impl Decoder {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Logits => "logits",
-            Self::Probabilities => "probabilities",
+            Self::Logits {} => "logits",
+            Self::Probabilities {} => "probabilities",
             Self::Yolox(_) => "yolox",
             Self::Yolo(_) => "yolo",
             Self::Decoded(_) => "decoded",
@@ -143,7 +144,7 @@ impl Decoder {
     /// What is wrong with it; one line.
     pub fn check(&self, task: Task) -> Result<(), String> {
         let (gives, sound) = match self {
-            Self::Logits | Self::Probabilities => (Task::Classification, Ok(())),
+            Self::Logits {} | Self::Probabilities {} => (Task::Classification, Ok(())),
             Self::Yolox(decoder) => (Task::Detection, decoder.check()),
             Self::Yolo(decoder) => (Task::Detection, decoder.check()),
             Self::Decoded(decoder) => (Task::Detection, decoder.check()),
@@ -168,8 +169,8 @@ impl Decoder {
     /// They have other shapes than the decoder takes, or values that are no numbers.
     pub fn decode(&self, seen: &Seen) -> Result<Answer, DecodeError> {
         let mut found = match self {
-            Self::Logits => return classes::top_five(seen, true).map(Answer::Classes),
-            Self::Probabilities => return classes::top_five(seen, false).map(Answer::Classes),
+            Self::Logits {} => return classes::top_five(seen, true).map(Answer::Classes),
+            Self::Probabilities {} => return classes::top_five(seen, false).map(Answer::Classes),
             Self::Yolox(decoder) => decoder.decode(seen),
             Self::Yolo(decoder) => decoder.decode(seen),
             Self::Decoded(decoder) => decoder.decode(seen),
@@ -182,9 +183,21 @@ impl Decoder {
             Self::QueryMasks(decoder) => decoder.decode(seen),
             Self::DirectMasks(decoder) => decoder.decode(seen),
         }?;
+        if let Some(object) = found.iter().find(|object| !is_share(object.score)) {
+            return Err(DecodeError(format!(
+                "it gives an object the score {}, not 0 to 1; give its decoder an activation (\"sigmoid\", \"softmax\"), or \
+                 another kind",
+                object.score
+            )));
+        }
         canonical(&mut found);
         Ok(Answer::Objects(found))
     }
+}
+
+/// Whether a score can be a probability, but for a model's rounding.
+fn is_share(score: f32) -> bool {
+    (-1e-3..=1.0 + 1e-3).contains(&score)
 }
 
 impl<'a> Seen<'a> {
@@ -221,5 +234,36 @@ impl Tensor {
     /// The error of a shape that is not the one expected.
     fn refuse(&self, expected: &str) -> DecodeError {
         DecodeError(format!("its output `{}` has shape {:?}, not {expected}", self.name, self.shape))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_no_decoder_has_is_refused() {
+        let read = |text: &str| toml::from_str::<Decoder>(text);
+        for kind in ["logits", "probabilities"] {
+            let plain = read(&format!("kind = \"{kind}\"")).unwrap();
+            // As it always was: predictions are kept by this.
+            assert_eq!(serde_json::to_string(&plain).unwrap(), format!("{{\"kind\":\"{kind}\"}}"));
+            let refused = read(&format!("kind = \"{kind}\"\noutput = \"zz\"")).unwrap_err();
+            assert!(refused.message().contains("`output`"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_score_that_is_no_share_fails_the_picture() {
+        let placement = synthetic::placement((20, 20), (10, 10));
+        let classes = ClassMap::Own(vec![3]);
+        let decoder: Decoder = toml::from_str("kind = 'finished'\nboxes = 'b'").unwrap();
+        for (score, fits) in [(0.9, true), (1.0005, true), (6.3, false)] {
+            let outputs = [synthetic::tensor("b", &[1, 6], vec![1.0, 1.0, 5.0, 5.0, score, 0.0])];
+            let found = decoder.decode(&synthetic::seen(&outputs, &placement, &classes));
+            let text = found.err().map(|error| error.0).unwrap_or_default();
+            assert!(text.is_empty() == fits && (fits || text.contains("6.3") && text.contains("activation")), "{text}");
+        }
     }
 }

@@ -146,8 +146,9 @@ pub fn outliers(rows: &[ScoreRow], models: &[Voter], lambda: Lambda) -> Vec<Outl
     found
 }
 
-/// The composite where the truth is known, else consistency.
-fn known_kind(rows: &[ScoreRow]) -> Kind {
+/// The label that families and outliers are compared in: the composite where the truth is known, else consistency.
+#[must_use]
+pub fn known_kind(rows: &[ScoreRow]) -> Kind {
     if rows.iter().any(|row| !row.accuracy.is_empty()) { Kind::Composite } else { Kind::Consistency }
 }
 

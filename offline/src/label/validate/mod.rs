@@ -6,7 +6,7 @@ mod picture;
 
 use serde::Serialize;
 
-pub use halves::{Agreement, Familywise, Outlying, families, outliers, random_splits};
+pub use halves::{Agreement, Familywise, Outlying, families, known_kind, outliers, random_splits};
 pub use page::page;
 pub use picture::Picture;
 
@@ -20,6 +20,14 @@ pub const FEWEST_MODELS: usize = 5;
 
 /// Under this mean SRCC between the labels of random 80/20 parts of a zoo its labels hang on the choice of models.
 pub const STABLE_SRCC: f64 = 0.9;
+
+/// A model whose SRCC with the labels of all others lies so many standard deviations under the mean of all models stands
+/// out.
+pub const OUTLYING: f64 = -2.0;
+
+/// So few models are needed for one of them to lie that far under their mean: of n values none lies over (n - 1) / √n
+/// deviations away.
+const FEWEST_TO_STAND_OUT: usize = 6;
 
 /// One of the three scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,6 +90,8 @@ pub struct TaskValidation {
     pub models: Vec<Voter>,
     /// A row of Table 4 a score; empty where it is not computable.
     pub splits: Vec<Agreement>,
+    /// The label that families and models are compared in, on samples that have it.
+    pub compared: Kind,
     /// A row a family left out.
     pub families: Vec<Familywise>,
     /// A row a model, the most outlying first.
@@ -127,5 +137,63 @@ pub fn validate(
         }
     }
     let (families, outliers) = (families(rows, &models, lambda), outliers(rows, &models, lambda));
-    TaskValidation { task, samples: rows.len(), of, models, splits, families, outliers, warnings }
+    let compared = known_kind(rows);
+    TaskValidation { task, samples: rows.len(), of, models, splits, compared, families, outliers, warnings }
+}
+
+impl TaskValidation {
+    /// Which model is the outlier, or that none is, in a sentence without its full stop; none where models can't be
+    /// compared.
+    #[must_use]
+    pub fn outlier(&self) -> Option<String> {
+        let lowest = self.outliers.first()?;
+        let (srcc, deviations) = (lowest.srcc?, lowest.deviations?);
+        let (model, label) = (&lowest.model, self.compared.name());
+        let figures = format!(
+            "SRCC {srcc:.3} with the {label} of all others, {:.1} standard deviations under the mean of the models",
+            -deviations
+        );
+        Some(if deviations <= OUTLYING {
+            format!("`{model}` is the outlier: {figures}")
+        } else if self.models.len() < FEWEST_TO_STAND_OUT {
+            format!(
+                "{} models are too few to call one an outlier; `{model}` agrees least: {figures}",
+                self.models.len()
+            )
+        } else {
+            format!("no model is an outlier; `{model}` agrees least: {figures}")
+        })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+mod tests {
+    use super::*;
+
+    fn found(models: usize, deviations: f64) -> TaskValidation {
+        let voter = |i: usize| Voter { name: format!("m{i}"), family: "f".into(), weight: 1.0 };
+        let models: Vec<Voter> = (0..models).map(voter).collect();
+        let mut found = validate(Task::Detection, models, &[], 0, Lambda::default(), 1);
+        found.outliers = vec![Outlying { model: "m1".into(), srcc: Some(0.25), deviations: Some(deviations) }];
+        found
+    }
+
+    #[test]
+    fn the_outlier_is_named_in_words() {
+        for (models, deviations, part) in [
+            (9, -2.4, "`m1` is the outlier: SRCC 0.250 with the consistency of all others, 2.4 standard"),
+            (9, -1.3, "no model is an outlier; `m1` agrees least"),
+            (4, -1.4, "4 models are too few"),
+        ] {
+            let said = found(models, deviations).outlier().unwrap();
+            assert!(said.contains(part), "{said}");
+            let page = page(&[(found(models, deviations), Picture::default())]);
+            assert!(page.contains(&crate::evaluate::report::svg::escape(&said).to_string()), "{page}");
+            assert!(page.contains("compared in consistency"), "{page}");
+        }
+        let mut none = found(9, -3.0);
+        none.outliers.clear();
+        assert_eq!(none.outlier(), None);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Picture, TaskValidation};
+use super::{Kind, Picture, TaskValidation};
 use crate::evaluate::report::STYLE;
 use crate::evaluate::report::svg::escape;
 
@@ -67,9 +67,11 @@ fn section(out: &mut String, found: &TaskValidation, picture: &Picture) {
         let _ = write!(out, "</tbody></table><p>The paper's composite SRCC, with its own zoo: {paper}.</p>");
     }
     if !found.families.is_empty() {
-        out.push_str(
-            "<h3>Without one architecture family</h3><table><thead><tr><th>family<th>models<th>SRCC with all\
+        let _ = write!(
+            out,
+            "<h3>Without one architecture family</h3><p>{}</p><table><thead><tr><th>family<th>models<th>SRCC with all\
              <th>SRCC with the family alone</thead><tbody>",
+            compared(found)
         );
         for row in &found.families {
             let _ = write!(
@@ -84,21 +86,42 @@ fn section(out: &mut String, found: &TaskValidation, picture: &Picture) {
         out.push_str("</tbody></table>");
     }
     if !found.outliers.is_empty() {
-        out.push_str(
-            "<h3>Each model against the others</h3><table><thead><tr><th>model<th>SRCC<th>standard deviations from \
+        let _ = write!(
+            out,
+            "<h3>Each model against the others</h3><p>{}</p><table><thead><tr><th>model<th>SRCC<th>standard deviations from \
              the mean</thead><tbody>",
+            compared(found)
         );
         for row in &found.outliers {
             let deviations = row.deviations.map_or("–".to_owned(), |value| format!("{value:+.1}"));
             let _ = write!(out, "<tr><th scope=\"row\">{}<td>{}<td>{deviations}", escape(&row.model), three(row.srcc));
         }
         out.push_str("</tbody></table>");
+        if let Some(outlier) = found.outlier() {
+            let _ = write!(out, "<p>{}.</p>", escape(&outlier));
+        }
     }
     if let Some(svg) = picture.density(&format!("{task}: density of consistency and accuracy")) {
         let _ = write!(out, "<h3>Consistency and accuracy (Fig. 4)</h3><div class=\"narrow\">{svg}</div>");
     }
-    if let Some(svg) = picture.level_pairs(&format!("{task}: mean label by level pair")) {
-        let _ = write!(out, "<h3>Mean label by level pair (Fig. 6)</h3><div class=\"narrow\">{svg}</div>");
+    let label = picture.kind().name();
+    if let Some(svg) = picture.level_pairs(&format!("{task}: mean {label} by level pair")) {
+        let samples = picture.samples();
+        let of =
+            if picture.kind() == Kind::Composite { "whose truth is known" } else { "(the truth of none is known)" };
+        let _ = write!(
+            out,
+            "<h3>Mean {label} by level pair (Fig. 6)</h3><p>Of {samples} distorted samples {of}.</p>\
+             <div class=\"narrow\">{svg}</div>"
+        );
+    }
+}
+
+/// Which label a table is about.
+fn compared(found: &TaskValidation) -> String {
+    match found.compared {
+        Kind::Composite => "Labels are compared in composite, on the samples whose truth is known.".to_owned(),
+        other => format!("Labels are compared in {}: the truth of no sample is known.", other.name()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Figures 4 and 6 of the paper, gathered from label rows one by one.
 
+use super::Kind;
 use crate::evaluate::report::svg::{Anchor, Scale, Svg};
 use crate::label::LabelRow;
 
@@ -11,15 +12,25 @@ const CELLS: usize = 40;
 pub struct Picture {
     /// Distorted samples by consistency and accuracy, in fortieths.
     density: Vec<u64>,
-    /// Sum and count of the label by region and background level, 1..=5 each.
-    levels: [[(f64, u64); 5]; 5],
+    /// By region and background level, 1..=5 each.
+    levels: [[Cell; 5]; 5],
     /// Whether accuracy is known of any.
     known: bool,
 }
 
+/// Samples of one level pair. Composite and consistency are never mixed into one mean.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell {
+    samples: u64,
+    consistency: f64,
+    /// Those of known truth.
+    known: u64,
+    composite: f64,
+}
+
 impl Default for Picture {
     fn default() -> Self {
-        Self { density: vec![0; CELLS * CELLS], levels: [[(0.0, 0); 5]; 5], known: false }
+        Self { density: vec![0; CELLS * CELLS], levels: [[Cell::default(); 5]; 5], known: false }
     }
 }
 
@@ -37,15 +48,37 @@ impl Picture {
         let background = row.background_level.unwrap_or(row.level);
         if (1..=5).contains(&row.level) && (1..=5).contains(&background) {
             let cell = &mut self.levels[usize::from(row.level) - 1][usize::from(background) - 1];
-            *cell = (cell.0 + f64::from(row.composite.unwrap_or(row.consistency)), cell.1 + 1);
+            cell.samples += 1;
+            cell.consistency += f64::from(row.consistency);
+            if let Some(composite) = row.composite {
+                cell.known += 1;
+                cell.composite += f64::from(composite);
+            }
         }
+    }
+
+    /// The label that Fig. 6 is of: the composite, of the samples whose truth is known; consistency of all where none is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        if self.known { Kind::Composite } else { Kind::Consistency }
     }
 
     /// Mean label of a region and background level, 1..=5 each; none without samples.
     #[must_use]
     pub fn mean(&self, roi: u8, background: u8) -> Option<f64> {
-        let (sum, count) = self.levels[usize::from(roi) - 1][usize::from(background) - 1];
+        let cell = self.levels[usize::from(roi) - 1][usize::from(background) - 1];
+        let (sum, count) = match self.kind() {
+            Kind::Composite => (cell.composite, cell.known),
+            _ => (cell.consistency, cell.samples),
+        };
         (count > 0).then(|| sum / count as f64)
+    }
+
+    /// How many distorted samples Fig. 6 is of.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        let count = |cell: &Cell| if self.kind() == Kind::Composite { cell.known } else { cell.samples };
+        self.levels.iter().flatten().map(count).sum()
     }
 
     /// Fig. 4: how many samples have which consistency and accuracy; none where accuracy is unknown.
@@ -97,7 +130,8 @@ impl Picture {
                 }
                 let Some(mean) = self.mean(roi, background) else { continue };
                 let opacity = 0.1 + 0.6 * (mean - least) / (greatest - least).max(1e-9);
-                let hint = format!("region level {roi}, background level {background}: mean label {mean:.3}");
+                let hint =
+                    format!("region level {roi}, background level {background}: mean {} {mean:.3}", self.kind().name());
                 svg.rect("heat", [x + 1.0, y + 1.0, side - 2.0, side - 2.0], opacity, &hint);
                 let class = if opacity > 0.5 { "in-heat strong" } else { "in-heat" };
                 svg.text(class, x + side / 2.0, y + side / 2.0 + 5.0, Anchor::Middle, format_args!("{mean:.2}"));
@@ -140,7 +174,12 @@ mod tests {
         picture.add(&row(2, None, 1.0, Some(0.5)));
         picture.add(&row(2, None, 0.5, Some(0.5)));
         picture.add(&row(2, Some(5), 0.25, None));
-        assert_eq!((picture.mean(2, 2), picture.mean(2, 5), picture.mean(1, 1)), (Some(0.625), Some(0.25), None));
+        // The last one's truth is unknown: its consistency is no composite.
+        assert_eq!((picture.mean(2, 2), picture.mean(2, 5), picture.mean(1, 1)), (Some(0.625), None, None));
+        assert_eq!((picture.kind(), picture.samples()), (Kind::Composite, 2));
+        let mut unknown = Picture::default();
+        unknown.add(&row(2, Some(5), 0.25, None));
+        assert_eq!((unknown.kind(), unknown.mean(2, 5), unknown.samples()), (Kind::Consistency, Some(0.25), 1));
         assert!(picture.density("d").unwrap().contains("1 samples"));
         let pairs = picture.level_pairs("p").unwrap();
         assert!(pairs.contains("0.62") || pairs.contains("0.63"), "{pairs}");

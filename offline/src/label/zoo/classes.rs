@@ -1,10 +1,13 @@
 //! Which class a position in a model's output is.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Which class a position in a model's output is: ImageNet-1k classes 0..1000 in the order of their synsets, COCO classes
 /// 0..80 in the order of COCO's category ids.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ClassMap {
     /// A common order, by name.
@@ -14,7 +17,7 @@ pub enum ClassMap {
 }
 
 /// Orders of classes that many models have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum KnownClasses {
     /// The thousand classes.
     #[serde(rename = "imagenet-1k")]
@@ -31,6 +34,56 @@ pub enum KnownClasses {
     /// COCO's category ids: 91 positions, 0 is the background.
     #[serde(rename = "coco-91")]
     Coco91,
+}
+
+impl KnownClasses {
+    /// All, by the names that lists give them.
+    const NAMED: [(&str, Self); 5] = [
+        ("imagenet-1k", Self::ImageNet),
+        ("background+imagenet-1k", Self::BackgroundImageNet),
+        ("coco-80", Self::Coco80),
+        ("coco-90", Self::Coco90),
+        ("coco-91", Self::Coco91),
+    ];
+}
+
+/// Not derived: of an unknown name serde would say only that it is no variant.
+impl<'de> Deserialize<'de> for ClassMap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrList;
+
+        impl<'de> Visitor<'de> for NameOrList {
+            type Value = ClassMap;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("the name of a known order, as \"coco-80\", or a list with the class at each position")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<ClassMap, E> {
+                const NAMES: [&str; 5] = {
+                    let mut names = [""; 5];
+                    let mut at = 0;
+                    while at < 5 {
+                        names[at] = KnownClasses::NAMED[at].0;
+                        at += 1;
+                    }
+                    names
+                };
+                let known = KnownClasses::NAMED.into_iter().find(|(known, _)| *known == name);
+                known.map(|(_, order)| ClassMap::Known(order)).ok_or_else(|| E::unknown_variant(name, &NAMES))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ClassMap, A::Error> {
+                let mut map = Vec::new();
+                while let Some(class) = list.next_element()? {
+                    map.push(class);
+                }
+                Ok(ClassMap::Own(map))
+            }
+        }
+
+        deserializer.deserialize_any(NameOrList)
+    }
 }
 
 /// COCO's category ids 1..=90 that no category has.
@@ -103,6 +156,16 @@ mod tests {
         );
         assert!((0..80).all(|class| coco_category(class).and_then(coco_class) == Some(class)));
         assert_eq!(coco_category(80), None);
+    }
+
+    #[test]
+    fn orders_are_read_as_they_are_written() {
+        for (name, order) in KnownClasses::NAMED {
+            let json = serde_json::to_string(&ClassMap::Known(order)).unwrap_or_default();
+            assert_eq!(json, format!("\"{name}\""));
+            assert_eq!(serde_json::from_str::<ClassMap>(&json).ok(), Some(ClassMap::Known(order)));
+        }
+        assert_eq!(serde_json::from_str::<ClassMap>("[3, -1]").ok(), Some(ClassMap::Own(vec![3, -1])));
     }
 
     #[test]

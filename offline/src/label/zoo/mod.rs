@@ -6,6 +6,7 @@ mod files;
 #[cfg(test)]
 mod golden;
 mod input;
+mod list;
 mod pinned;
 
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ pub use classes::{COCO_CLASSES, ClassMap, IMAGENET_CLASSES, KnownClasses, coco_c
 pub use entry::{Task, ZooModel};
 pub use files::load_file;
 pub use input::{Channels, Element, Input, Interpolation, Layout, Resize};
+use list::parse;
 pub use pinned::PinnedZoo;
 
 /// The lists that come with the program, by the names after `builtin:`.
@@ -136,7 +138,7 @@ impl Zoo {
                 }
             },
         };
-        toml::from_str(&text).map_err(|e| refuse(e.to_string()))
+        parse(&text).map_err(refuse)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -253,7 +255,8 @@ mod tests {
             ("crop = 0.875", "crop = 8.75", "crop"),
             ("size = 224", "size = 0", "size"),
             ("std = [128.0, 128.0, 128.0]", "std = [128.0, 0.0, 128.0]", "std"),
-            ("crop = 0.875", "cropping = 0.875", "cropping"),
+            ("crop = 0.875", "cropping = 0.875", "model[0].input.cropping: unknown key; known here: name"),
+            ("crop = 0.875", "corp = 0.875", "model[0].input.corp: unknown key; did you mean \"crop\"?"),
         ] {
             let classifiers = BUILT_IN[0].1;
             assert!(classifiers.contains(from), "{from}");
