@@ -71,7 +71,7 @@ pub struct Args {
     #[arg(long, default_value_t = 20, value_name = "N", requires = "dry_run")]
     sample: usize,
     /// Workers of one core or GPU each that --dry-run divides the hours by; may be given several times; --threads, or one GPU, unless given
-    #[arg(long, value_name = "N", requires = "dry_run")]
+    #[arg(long, value_name = "N", requires = "dry_run", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     workers: Vec<usize>,
 }
 
@@ -186,7 +186,7 @@ fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, asking: Asking) -> Result<(), Co
     };
     let workers = if args.workers.is_empty() { vec![usual] } else { args.workers.clone() };
     for workers in workers {
-        println!("label: about {:.2} hours with {workers} workers", hours / workers.max(1) as f64);
+        println!("label: about {:.2} hours with {workers} workers", hours / workers as f64);
     }
     if let Some(memory) = found.memory {
         println!("label: about {} of memory a worker on top of the program", in_bytes(memory));

@@ -152,7 +152,7 @@ mod tests {
         let columns = samples_csv.lines().next().unwrap().split(',').count();
         assert!(samples_csv.lines().all(|line| line.split(',').count() == columns && !line.contains("inf")));
         let page = read("report.html");
-        assert_eq!(page.matches("<svg").count(), 4);
+        assert_eq!(page.matches("<svg").count(), 5);
         assert!(page.contains("tiny 1 &lt;beta&gt;") && !page.contains("<beta>"));
         assert!(!page.contains("NaN") && !page.contains("inf\""), "a number is missing in a picture");
         let external = page.replace("http://www.w3.org/2000/svg", "");
