@@ -37,7 +37,7 @@ fail() {
 step() { printf -- '-- %s (%s s)\n' "$1" "$SECONDS"; }
 
 step "the plan, and the undisturbed run"
-python3 offline/tests/pictures.py "$work/images" 21 1024 768
+python3 offline/tests/pictures.py "$work/images" 21 3072 2304
 cat >"$work/recipe.toml" <<'TOML'
 name = "slurm"
 version = 1
