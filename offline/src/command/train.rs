@@ -106,7 +106,7 @@ fn plan_of(work: &Path) -> Result<Option<Plan>, CommandError> {
 /// Missing files are the command line's fault, all else the data's.
 fn failure(error: TrainError) -> CommandError {
     match error {
-        TrainError::NoEncoder { .. } | TrainError::NoWeights { .. } => CommandError::usage(error),
+        TrainError::Zoo(error) => CommandError::usage(error),
         TrainError::Sample(error) => samples_failure(error),
         other => CommandError::data(other),
     }

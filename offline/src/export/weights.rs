@@ -92,8 +92,16 @@ impl Weights {
     /// [`ExportError::Read`] or [`ExportError::Weights`].
     pub fn read(path: &Path) -> Result<Self, ExportError> {
         let bytes = std::fs::read(path).map_err(|source| ExportError::Read { path: path.to_owned(), source })?;
+        Self::from_bytes(path, &bytes)
+    }
+
+    /// The bytes of a safetensors file of 32-bit floats; `path` stands in messages.
+    ///
+    /// # Errors
+    /// [`ExportError::Weights`].
+    pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ExportError> {
         let wrong = |why: String| ExportError::Weights(format!("{}: {why}", path.display()));
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| wrong(e.to_string()))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(e.to_string()))?;
         let mut weights = Self::default();
         for (name, view) in file.tensors() {
             if view.dtype() != Dtype::F32 {

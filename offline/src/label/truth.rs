@@ -190,19 +190,7 @@ fn runs(instance: &CocoInstance, original: &Original) -> Result<Runs, TruthError
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
-    use crate::source::PixelHash;
-
-    fn original(id: &str, width: u32, height: u32) -> Original {
-        Original {
-            id: id.to_owned(),
-            path: String::new(),
-            class: -1,
-            pixel_sha256: PixelHash([0; 32]),
-            width,
-            height,
-            licence: String::new(),
-        }
-    }
+    use crate::mask::tests::original;
 
     /// A file with picture `a` of this size and objects of these ids and left edges.
     fn file(folder: &Path, name: &str, (width, height): (u32, u32), objects: &[(u64, u32)]) -> PathBuf {

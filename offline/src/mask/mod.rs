@@ -92,7 +92,7 @@ fn short_hex(hash: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::source::PixelHash;
 

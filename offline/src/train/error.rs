@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::export::ExportError;
+use crate::label::zoo::ZooError;
 use crate::sample::SampleError;
 use crate::table::TableError;
 
@@ -23,18 +24,9 @@ pub enum TrainError {
         /// What is wrong and what to do.
         why: String,
     },
-    /// The region encoder was not found.
-    #[error("region encoder {name} is in none of the given folders; add its folder with --zoo-dir")]
-    NoEncoder {
-        /// Its file name.
-        name: String,
-    },
-    /// The weights to start from were not found.
-    #[error("pretrained weights {name} are in none of the given folders; add their folder with --zoo-dir")]
-    NoWeights {
-        /// Their file name.
-        name: String,
-    },
+    /// The region encoder or published weights are not there, or others than the recipe means.
+    #[error(transparent)]
+    Zoo(#[from] ZooError),
     /// A table.
     #[error(transparent)]
     Table(#[from] TableError),

@@ -16,6 +16,7 @@ pub mod pretrained;
 pub mod recipe;
 pub mod samples;
 pub mod schedule;
+mod weights_file;
 
 #[cfg(feature = "train")]
 pub mod fit;

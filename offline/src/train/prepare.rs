@@ -5,6 +5,8 @@
 //! changed recipe, table or original touches is done again. Samples of a plan are too many to keep their crops: they
 //! are rendered for the region graph here, and again whenever training wants them.
 
+mod teacher;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,16 +14,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use memmap2::Mmap;
-use miqa::engine::{Card, Runtime};
+use miqa::engine::Runtime;
 use miqa::preprocess::{BYTES, Rgb288, SIDE};
-use sha2::{Digest, Sha256};
 
 use super::TrainError;
 use super::blocks::Blocks;
 use super::checkpoint::replace;
 use super::dataset::{FEATURE_VIEWS, Layout, Prepared, Taught, map};
 use super::recipe::Recipe;
-use super::samples::{Folder, OfOriginal, Samples, TrainSample, digest, hex};
+use super::samples::{Folder, OfOriginal, Samples, TrainSample, digest};
+use super::weights_file::weights_file;
 use crate::export::onnx::Model;
 use crate::export::region::{Standard, build, groups};
 use crate::export::session::ImageSession;
@@ -32,6 +34,7 @@ use crate::plan::Rendering;
 use crate::sample::SampleError;
 use crate::source::{Original, write_sources};
 use crate::table;
+use teacher::Teacher;
 
 /// What to prepare, and with what.
 #[derive(Clone, Copy, Debug)]
@@ -197,22 +200,11 @@ fn finished(layout: &Layout, key: &str) -> Option<Prepared> {
     (prepared.features_key == key && whole).then_some(prepared)
 }
 
-/// Finds the recipe's encoder and checks its hash.
+/// The recipe's encoder.
 fn find_encoder(request: &Request<'_>) -> Result<Model, TrainError> {
     let region = &request.recipe.region;
-    let path = request
-        .zoo
-        .iter()
-        .flat_map(|folder| [folder.join(&region.encoder), folder.join("models").join(&region.encoder)])
-        .find(|p| p.is_file())
-        .ok_or_else(|| TrainError::NoEncoder { name: region.encoder.clone() })?;
-    let bytes = std::fs::read(&path).map_err(TrainError::file(&path))?;
-    let found = hex(&Sha256::digest(&bytes));
-    if found != region.sha256 {
-        let why = format!("has SHA-256 {found}, the recipe says {}; fetch the file again", region.sha256);
-        return Err(TrainError::content(&path, why));
-    }
-    Ok(Model::read(&path)?)
+    let (path, bytes) = weights_file("region encoder", &region.encoder, &region.sha256, request.zoo)?;
+    Ok(Model::from_bytes(&path, &bytes)?)
 }
 
 /// Samples on their way into a folder.
@@ -393,31 +385,6 @@ struct Pass<'a> {
     keys: &'a [String],
     /// The floats of a sample.
     take: &'a (dyn Fn(&mut Outputs) -> Vec<f32> + Sync),
-}
-
-/// A model whose scores are learned beside the labels, or in their place.
-struct Teacher {
-    graph: Model,
-    taught: Taught,
-}
-
-impl Teacher {
-    /// The model of a folder, for those of its heads that `outputs` names.
-    fn open(folder: &Path, outputs: &[String]) -> Result<Self, TrainError> {
-        let wrong = |why: String| TrainError::content(folder, why);
-        let card = Card::read(folder).map_err(|e| wrong(e.to_string()))?;
-        let heads: Vec<String> = outputs.iter().filter(|head| card.output.heads.contains(head)).cloned().collect();
-        if heads.is_empty() {
-            return Err(wrong(format!("a teacher without any of the heads {}", outputs.join(", "))));
-        }
-        let path = folder.join(&card.file.name);
-        let bytes = std::fs::read(&path).map_err(TrainError::file(&path))?;
-        let sha256 = hex(&Sha256::digest(&bytes));
-        if sha256 != card.file.sha256 {
-            return Err(TrainError::content(&path, "is not the file of its card; export the teacher again"));
-        }
-        Ok(Self { graph: Model::read(&path)?, taught: Taught { sha256, heads } })
-    }
 }
 
 /// Where a graph gets an original's crops from.

@@ -8,10 +8,9 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::TrainError;
-use super::samples::hex;
+use super::weights_file::weights_file;
 use crate::export::spec::{ModelSpec, PATCH_MEAN, PATCH_STD};
 use crate::export::weights::{Array, Weights};
 
@@ -60,19 +59,8 @@ impl Pretrained {
     /// # Errors
     /// [`TrainError`] if it is not there, another one, or does not fit the sizes.
     pub fn read(&self, folders: &[PathBuf], spec: &ModelSpec) -> Result<Weights, TrainError> {
-        let path = folders
-            .iter()
-            .flat_map(|folder| [folder.join(&self.file), folder.join("models").join(&self.file)])
-            .find(|path| path.is_file())
-            .ok_or_else(|| TrainError::NoWeights { name: self.file.clone() })?;
-        let bytes = std::fs::read(&path).map_err(TrainError::file(&path))?;
-        let found = hex(&Sha256::digest(&bytes));
-        if found != self.sha256 {
-            let why = format!("has SHA-256 {found}, the recipe says {}; fetch the file again", self.sha256);
-            return Err(TrainError::content(&path, why));
-        }
-        drop(bytes);
-        let published = Published { weights: Weights::read(&path)?, path: &path };
+        let (path, bytes) = weights_file("pretrained", &self.file, &self.sha256, folders)?;
+        let published = Published { weights: Weights::from_bytes(&path, &bytes)?, path: &path };
         published.renamed(spec, self)
     }
 }

@@ -6,7 +6,8 @@ use image::RgbImage;
 use miqa::engine::{Device, Runtime};
 
 use super::*;
-use crate::export::onnx::{Attribute, Element, Extent, Graph, Model, Node, Opset, Tensor as Weights, ValueInfo};
+use crate::export::onnx::{Attribute, Element, Extent, Graph, Model, Opset, Tensor as Weights, ValueInfo};
+use crate::export::tiny::node;
 use crate::label::ask::{Ask, OneByOne};
 use crate::label::decode::Answer;
 use crate::label::model::Models;
@@ -26,14 +27,6 @@ enum Kind {
 
 /// A classifier that goes by the mean colours of the halves of a picture of 8×8.
 fn classifier(kind: Kind) -> Vec<u8> {
-    let node = |op: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>| Node {
-        op: op.to_owned(),
-        name: output.to_owned(),
-        inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
-        outputs: vec![output.to_owned()],
-        attributes,
-        ..Node::default()
-    };
     let halves = vec![Attribute::of_ints("kernel_shape", &[8, 4]), Attribute::of_ints("strides", &[8, 4])];
     let mut nodes =
         vec![node("AveragePool", &["image"], "means", halves), node("Reshape", &["means", "flat"], "row", vec![])];

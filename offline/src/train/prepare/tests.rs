@@ -3,8 +3,9 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 
-use miqa::engine::Device;
+use miqa::engine::{Card, Device};
 use miqa::preprocess::{View, from_rgb};
+use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::export::region::tests::{pictures, tiny_encoder};
@@ -17,6 +18,7 @@ use crate::plan::{Plan, PlannedOriginal, fixture};
 use crate::recipe::Recipe as GenerationRecipe;
 use crate::source::{SplitRow, TEST, TRAIN, read_sources};
 use crate::train::dataset::Dataset;
+use crate::train::samples::hex;
 
 /// A work folder with three originals, clean and in two variants each.
 fn work() -> (tempfile::TempDir, Recipe) {
