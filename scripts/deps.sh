@@ -40,6 +40,10 @@ if [ ${#missing[@]} -gt 0 ]; then
   $as_root apt-get update -qq
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
+if ! rust_is_new_enough; then
+  echo "Debian's rustc-web here is older than 1.92: the newer one comes with bookworm-security; add that to apt's sources and run this again" >&2
+  exit 1
+fi
 
 scripts/onnxruntime.sh
 if [ "${GPU:-0}" = 1 ]; then GPU=0 scripts/onnxruntime.sh; fi
