@@ -1,14 +1,17 @@
 //! `miqa-offline evaluate`: a model on the test originals beside its baselines.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use miqa::engine::{Card, Device, Runtime};
 
 use super::work::samples_failure;
 use super::{CommandError, WorkFolder, stop_flag};
-use crate::evaluate::{self, ALL_MODELS, DISTORTED, EvaluateError, Evaluation, Measuring, Samples, check_names};
+use crate::evaluate::{
+    self, ALL_MODELS, DISTORTED, EvaluateError, Evaluated, Evaluation, Judged, Measuring, Pool, Samples, check_names,
+};
 use crate::label::zoo::Task;
+use crate::plan::Plan;
 use crate::quality::model::{OpenedModel, QualityModel};
 
 /// Arguments of `evaluate`.
@@ -26,8 +29,15 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     features: Option<PathBuf>,
     /// Folder of the model, with card.toml
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "pool")]
+    model: Option<PathBuf>,
+    /// Judge on all originals, whatever their fold: for a work folder of which the model has seen none
+    #[arg(long)]
+    all_originals: bool,
+    /// Folder of an earlier report of this task, instead of a model: its scores are taken over, and all given reports become
+    /// one, as those of the folds of a cross-validation. May be given several times
+    #[arg(long, value_name = "REPORT", conflicts_with_all = ["model", "metrics", "features", "all_originals"])]
+    pool: Vec<PathBuf>,
     /// Description of a no-reference or learned metric to compare with, its ONNX file beside it, as `quality` takes them.
     /// May be given several times
     #[arg(long = "metric", value_name = "FILE.toml")]
@@ -47,8 +57,22 @@ pub struct Args {
 /// the labels were made with another plan.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     let plan = args.work.labelled_plan(args.plan.as_deref())?;
+    let (samples, evaluated) = match &args.model {
+        Some(model) => judged(args, model, plan.as_ref())?,
+        None => pooled(args, plan.as_ref()).map_err(classify)?,
+    };
+    let report = if args.task == Task::Classification { "report".to_owned() } else { format!("report-{}", args.task) };
+    let folder = args.out.clone().unwrap_or_else(|| args.work.work.join(report));
+    evaluate::report::write(&folder, &samples, &evaluated).map_err(classify)?;
+    print!("{}", summary(&evaluated.evaluation));
+    println!("evaluate: report in {}", folder.display());
+    Ok(())
+}
+
+/// A model on samples that it had not seen.
+fn judged(args: &Args, model: &Path, plan: Option<&Plan>) -> Result<(Samples, Evaluated), CommandError> {
     let work = args.work.work.as_path();
-    let card = Card::read(&args.model).map_err(CommandError::data)?;
+    let card = Card::read(model).map_err(CommandError::data)?;
     let metrics: Vec<OpenedModel> = args
         .metrics
         .iter()
@@ -58,7 +82,8 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     check_names(&metrics).map_err(classify)?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::unexpected)?;
     let stop = stop_flag()?;
-    let samples = Samples::read(work, args.task, plan.as_ref()).map_err(classify)?;
+    let which = if args.all_originals { Judged::All } else { Judged::TestFold };
+    let samples = Samples::read(work, args.task, plan, which).map_err(classify)?;
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let measuring = Measuring { runtime: &runtime, card: &card, metrics: &metrics, workers, stop: &stop };
     let measured = measuring.run(&samples).map_err(classify)?;
@@ -66,12 +91,15 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let tasks = measuring.tasks(args.task);
     let evaluated =
         evaluate::evaluate(work, features, &card, &tasks, &samples, &measured, &metrics).map_err(classify)?;
-    let report = if args.task == Task::Classification { "report".to_owned() } else { format!("report-{}", args.task) };
-    let folder = args.out.clone().unwrap_or_else(|| work.join(report));
-    evaluate::report::write(&folder, &samples, &evaluated).map_err(classify)?;
-    print!("{}", summary(&evaluated.evaluation));
-    println!("evaluate: report in {}", folder.display());
-    Ok(())
+    Ok((samples, evaluated))
+}
+
+/// The scores of earlier reports as one evaluation.
+fn pooled(args: &Args, plan: Option<&Plan>) -> Result<(Samples, Evaluated), EvaluateError> {
+    let pool = Pool::read(&args.pool)?;
+    let samples = Samples::read(&args.work.work, args.task, plan, Judged::Of(&pool))?;
+    let evaluated = evaluate::evaluate_pool(&args.work.work, &samples, &pool)?;
+    Ok((samples, evaluated))
 }
 
 /// The headline rows as text, a line a method.

@@ -27,6 +27,9 @@ pub struct Args {
     /// Key of the hash that decides; another seed, another split
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Which fifth of a keyed split tests, 0 to 4: five splits test every original once
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=4))]
+    fifth: u8,
     /// Originals are near-duplicates if their perceptual hashes differ in at most this many of 64 bits
     #[arg(long, default_value_t = 6, value_name = "BITS", value_parser = clap::value_parser!(u32).range(0..=20))]
     near: u32,
@@ -73,11 +76,14 @@ const RULE_NOTE: &str = "miqa.split";
 /// Runs `split`.
 ///
 /// # Errors
-/// 2: no sources, or annotations without `--split paper`; 65: an original or the annotations can't be read, or
+/// 2: no sources, annotations without `--split paper`, or another fifth with it; 65: an original or the annotations can't be read, or
 /// look-alikes are in two folds; 75: stopped by a signal.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     if args.split == Rule::Keyed && !args.annotations.is_empty() {
         return Err(CommandError::usage("--annotations are for --split paper; a keyed split looks at ids only"));
+    }
+    if args.split == Rule::Paper && args.fifth != 0 {
+        return Err(CommandError::usage("--fifth is for a keyed split; draw the paper's again with another --seed"));
     }
     let originals = args.work.originals()?;
     let hashes = hashes(args, &originals)?;
@@ -85,11 +91,12 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let together: Vec<(usize, usize)> =
         if args.keep_together { alike.iter().map(|like| like.pair).collect() } else { Vec::new() };
     let rows = match args.split {
-        Rule::Keyed => keyed(&originals, args.seed, &together),
+        Rule::Keyed => keyed(&originals, args.seed, args.fifth, &together),
         Rule::Paper => paper(&originals, &classes(&originals, &args.annotations)?, args.seed, &together),
     };
     check_leaks(&rows, &alike).map_err(CommandError::data)?;
-    let rule = format!("{}, seed {}", args.split.name(), args.seed);
+    let fifth = if args.fifth == 0 { String::new() } else { format!(", fifth {}", args.fifth) };
+    let rule = format!("{}, seed {}{fifth}", args.split.name(), args.seed);
     table::write_noted(&args.work.split(), &rows, &[(RULE_NOTE, rule)]).map_err(CommandError::unexpected)?;
 
     let count = |fold: &str| rows.iter().filter(|row| row.fold == fold).count();

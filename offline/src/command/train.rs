@@ -40,6 +40,9 @@ pub struct Args {
     /// Folder of a model whose scores are learned beside the labels, and in place of those that are not there
     #[arg(long, value_name = "DIR")]
     teacher: Option<PathBuf>,
+    /// Store the crops of a plan's samples too, 250 kB each, instead of rendering them anew in every epoch
+    #[arg(long)]
+    store_crops: bool,
     /// Only prepare the crops and region features
     #[arg(long)]
     prepare_only: bool,
@@ -82,6 +85,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         recipe: &recipe,
         teacher: args.teacher.as_deref(),
         zoo: &args.zoo_dirs,
+        store_crops: args.store_crops,
         workers: threads(args.threads),
         stop: &stop,
     };

@@ -231,7 +231,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
     use super::*;
     use crate::evaluate::samples::fixture;
-    use crate::evaluate::{Likeness, check_names, method::OWN_NAMES};
+    use crate::evaluate::{Judged, Likeness, check_names, method::OWN_NAMES};
     use crate::quality::model::QualityModel;
     use crate::quality::scorer::tests::write_red_model;
 
@@ -239,7 +239,7 @@ mod tests {
     fn cell_means_know_the_distortion_and_the_level_of_seen_originals_only() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 9);
-        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap();
         let method = cell_mean(&samples);
         for (row, &score) in samples.test.iter().zip(method.scores(1)) {
             let cell: Vec<f64> = samples
@@ -256,7 +256,7 @@ mod tests {
     fn metrics_have_rows_and_names_of_their_own() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 6);
-        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap();
         let open =
             |name: &str, rules: &str| QualityModel::open(&write_red_model(folder.path(), name, 1, rules)).unwrap();
         let metrics = [open("red", "source = \"a paper\""), open("green", "")];
@@ -284,7 +284,7 @@ mod tests {
     fn what_is_missing_is_said() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 6);
-        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap();
         let measured = |ms_ssim| -> Vec<Measurement> {
             let likeness = Likeness { ssim: 0.5, ms_ssim, vsi: 0.5 };
             let measurement = Measurement { likeness, metrics: vec![], heads: vec![[0.5; 3]], distortions: vec![] };

@@ -1,7 +1,7 @@
 //! Intervals by resampling originals: all variants of an original come and go together, since
 //! they share its content and are not independent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,41 +21,49 @@ pub struct Interval {
 /// between methods are paired.
 #[derive(Debug, Clone)]
 pub struct Resamples {
-    rows_of: Vec<Vec<usize>>,
+    /// Number of each row's original.
+    original_of: Vec<u32>,
+    originals: usize,
+    /// How often each original is drawn.
     draws: Vec<Vec<u32>>,
 }
 
 impl Resamples {
     /// `count` draws from the originals that `original_of_row` names, repeatable by `seed`.
     pub fn by_original<S: AsRef<str>>(original_of_row: &[S], count: usize, seed: u64) -> Self {
-        let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (row, original) in original_of_row.iter().enumerate() {
-            rows.entry(original.as_ref()).or_default().push(row);
-        }
-        let rows_of: Vec<Vec<usize>> = rows.into_values().collect();
-        let originals = rows_of.len() as u32;
+        let names: BTreeSet<&str> = original_of_row.iter().map(AsRef::as_ref).collect();
+        let numbers: HashMap<&str, u32> = names.iter().copied().zip(0..).collect();
+        let originals = names.len() as u32;
         let key = [seed as u32, (seed >> 32) as u32];
         // A random word scaled to 0..originals; its bias is under originals / 2³².
         let pick = |draw: usize, place: u32| {
             let word = philox([place, draw as u32, 0, 0], key)[0];
-            ((u64::from(word) * u64::from(originals)) >> 32) as u32
+            (u64::from(word) * u64::from(originals)) >> 32
         };
-        let draws = (0..count).map(|draw| (0..originals).map(|place| pick(draw, place)).collect()).collect();
-        Self { rows_of, draws }
+        let drawn = |draw: usize| {
+            let mut times = vec![0; names.len()];
+            (0..originals).for_each(|place| times[pick(draw, place) as usize] += 1);
+            times
+        };
+        Self {
+            original_of: original_of_row.iter().map(|original| numbers[original.as_ref()]).collect(),
+            originals: names.len(),
+            draws: (0..count).map(drawn).collect(),
+        }
     }
 
     /// How many originals there are.
     pub fn originals(&self) -> usize {
-        self.rows_of.len()
+        self.originals
     }
 
-    /// The statistic of each draw's rows, NaN where it is undefined.
-    pub fn replicates(&self, statistic: impl Fn(&[usize]) -> Option<f64> + Sync) -> Vec<f64> {
+    /// The statistic of each draw, from how often each row counts in it; NaN where it is undefined.
+    pub fn replicates(&self, statistic: impl Fn(&[u32]) -> Option<f64> + Sync) -> Vec<f64> {
         self.draws
             .par_iter()
-            .map(|draw| {
-                let rows: Vec<usize> = draw.iter().flat_map(|&o| self.rows_of[o as usize].iter().copied()).collect();
-                statistic(&rows).unwrap_or(f64::NAN)
+            .map(|times| {
+                let weights: Vec<u32> = self.original_of.iter().map(|&original| times[original as usize]).collect();
+                statistic(&weights).unwrap_or(f64::NAN)
             })
             .collect()
     }
@@ -84,8 +92,9 @@ mod tests {
     #![expect(clippy::unwrap_used)]
     use super::*;
 
-    fn mean(values: &[f64], rows: &[usize]) -> Option<f64> {
-        Some(rows.iter().map(|&r| values[r]).sum::<f64>() / rows.len() as f64)
+    fn mean(values: &[f64], weights: &[u32]) -> Option<f64> {
+        let sum: f64 = values.iter().zip(weights).map(|(v, &w)| v * f64::from(w)).sum();
+        Some(sum / f64::from(weights.iter().sum::<u32>()))
     }
 
     #[test]
@@ -93,10 +102,10 @@ mod tests {
         let originals = ["a", "b", "a", "b", "c", "c"];
         let resamples = Resamples::by_original(&originals, 50, 7);
         assert_eq!(resamples.originals(), 3);
-        resamples.replicates(|rows| {
-            assert_eq!(rows.len(), 6);
-            for pair in rows.chunks(2) {
-                assert_eq!(originals[pair[0]], originals[pair[1]]);
+        resamples.replicates(|weights| {
+            assert_eq!(weights.iter().sum::<u32>(), 6);
+            for (a, b) in [(0, 2), (1, 3), (4, 5)] {
+                assert_eq!(weights[a], weights[b]);
             }
             None
         });
@@ -109,7 +118,7 @@ mod tests {
         let names: Vec<String> = (0..200).map(|i| i.to_string()).collect();
         // Rows are grouped by name; a row's value belongs to its own name.
         let resamples = Resamples::by_original(&names, 2000, 1);
-        let interval = interval(&resamples.replicates(|rows| mean(&values, rows))).unwrap();
+        let interval = interval(&resamples.replicates(|weights| mean(&values, weights))).unwrap();
         let width = interval.high - interval.low;
         assert!((width - 2.0 * 1.96 * 0.0204).abs() < 0.006, "{width}");
         assert!((interval.high + interval.low - 1.0).abs() < 0.01);

@@ -4,11 +4,13 @@ use serde::Serialize;
 
 use super::bootstrap::{Interval, Resamples, interval};
 use super::method::{MODEL, Method};
+use super::weighted::{self, Pairs, Places};
 use super::{Logistic, metrics};
 
 /// Draws of originals.
 pub const RESAMPLES: usize = 1000;
-const SEED: u64 = 6;
+/// Their seed.
+pub(super) const SEED: u64 = 6;
 
 /// A statistic and its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -102,12 +104,16 @@ pub fn compare(
     let label: Vec<f64> = labelled.iter().map(|&(_, label)| label).collect();
     let originals: Vec<&str> = labelled.iter().map(|&(row, _)| original[row]).collect();
     let resamples = Resamples::by_original(&originals, RESAMPLES, SEED);
+    let labelled_places = Places::of(&label);
     let mut replicates = Vec::with_capacity(methods.len());
     let mut out: Vec<MethodRow> = methods
         .iter()
         .map(|(method, scores)| {
             let score: Vec<f64> = labelled.iter().map(|&(row, _)| scores[row]).collect();
-            let (srcc, drawn) = figure(&resamples, &score, &label, metrics::srcc);
+            let places = Places::of(&score).zip(labelled_places.as_ref());
+            let places = places.as_ref().map(|(predicted, labelled)| (predicted, *labelled));
+            let drawn = resamples.replicates(|weights| places.and_then(|(p, l)| weighted::srcc(p, l, weights)));
+            let srcc = Figure { value: metrics::srcc(&score, &label), interval: interval(&drawn) };
             replicates.push(drawn);
             let mut row = MethodRow {
                 method: method.name.clone(),
@@ -119,12 +125,22 @@ pub fn compare(
                 model_gain: None,
             };
             if question.detail == Detail::Full {
-                row.krcc = Some(figure(&resamples, &score, &label, metrics::krcc).0);
+                let pairs = places.map(|(p, l)| Pairs::of(p, l));
+                row.krcc = Some(Figure {
+                    value: metrics::krcc(&score, &label),
+                    interval: interval(&resamples.replicates(|weights| pairs.as_ref()?.krcc(weights))),
+                });
                 match Logistic::fit(&score, &label) {
                     Ok(logistic) => {
                         let mapped: Vec<f64> = score.iter().map(|&q| logistic.map(q)).collect();
-                        row.plcc = Some(figure(&resamples, &mapped, &label, metrics::plcc).0);
-                        row.rmse = Some(figure(&resamples, &mapped, &label, metrics::rmse).0);
+                        row.plcc = Some(Figure {
+                            value: metrics::plcc(&mapped, &label),
+                            interval: interval(&resamples.replicates(|w| weighted::plcc(&mapped, &label, w))),
+                        });
+                        row.rmse = Some(Figure {
+                            value: metrics::rmse(&mapped, &label),
+                            interval: interval(&resamples.replicates(|w| weighted::rmse(&mapped, &label, w))),
+                        });
                     }
                     Err(error) => row.note = Some(error.to_string()),
                 }
@@ -149,20 +165,6 @@ pub fn compare(
         ceiling: question.ceiling,
         rows: out,
     }
-}
-
-fn figure(
-    resamples: &Resamples,
-    score: &[f64],
-    label: &[f64],
-    metric: fn(&[f64], &[f64]) -> Option<f64>,
-) -> (Figure, Vec<f64>) {
-    let drawn = resamples.replicates(|rows| {
-        let score: Vec<f64> = rows.iter().map(|&row| score[row]).collect();
-        let label: Vec<f64> = rows.iter().map(|&row| label[row]).collect();
-        metric(&score, &label)
-    });
-    (Figure { value: metric(score, label), interval: interval(&drawn) }, drawn)
 }
 
 #[cfg(test)]

@@ -6,11 +6,15 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::baselines::baselines;
-use super::compare::{Comparison, Detail, Question, compare};
+use super::bootstrap::Resamples;
+use super::compare::{Comparison, Detail, Figure, Question, RESAMPLES, SEED, compare};
 use super::diagnosis::{Diagnosis, diagnose};
+use super::filter_curve::share_of_oracle;
 use super::grid::{PairCell, grid};
 use super::method::{MODEL, Method};
+use super::pool::Pool;
 use super::reliability::{Reliability, reliability};
+use super::segments::{Segment, segments};
 use super::threshold::{Thresholds, falls, thresholds};
 use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
 use crate::label::LabelRow;
@@ -21,6 +25,8 @@ use crate::quality::model::OpenedModel;
 pub const DISTORTED: &str = "distorted";
 /// Name of the set of distorted samples without a known class (scenes), which have a label of consistency only.
 pub const UNKNOWN_CLASS: &str = "distorted, no known class";
+/// Name of the set of a video's segments, four seconds under one variant each.
+pub const SEGMENTS: &str = "segments";
 /// Name of the headline set with the clean samples among them.
 pub const WITH_CLEAN: &str = "distorted and clean";
 
@@ -40,6 +46,8 @@ pub struct NamedCurve {
     pub method: String,
     /// Mean downstream accuracy of what is left.
     pub curve: FilterCurve,
+    /// Of what the oracle gains where [`GAIN_AT`](super::GAIN_AT) are dropped, how much this gains.
+    pub share_of_oracle: Figure,
 }
 
 /// Mean label and mean score of one distortion at one level.
@@ -129,28 +137,43 @@ pub fn evaluate(
     let (others, missing) = baselines(work, features, samples, measured, metrics)?;
     methods.extend(others);
     let probabilities: Vec<Vec<f64>> = measured.iter().map(|m| m.distortions.clone()).collect();
-    let evaluation = Evaluation {
-        model: format!("{} {}", card.name, card.version),
-        sha256: card.file.sha256.clone(),
+    let diagnosis = diagnose(&card.output.distortions, &samples.test, &probabilities);
+    let evaluation = judge(work, samples, &methods);
+    let model = format!("{} {}", card.name, card.version);
+    let evaluation = Evaluation { model, sha256: card.file.sha256.clone(), missing, diagnosis, ..evaluation };
+    Ok(Evaluated { evaluation, methods })
+}
+
+/// The evaluations of a pool as one. What models said of distortions, reports do not keep by sample.
+///
+/// # Errors
+/// A judged sample has no label.
+pub fn evaluate_pool(work: &Path, samples: &Samples, pool: &Pool) -> Result<Evaluated, EvaluateError> {
+    let methods = pool.methods(samples)?;
+    let model = format!("{}, {} runs, each on its own test originals", pool.model, pool.sha256.len());
+    let evaluation = Evaluation { model, sha256: pool.sha256.join(" "), ..judge(work, samples, &methods) };
+    Ok(Evaluated { evaluation, methods })
+}
+
+/// All that follows from labels and scores.
+fn judge(work: &Path, samples: &Samples, methods: &[Method]) -> Evaluation {
+    let head_thresholds = |(head, name): (usize, &'static str)| head_thresholds(samples, methods.first()?, head, name);
+    Evaluation {
+        model: String::new(),
+        sha256: String::new(),
         originals: samples.originals.len(),
         samples: samples.test.len(),
         methods: methods.iter().map(|m| MethodAbout { name: m.name.clone(), about: m.about.clone() }).collect(),
-        missing,
-        comparisons: comparisons(samples, &methods, &label_summary(work)),
+        missing: Vec::new(),
+        comparisons: comparisons(samples, methods, &label_summary(work)),
         heads: samples.heads().map(str::to_owned).into(),
-        thresholds: samples
-            .heads()
-            .iter()
-            .enumerate()
-            .filter_map(|(head, name)| head_thresholds(samples, &methods[0], head, name))
-            .collect(),
-        diagnosis: diagnose(&card.output.distortions, &samples.test, &probabilities),
-        cells: cells(samples, &methods[0]),
-        pairs: pairs(samples, &methods[0]),
-        reliability: reliabilities(samples, &methods[0]),
-        filter_curves: filter_curves(samples, &methods),
-    };
-    Ok(Evaluated { evaluation, methods })
+        thresholds: samples.heads().into_iter().enumerate().filter_map(head_thresholds).collect(),
+        diagnosis: None,
+        cells: methods.first().map(|model| cells(samples, model)).unwrap_or_default(),
+        pairs: methods.first().map(|model| pairs(samples, model)).unwrap_or_default(),
+        reliability: methods.first().map(|model| reliabilities(samples, model)).unwrap_or_default(),
+        filter_curves: filter_curves(samples, methods),
+    }
 }
 
 /// `labels.json` as `mmos` wrote it; null where there is none.
@@ -181,6 +204,7 @@ fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Valu
         };
         parts.entry(part).or_default().push(row);
     }
+    let segments = segments(&samples.test);
     let mut out = Vec::new();
     for (index, set) in samples.label_sets.iter().enumerate() {
         for (head, name) in samples.heads().into_iter().enumerate() {
@@ -202,10 +226,33 @@ fn comparisons(samples: &Samples, methods: &[Method], summary: &serde_json::Valu
                 for (part, rows) in &parts {
                     add(part, Detail::Rank, rows);
                 }
+                if !segments.is_empty() {
+                    let question =
+                        Question { labels: &set.name, head: name, set: SEGMENTS, detail: Detail::Full, ceiling: None };
+                    out.push(compare_segments(question, &segments, &scored, &label));
+                }
             }
         }
     }
     out
+}
+
+/// The comparison of means over segments; they are drawn by their place in the video.
+fn compare_segments(
+    question: Question<'_>,
+    segments: &[Segment],
+    scored: &[(&Method, &[f64])],
+    label: &[Option<f64>],
+) -> Comparison {
+    let label: Vec<Option<f64>> = segments.iter().map(|segment| segment.mean(|row| label[row])).collect();
+    let means = |scores: &[f64]| -> Vec<f64> {
+        segments.iter().map(|segment| segment.mean(|row| Some(scores[row])).unwrap_or(f64::NAN)).collect()
+    };
+    let scores: Vec<Vec<f64>> = scored.iter().map(|(_, scores)| means(scores)).collect();
+    let scored: Vec<(&Method, &[f64])> =
+        scored.iter().zip(&scores).map(|((method, _), scores)| (*method, scores.as_slice())).collect();
+    let places: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
+    compare(question, &scored, &label, &places, &(0..segments.len()).collect::<Vec<_>>())
 }
 
 /// Thresholds by the head's own labels, falls by the accuracy of the models behind, whatever the head predicts.
@@ -275,11 +322,18 @@ fn filter_curves(samples: &Samples, methods: &[Method]) -> Vec<NamedCurve> {
     let known: Vec<(usize, f64)> =
         samples.test.iter().enumerate().filter_map(|(row, s)| Some((row, f64::from(s.accuracy?)))).collect();
     let accuracy: Vec<f64> = known.iter().map(|&(_, accuracy)| accuracy).collect();
-    let mut curves = vec![NamedCurve { method: "oracle".into(), curve: filter_curve(&accuracy, &accuracy) }];
+    let originals: Vec<&str> = known.iter().map(|&(row, _)| samples.test[row].original.as_str()).collect();
+    let resamples = Resamples::by_original(&originals, RESAMPLES, SEED);
+    let curve = |method: &str, score: &[f64]| NamedCurve {
+        method: method.into(),
+        curve: filter_curve(score, &accuracy),
+        share_of_oracle: share_of_oracle(score, &accuracy, &resamples),
+    };
+    let mut curves = vec![curve("oracle", &accuracy)];
     for name in [MODEL, "confidence", "ridge", "ssim", "psnr"] {
         if let Some(method) = methods.iter().find(|method| method.name == name) {
             let score: Vec<f64> = known.iter().map(|&(row, _)| method.scores(ACCURACY)[row]).collect();
-            curves.push(NamedCurve { method: name.into(), curve: filter_curve(&score, &accuracy) });
+            curves.push(curve(name, &score));
         }
     }
     curves

@@ -161,6 +161,7 @@ mod tests {
     use miqa::engine::Device;
 
     use super::*;
+    use crate::evaluate::Judged;
     use crate::evaluate::samples::fixture;
     use crate::quality::model::QualityModel;
     use crate::quality::scorer::tests::write_red_model;
@@ -169,7 +170,7 @@ mod tests {
     fn every_test_sample_is_made_again_and_scored_in_order() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 9);
-        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap();
         let runtime = Runtime::open(Device::Cpu).unwrap();
         // Its heads are the mean brightness.
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny");
@@ -209,7 +210,7 @@ mod tests {
     fn an_original_that_has_changed_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 3);
-        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap();
         image::RgbImage::new(70, 50).save(&samples.originals[0].0.path).unwrap();
         let runtime = Runtime::open(Device::Cpu).unwrap();
         let card = Card::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny")).unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::EvaluateError;
+use super::{EvaluateError, Pool};
 use crate::label::labelled::{Labelled, Originals};
 use crate::label::zoo::Task;
 use crate::label::{LabelRow, read_labels};
@@ -56,17 +56,38 @@ pub struct Samples {
     pub label_sets: Vec<LabelSet>,
 }
 
+/// Which samples judge.
+#[derive(Debug, Clone, Copy)]
+pub enum Judged<'a> {
+    /// Those of the test fold.
+    TestFold,
+    /// All: for a work folder of which nothing trained.
+    All,
+    /// Those of earlier reports.
+    Of(&'a Pool),
+}
+
+impl Judged<'_> {
+    fn holds(self, row: &LabelRow, fold: &str) -> bool {
+        match self {
+            Self::TestFold => fold == TEST,
+            Self::All => true,
+            Self::Of(pool) => pool.holds(&row.sample),
+        }
+    }
+}
+
 impl Samples {
     /// Reads the task's labels, every table of them without a family, and `split.parquet`; originals are those of the plan that
     /// the labels were made with, else of `sources.parquet`.
     ///
     /// # Errors
-    /// A table is missing, tables do not fit each other, or there is no test original.
-    pub fn read(work: &Path, task: Task, plan: Option<&Plan>) -> Result<Self, EvaluateError> {
+    /// A table is missing, tables do not fit each other, or there is no sample that judges.
+    pub fn read(work: &Path, task: Task, plan: Option<&Plan>, judged: Judged<'_>) -> Result<Self, EvaluateError> {
         let Labelled { rows, folds, originals: pictures } = Labelled::read(work, task, plan)?;
         let (mut test, mut seen) = (Vec::new(), Vec::new());
         for (row, fold) in rows.into_iter().zip(folds) {
-            if fold == TEST { test.push(row) } else { seen.push(row) }
+            if judged.holds(&row, &fold) { test.push(row) } else { seen.push(row) }
         }
         if test.is_empty() {
             return Err(EvaluateError::NoTestFold);
@@ -209,7 +230,7 @@ mod tests {
     fn the_test_fold_comes_with_its_originals_and_every_label_set() {
         let folder = tempfile::tempdir().unwrap();
         fixture::work(folder.path(), 7);
-        let samples = Samples::read(folder.path(), Task::Classification, None).unwrap();
+        let samples = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap();
         assert_eq!((samples.test.len(), samples.seen.len(), samples.originals.len()), (22, 55, 2));
         for (original, range) in &samples.originals {
             assert!(samples.test[range.clone()].iter().all(|row| row.original == original.id));
@@ -225,12 +246,12 @@ mod tests {
         fixture::work(folder.path(), 7);
         let rows = read_labels(&path("labels.parquet")).unwrap();
         table::write(&path("labels-without-nets.parquet"), &rows[..3]).unwrap();
-        let error = Samples::read(folder.path(), Task::Classification, None).unwrap_err().to_string();
+        let error = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap_err().to_string();
         assert!(error.contains("labels-without-nets.parquet") && error.contains("picture02"), "{error}");
 
         let folds = vec![SplitRow { original: "picture00".into(), fold: TEST.into() }];
         table::write(&path("split.parquet"), &folds).unwrap();
-        let error = Samples::read(folder.path(), Task::Classification, None).unwrap_err().to_string();
+        let error = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap_err().to_string();
         assert!(error.contains("split.parquet") && error.contains("picture01"), "{error}");
     }
 }

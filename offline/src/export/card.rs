@@ -16,6 +16,11 @@ use crate::source::{Original, VALIDATION, decode};
 use crate::train::dataset::{Prepared, SampleRow};
 use crate::train::recipe::Recipe;
 
+/// Ending of the rows of metrics that hold a head's SRCC on each distortion, level and pattern alone.
+pub const BY_PART: &str = "_by_part";
+/// Start of the row of metrics that says how much of an oracle's gain dropping the worst-scored share brings.
+pub const FILTER: &str = "share_of_oracle_at";
+
 /// What the evaluation adds to a card; other keys of its file are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct Evaluation {
@@ -135,15 +140,26 @@ pub fn card(facts: &Facts<'_>) -> Card {
             weights: "trained on pictures under the terms below; use is bound to them, so research use only where they say so".to_owned(),
             parts: std::iter::once(encoder).chain(published).chain(pictures).collect(),
         },
-        limits: vec![
+        limits: weakest(facts).into_iter().chain([
             format!("{known}; others lower the score less surely."),
             "cls_accuracy and cls_composite ask about ImageNet's classes; for other scenes use cls_consistency and a clean level of the camera's own.".to_owned(),
             "Scenes unlike its training pictures can score low though clean, and a large object passing shifts the score: give a camera thresholds of its own.".to_owned(),
             "Seldom names mild distortions and sometimes names one on a clean picture; the metrics row distortion says how often.".to_owned(),
             "Judges the centre 288×288 of a picture whose shorter side was resized to 288.".to_owned(),
-        ],
+        ]).collect(),
         folder: PathBuf::new(),
     }
+}
+
+/// The two distortions on which the first head follows its labels least, if that was evaluated.
+fn weakest(facts: &Facts<'_>) -> Option<String> {
+    let head = facts.spec.outputs.first()?;
+    let parts = facts.evaluation.metrics.get(&format!("{head}{BY_PART}"))?;
+    let known = |name: &&String| facts.spec.distortions.contains(*name);
+    let mut parts: Vec<(&String, f64)> = parts.keys().filter(known).map(|name| (name, parts[name])).collect();
+    parts.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let named: Vec<String> = parts.iter().take(2).map(|(name, srcc)| format!("{name} (SRCC {srcc:.2})")).collect();
+    (!named.is_empty()).then(|| format!("Follows the labels of {head} least on {}.", named.join(" and ")))
 }
 
 /// Scores of pictures, by which another machine can tell that it runs the same model.
@@ -234,10 +250,14 @@ mod tests {
         let graph = build(&recipe.region, &encoder, None, Storage::Half).unwrap();
         let model = assemble(&graph, &spec, &weights, Attention::Plain, Storage::Half).unwrap().to_bytes();
         let threshold = Threshold { close_below: 0.4, open_above: 0.5 };
+        let parts = [("darkness", 0.7), ("fog", 0.61), ("gaussian_noise", 0.9), ("level_1", 0.3)];
         let evaluation = Evaluation {
             thresholds: BTreeMap::from([("cls_consistency".to_owned(), threshold)]),
             falls: BTreeMap::from([("cls_consistency".to_owned(), vec![(0.1, 0.8), (0.3, 0.6)])]),
-            metrics: BTreeMap::from([("cls_composite".to_owned(), BTreeMap::from([("srcc".to_owned(), 0.5)]))]),
+            metrics: BTreeMap::from([
+                ("cls_composite".to_owned(), BTreeMap::from([("srcc".to_owned(), 0.5)])),
+                ("cls_composite_by_part".to_owned(), parts.map(|(name, srcc)| (name.to_owned(), srcc)).into()),
+            ]),
         };
         let prepared = Prepared {
             samples: 0,
@@ -261,6 +281,10 @@ mod tests {
             evaluation: &evaluation,
         };
         let written = card(&facts);
+        assert_eq!(
+            written.limits[0],
+            "Follows the labels of cls_composite least on fog (SRCC 0.61) and darkness (SRCC 0.70)."
+        );
         assert!(written.training.labels.ends_with("of detection: a, b"), "{}", written.training.labels);
         assert!(written.training.data.contains("plans f0f0"), "{}", written.training.data);
         std::fs::write(folder.path().join("card.toml"), toml::to_string_pretty(&written).unwrap()).unwrap();

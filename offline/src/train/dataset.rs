@@ -281,7 +281,8 @@ impl Dataset {
         folders: &[Folder<'_>],
         limit: Option<usize>,
     ) -> Result<Self, TrainError> {
-        let samples = Samples::read(folders, limit)?;
+        // What is stored, the rows say.
+        let samples = Samples::read(folders, limit, false)?;
         if !samples.samples.iter().map(|sample| &sample.id).eq(self.rows.iter().map(|row| &row.sample)) {
             let path = Layout::of(work).prepared();
             return Err(TrainError::content(&path, "is not of these folders' labels; prepare again"));
@@ -308,7 +309,8 @@ impl Dataset {
         }
     }
 
-    /// Standardised region features of sample `i`, of its mirror image if `flipped`.
+    /// Standardised region features of sample `i`, of its mirror image if `flipped`; of test samples those of the picture itself
+    /// stand for both.
     #[must_use]
     pub fn features(&self, i: usize, flipped: bool) -> &[f32] {
         let width = self.prepared.region;

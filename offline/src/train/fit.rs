@@ -7,16 +7,16 @@ use sha2::{Digest, Sha256};
 use tch::{Tensor, no_grad};
 
 use super::TrainError;
-use super::batch::Batch;
 use super::checkpoint::{Checkpoint, Progress, replace};
 use super::dataset::{Dataset, label_of};
 use super::draws::Draws;
+use super::loader::{Loaded, Loader, Plan};
 use super::network::{Network, named, start, to_vec};
 use super::optimiser::{AdamW, decays};
 use super::recipe::Recipe;
 use super::report::{Line, Report};
 use super::schedule;
-use super::validation::{Counts, Tensors, validate};
+use super::validation::{Tensors, validate};
 use crate::export::ExportError;
 use crate::export::spec::ModelSpec;
 use crate::export::weights::Weights;
@@ -74,7 +74,8 @@ pub fn fit(
     if t.threads > 0 {
         tch::set_num_threads(t.threads);
     }
-    let per_epoch = (samples.len() / batch) as u64;
+    let plan = Plan { data, spec: &spec, train: t, samples: &samples, batch };
+    let per_epoch = plan.per_epoch();
     let steps = per_epoch * u64::from(t.epochs);
     let draws = Draws::new(t.seed);
     let path = folder.join(CHECKPOINT);
@@ -90,62 +91,59 @@ pub fn fit(
     let mut report = Report::open(&folder.join("log.csv"), &spec, run.progress.step, steps)?;
     let warmup = (t.warmup * per_epoch as f64).round() as u64;
     let mut saved = Instant::now();
-    let mut order = (u32::MAX, Vec::new());
 
-    while run.progress.step < steps {
-        let step = run.progress.step;
-        let (epoch, within) = ((step / per_epoch) as u32, (step % per_epoch) as usize);
-        if order.0 != epoch {
-            order = (epoch, draws.order(epoch, samples.len()));
-        }
-        let chosen: Vec<_> = (within * batch..(within + 1) * batch)
-            .map(|place| {
-                let slack = (miqa::preprocess::SIDE - spec.crop) as usize;
-                (samples[order.1[place]], t.augment.then(|| draws.augmentation(epoch, place, slack)))
-            })
-            .collect();
-        tch::manual_seed(draws.torch_seed(step));
-        let counts = Counts::of(data, &spec, chosen.iter().map(|&(i, _)| i));
-        let mut value = 0.0;
-        for part in chosen.chunks(t.at_a_time.unwrap_or(batch)) {
-            let tensors = Tensors::of(&Batch::collect(data, &spec, part)?, &spec);
-            let output = run.network.forward(&tensors.images, &tensors.features, Some(t));
-            let loss = tensors.part_of_loss(&output, t, &counts);
-            value += loss.double_value(&[]);
-            loss.backward();
-        }
-        if !value.is_finite() {
-            return Err(TrainError::Diverged { step, loss: value });
-        }
-        let rate = t.rate * schedule::factor(step, steps, warmup);
-        run.optimiser.step(&run.network, rate, step + 1);
-        run.advance(t.average, value);
-        report.step(step + 1, value);
+    let stopped = std::thread::scope(|scope| -> Result<bool, TrainError> {
+        let mut loader = Loader::start(scope, plan, run.progress.step..steps);
+        while let Some(loaded) = loader.next() {
+            let Loaded { counts, parts } = loaded?;
+            let step = run.progress.step;
+            let within = step % per_epoch;
+            tch::manual_seed(draws.torch_seed(step));
+            let mut value = 0.0;
+            for part in &parts {
+                let tensors = Tensors::of(part, &spec);
+                let output = run.network.forward(&tensors.images, &tensors.features, Some(t));
+                let loss = tensors.part_of_loss(&output, t, &counts);
+                value += loss.double_value(&[]);
+                loss.backward();
+            }
+            if !value.is_finite() {
+                return Err(TrainError::Diverged { step, loss: value });
+            }
+            let rate = t.rate * schedule::factor(step, steps, warmup);
+            run.optimiser.step(&run.network, rate, step + 1);
+            run.advance(t.average, value);
+            report.step(step + 1, value, loader.waited());
 
-        let parts = |done: u64| done * u64::from(t.validations) / per_epoch;
-        if !held.is_empty() && parts(within as u64 + 1) > parts(within as u64) {
-            let network = Network::new(&spec, &to_vec(&run.average), t.precision.is_bf16())?;
-            let validation = validate(&network, data, &spec, t, &held)?;
-            let best = run.judge(validation.heads.first().and_then(|h| h.srcc));
-            report.validation(&Line {
-                step: step + 1,
-                epoch: (step + 1) as f64 / per_epoch as f64,
-                rate,
-                loss: run.progress.loss_sum / run.progress.loss_steps.max(1) as f64,
-                validation: &validation,
-                best,
-            })?;
-            (run.progress.loss_sum, run.progress.loss_steps) = (0.0, 0);
+            let parts = |done: u64| done * u64::from(t.validations) / per_epoch;
+            if !held.is_empty() && parts(within + 1) > parts(within) {
+                let network = Network::new(&spec, &to_vec(&run.average), t.precision.is_bf16())?;
+                let validation = validate(&network, data, &spec, t, &held)?;
+                let best = run.judge(validation.heads.first().and_then(|h| h.srcc));
+                report.validation(&Line {
+                    step: step + 1,
+                    epoch: (step + 1) as f64 / per_epoch as f64,
+                    rate,
+                    loss: run.progress.loss_sum / run.progress.loss_steps.max(1) as f64,
+                    validation: &validation,
+                    best,
+                })?;
+                (run.progress.loss_sum, run.progress.loss_steps) = (0.0, 0);
+            }
+            if stop(step + 1) && step + 1 < steps {
+                return Ok(true);
+            }
+            if saved.elapsed() > CHECKPOINT_EVERY {
+                run.checkpoint().write(&path)?;
+                saved = Instant::now();
+            }
         }
-        if stop(step + 1) && step + 1 < steps {
-            run.checkpoint().write(&path)?;
-            report.finish();
-            return Ok(Outcome::Interrupted { step: step + 1 });
-        }
-        if saved.elapsed() > CHECKPOINT_EVERY {
-            run.checkpoint().write(&path)?;
-            saved = Instant::now();
-        }
+        Ok(false)
+    })?;
+    if stopped {
+        run.checkpoint().write(&path)?;
+        report.finish();
+        return Ok(Outcome::Interrupted { step: run.progress.step });
     }
     report.finish();
     if run.progress.best_score.is_none() {

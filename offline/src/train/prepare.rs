@@ -2,8 +2,8 @@
 //!
 //! Three stages, the first two resumable by original: render every sample and cut its 288×288 crop as serving does; run
 //! the region graph on each crop and its mirror image; standardise the features on the folds that train. Only what a
-//! changed recipe, table or original touches is done again. Samples of a plan are too many to keep their crops: they
-//! are rendered for the region graph here, and again whenever training wants them.
+//! changed recipe, table or original touches is done again. Samples of a plan are many, 250 kB a crop: unless their crops
+//! are to be stored they are rendered for the region graph here, and again whenever training wants them.
 
 mod teacher;
 
@@ -47,6 +47,8 @@ pub struct Request<'a> {
     pub teacher: Option<&'a Path>,
     /// Folders in which the region encoder is searched.
     pub zoo: &'a [PathBuf],
+    /// Whether to store the crops of plans' samples too, those of the test fold aside.
+    pub store_crops: bool,
     /// Worker threads.
     pub workers: usize,
     /// Set when the process was asked to stop.
@@ -68,7 +70,7 @@ impl Request<'_> {
 pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepared>, TrainError> {
     let layout = request.layout()?;
     std::fs::create_dir_all(layout.folder()).map_err(TrainError::file(layout.folder()))?;
-    let samples = Samples::read(request.folders, request.recipe.train.variants)?;
+    let samples = Samples::read(request.folders, request.recipe.train.variants, request.store_crops)?;
     let encoder = find_encoder(request)?;
     let region = &request.recipe.region;
     let storage = request.recipe.export.storage;
@@ -82,7 +84,8 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     if let Some(taught) = &taught {
         features_key = digest([features_key.as_str(), &taught.sha256]);
     }
-    if let Some(done) = finished(&layout, &features_key) {
+    let stored = samples.originals.iter().filter(|of| of.stored).map(|of| of.range.len()).sum();
+    if let Some(done) = finished(&layout, &features_key, stored) {
         return Ok(Some(done));
     }
 
@@ -91,7 +94,9 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     let groups = groups(region, encoder.graph()?)?;
     let width = groups.iter().map(|g| g.width).sum();
     let raw_graph = build(region, &encoder, None, storage)?;
-    let raw_keys: Vec<String> = pictures.iter().map(|key| digest([key.as_str(), &graph_key])).collect();
+    let views = |of: &OfOriginal| if of.test { "still" } else { "and mirrored" };
+    let raw_keys = pictures.iter().zip(&samples.originals);
+    let raw_keys: Vec<String> = raw_keys.map(|(key, of)| digest([key.as_str(), &graph_key, views(of)])).collect();
     let region_pass = Pass {
         what: "features",
         graph: &raw_graph,
@@ -101,6 +106,9 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
         keys: &raw_keys,
         take: &|outputs: &mut Outputs| {
             let mut values = outputs.remove("features").unwrap_or_default();
+            if values.len() == width {
+                values.extend_from_within(..);
+            }
             values.extend(outputs.get("confidence").and_then(|c| c.first()));
             values
         },
@@ -190,14 +198,14 @@ fn raw_floats(width: usize) -> usize {
     FEATURE_VIEWS * width + 1
 }
 
-/// What a finished folder says, if it is the one that is wanted.
-fn finished(layout: &Layout, key: &str) -> Option<Prepared> {
+/// What a finished folder says, if it is the one that is wanted and so many crops are stored at least.
+fn finished(layout: &Layout, key: &str, stored: usize) -> Option<Prepared> {
     let text = std::fs::read_to_string(layout.prepared()).ok()?;
     let prepared: Prepared = serde_json::from_str(&text).ok()?;
     let mut files = vec![layout.samples(), layout.originals(), layout.features(), layout.region(), layout.crops()];
     files.extend(prepared.taught.as_ref().map(|_| layout.teacher()));
     let whole = files.iter().all(|path| path.is_file());
-    (prepared.features_key == key && whole).then_some(prepared)
+    (prepared.features_key == key && prepared.crops >= stored && whole).then_some(prepared)
 }
 
 /// The recipe's encoder.
@@ -298,7 +306,10 @@ impl Job<'_> {
             let mut session = ImageSession::open(runtime, pass.what, pass.graph, 1)?;
             let (stored, blocks) = (&stored, &blocks);
             Ok(move |original: usize| {
-                let stored = stored.as_ref().filter(|_| self.samples.originals[original].stored);
+                let of = &self.samples.originals[original];
+                // What only judges is never seen mirrored.
+                let mirror = pass.mirrored && !of.test;
+                let stored = stored.as_ref().filter(|_| of.stored);
                 let mut source = match stored {
                     Some(map) => Source::Stored(&map[crops.first(original) * BYTES..]),
                     None => Source::Made(self.crops(original)?),
@@ -308,7 +319,7 @@ impl Job<'_> {
                         Source::Stored(crops) => Cow::Borrowed(&crops[row * BYTES..][..BYTES]),
                         Source::Made(crops) => Cow::Owned(crops.cut(row)?.as_bytes().to_vec()),
                     };
-                    let mut outputs = if pass.mirrored {
+                    let mut outputs = if mirror {
                         session.run(&crop.iter().copied().chain(mirrored(&crop)).collect::<Vec<u8>>())?
                     } else {
                         session.run(&crop)?
@@ -379,7 +390,7 @@ struct Pass<'a> {
     file: PathBuf,
     /// Floats a sample.
     floats: usize,
-    /// Whether the mirror image is shown beside.
+    /// Whether the mirror image is shown beside, to those that do not only judge.
     mirrored: bool,
     /// A key an original.
     keys: &'a [String],

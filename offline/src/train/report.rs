@@ -28,6 +28,7 @@ pub(super) struct Report {
     heads: Vec<String>,
     bar: ProgressBar,
     started: Instant,
+    waited: f64,
     first_step: u64,
     steps: u64,
 }
@@ -58,14 +59,17 @@ impl Report {
             heads: spec.outputs.clone(),
             bar,
             started: Instant::now(),
+            waited: 0.0,
             first_step: step,
             steps,
         })
     }
 
-    pub(super) fn step(&self, step: u64, loss: f64) {
+    /// A step done; `waited` is the share of the time in which steps were waited for.
+    pub(super) fn step(&mut self, step: u64, loss: f64, waited: f64) {
+        self.waited = waited;
         self.bar.set_position(step);
-        self.bar.set_message(format!("loss {loss:.4}"));
+        self.bar.set_message(format!("loss {loss:.4}, waited for pictures {:.0} %", 100.0 * waited));
     }
 
     pub(super) fn validation(&mut self, line: &Line<'_>) -> Result<(), TrainError> {
@@ -87,11 +91,12 @@ impl Report {
         let left = self.started.elapsed().as_secs_f64() / done.max(1) as f64 * (self.steps - line.step) as f64;
         self.bar.suspend(|| {
             eprintln!(
-                "epoch {:.2}  loss {:.4}  validation {:.4}  SRCC{said}{}  {:.0} s left",
+                "epoch {:.2}  loss {:.4}  validation {:.4}  SRCC{said}{}  waited {:.0} %  {:.0} s left",
                 line.epoch,
                 line.loss,
                 v.loss,
                 if line.best { "  best" } else { "" },
+                100.0 * self.waited,
                 Duration::from_secs_f64(left.max(0.0)).as_secs_f64(),
             );
         });

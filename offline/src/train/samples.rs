@@ -44,7 +44,9 @@ pub(super) struct OfOriginal {
     pub(super) range: Range<usize>,
     /// Number of its folder.
     folder: usize,
-    /// Whether crops of its samples are stored: those of a plan are too many.
+    /// Whether it only judges.
+    pub(super) test: bool,
+    /// Whether crops of its samples are stored.
     pub(super) stored: bool,
 }
 
@@ -59,8 +61,8 @@ pub(super) struct Samples {
 impl Samples {
     /// Reads the labels of every task that a folder has. A folder without any gives samples without labels, those of its
     /// training originals: a teacher labels them. Of an original outside the test fold at most `limit` variants are
-    /// taken.
-    pub(super) fn read(folders: &[Folder<'_>], limit: Option<usize>) -> Result<Self, TrainError> {
+    /// taken. Crops are stored where there is no plan; of a plan's samples if `store` says so, those that only judge aside.
+    pub(super) fn read(folders: &[Folder<'_>], limit: Option<usize>, store: bool) -> Result<Self, TrainError> {
         let mut all = Self { samples: Vec::new(), originals: Vec::new(), pictures: Vec::new() };
         for (number, folder) in folders.iter().enumerate() {
             let (mut samples, pictures) = match labelled(folder)? {
@@ -70,12 +72,14 @@ impl Samples {
             samples.sort_by(|a, b| a.place().cmp(&b.place()));
             for of_original in samples.chunk_by(|a, b| a.original == b.original) {
                 let start = all.samples.len();
+                let test = of_original[0].fold == TEST;
                 all.samples.extend(thinned(of_original, limit));
                 all.originals.push(OfOriginal {
                     original: pictures.get(&of_original[0].original)?.clone(),
                     range: start..all.samples.len(),
                     folder: number,
-                    stored: folder.plan.is_none(),
+                    test,
+                    stored: folder.plan.is_none() || store && !test,
                 });
             }
             all.pictures.push(pictures);

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use miqa::engine::card::Threshold;
 use serde::Serialize;
 
-use crate::evaluate::{ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, MODEL, UNKNOWN_CLASS};
+use crate::evaluate::{
+    ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, GAIN_AT, MODEL, SEGMENTS, UNKNOWN_CLASS, WITH_CLEAN,
+};
+use crate::export::card::{BY_PART, FILTER};
 
 /// The keys that `export --results` reads.
 #[derive(Debug, Serialize)]
@@ -16,7 +19,9 @@ pub(super) struct CardPart {
 }
 
 impl CardPart {
-    /// A row a head (distorted samples of known class; of unknown class where labelled), the same with labels `_without_FAMILY`, and a row for the distortion head.
+    /// A row a head (distorted samples of known class; of unknown class and of segments where there are some), the same with
+    /// labels `_without_FAMILY`; `HEAD_by_part`, the SRCC on each distortion, level and pattern alone; a row for the
+    /// distortion head and one for the filter curve.
     pub(super) fn of(evaluation: &Evaluation) -> Self {
         let thresholds = evaluation.thresholds.iter().map(|head| {
             let threshold =
@@ -26,14 +31,31 @@ impl CardPart {
         let mut metrics: BTreeMap<_, _> = evaluation
             .comparisons
             .iter()
-            .filter(|comparison| comparison.set == DISTORTED || comparison.set == UNKNOWN_CLASS)
+            .filter(|comparison| [DISTORTED, UNKNOWN_CLASS, SEGMENTS].contains(&comparison.set.as_str()))
             .map(|comparison| {
                 let labels =
                     if comparison.labels == ALL_MODELS { String::new() } else { format!(" {}", comparison.labels) };
-                let set = if comparison.set == DISTORTED { "" } else { " of unknown class" };
+                let set = match comparison.set.as_str() {
+                    DISTORTED => "",
+                    SEGMENTS => " of segments",
+                    _ => " of unknown class",
+                };
                 (format!("{}{set}{labels}", comparison.head).replace(' ', "_"), headline(comparison))
             })
             .collect();
+        let whole = [DISTORTED, WITH_CLEAN, UNKNOWN_CLASS, SEGMENTS];
+        for part in evaluation.comparisons.iter().filter(|c| c.labels == ALL_MODELS && !whole.contains(&c.set.as_str()))
+        {
+            let srcc = part.row(MODEL).and_then(|row| row.srcc.value);
+            let row: &mut BTreeMap<String, f64> = metrics.entry(format!("{}{BY_PART}", part.head)).or_default();
+            row.extend(srcc.map(|srcc| (part.set.replace(' ', "_"), rounded(srcc))));
+        }
+        let shares = evaluation.filter_curves.iter().filter(|curve| curve.method != "oracle");
+        let shares: BTreeMap<String, f64> =
+            shares.filter_map(|curve| Some((curve.method.clone(), rounded(curve.share_of_oracle.value?)))).collect();
+        if !shares.is_empty() {
+            metrics.insert(format!("{FILTER}_{:.0}", 100.0 * GAIN_AT), shares);
+        }
         if let Some(diagnosis) = &evaluation.diagnosis {
             let mut row = BTreeMap::new();
             let mut add = |name: String, value: Option<f64>| {

@@ -26,9 +26,13 @@ pub(super) fn tables(evaluation: &Evaluation) -> String {
     out
 }
 
+/// What stands before the methods' scores in a line of `samples.csv`.
+pub(crate) const SAMPLE_COLUMNS: [&str; 8] =
+    ["sample", "original", "distortion", "level", "background_level", "composite", "consistency", "accuracy"];
+
 /// One line a test sample: labels of all models, then every method's scores.
 pub(super) fn samples(samples: &Samples, methods: &[Method]) -> String {
-    let mut out = String::from("sample,original,distortion,level,background_level,composite,consistency,accuracy");
+    let mut out = SAMPLE_COLUMNS.join(",");
     for method in methods {
         for head in samples.heads() {
             let _ = write!(out, ",{}_{head}", method.name);

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::charts;
 use super::svg::escape;
 use crate::evaluate::{
-    ALL_MODELS, Comparison, DISTORTED, Diagnosis, Evaluated, Evaluation, Figure, MODEL, RESAMPLES, Samples, Thresholds,
-    UNKNOWN_CLASS, WITH_CLEAN,
+    ALL_MODELS, Comparison, DISTORTED, Diagnosis, Evaluated, Evaluation, Figure, GAIN_AT, MODEL, NamedCurve, RESAMPLES,
+    SEGMENTS, Samples, Thresholds, UNKNOWN_CLASS, WITH_CLEAN,
 };
 
 /// The look of every report, light and dark.
@@ -49,7 +49,7 @@ pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {
         "Filter curve",
         "Mean accuracy of the labelling models on what is left when the worst-scored share is dropped; the oracle drops by that \
          accuracy itself.",
-        &charts::filter_curves(evaluation),
+        &format!("{}{}", charts::filter_curves(evaluation), gains(&evaluation.filter_curves)),
     );
     if let Some(model) = evaluated.methods.first() {
         let figure = format!("<div class=\"narrow\">{}</div>", charts::scatter(samples, model, 0));
@@ -80,6 +80,17 @@ pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {
     out
 }
 
+/// How much of the oracle's gain each score brings.
+fn gains(curves: &[NamedCurve]) -> String {
+    let known = curves.iter().filter(|curve| curve.method != "oracle" && curve.share_of_oracle.value.is_some());
+    let rows = known.fold(String::new(), |mut rows, curve| {
+        let _ = write!(rows, "<tr><th>{}<td>{}</tr>", escape(&curve.method), cell(Some(curve.share_of_oracle)));
+        rows
+    });
+    let head = format!("gain as a share of the oracle's, worst {:.0} % dropped", 100.0 * GAIN_AT);
+    format!("<div class=\"wide\"><table><tr><th>method<th>{head}</tr>{rows}</table></div>")
+}
+
 const TABLE_NOTE: &str = "PLCC and RMSE after the five-parameter logistic of equation 14, fitted on the same samples. <i>Gain</i>: SRCC \
     of the model less that of the row, paired by original; bold where its interval leaves zero out.";
 const PAIR_NOTE: &str = "PLCC of the raw score with the label at each pair of levels alone. Within a pair all pictures are equally \
@@ -96,7 +107,7 @@ fn section(out: &mut String, title: &str, note: &str, body: &str) {
 }
 
 /// The sets with all figures; the others are parts of the first.
-const FULL: [&str; 3] = [DISTORTED, WITH_CLEAN, UNKNOWN_CLASS];
+const FULL: [&str; 4] = [DISTORTED, WITH_CLEAN, UNKNOWN_CLASS, SEGMENTS];
 
 fn all_tables(evaluation: &Evaluation) -> String {
     let mut out = String::new();

@@ -8,6 +8,7 @@ pub(crate) mod svg;
 
 use std::path::Path;
 
+pub(super) use csv::SAMPLE_COLUMNS;
 pub(crate) use html::STYLE;
 
 use super::{EvaluateError, Evaluated, Samples};
@@ -46,7 +47,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
     use super::*;
     use crate::evaluate::samples::fixture;
-    use crate::evaluate::{ALL_MODELS, DISTORTED, Evaluation, Likeness, MODEL, Measurement, evaluate};
+    use crate::evaluate::{
+        ALL_MODELS, DISTORTED, Evaluation, Judged, Likeness, MODEL, Measurement, Pool, evaluate, evaluate_pool,
+    };
     use crate::label::zoo::Task;
 
     const CARD: &str = r#"
@@ -89,7 +92,7 @@ mod tests {
         let path = work.join("card.toml");
         std::fs::write(&path, CARD).unwrap();
         let card = miqa::engine::Card::read(&path).unwrap();
-        let samples = Samples::read(work, Task::Classification, None).unwrap();
+        let samples = Samples::read(work, Task::Classification, None, Judged::TestFold).unwrap();
         let measure = |(index, row): (usize, &crate::label::LabelRow)| {
             let wobble = 0.05 * (index as f64 * 1.7).sin();
             let named = |name: &str| if row.distortion == name { 0.15 + 0.2 * f64::from(row.level) } else { 0.2 };
@@ -153,9 +156,65 @@ mod tests {
         assert!(samples_csv.lines().all(|line| line.split(',').count() == columns && !line.contains("inf")));
         let page = read("report.html");
         assert_eq!(page.matches("<svg").count(), 5);
+        assert!(page.contains("as a share of the oracle"));
+        let share = part.metrics["share_of_oracle_at_30"][MODEL];
+        assert!(share > 0.8 && share <= 1.0, "{share}");
+        assert!(part.metrics["cls_composite_by_part"]["fog"] > part.metrics["cls_composite_by_part"]["level_1"]);
         assert!(page.contains("tiny 1 &lt;beta&gt;") && !page.contains("<beta>"));
         assert!(!page.contains("NaN") && !page.contains("inf\""), "a number is missing in a picture");
         let external = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!external.contains("http"), "the page must not need anything from elsewhere");
+    }
+
+    #[test]
+    fn reports_are_pooled() {
+        let folder = tempfile::tempdir().unwrap();
+        let (samples, evaluated) = evaluated(folder.path());
+        let report = folder.path().join("report");
+        write(&report, &samples, &evaluated).unwrap();
+        let pool = Pool::read(std::slice::from_ref(&report)).unwrap();
+        let again = Samples::read(folder.path(), Task::Classification, None, Judged::Of(&pool)).unwrap();
+        assert_eq!((again.test.len(), again.seen.len()), (samples.test.len(), samples.seen.len()));
+        let pooled = evaluate_pool(folder.path(), &again, &pool).unwrap();
+        assert_eq!(pooled.evaluation.sha256, evaluated.evaluation.sha256);
+        assert_eq!(pooled.evaluation.methods, evaluated.evaluation.methods);
+        assert_eq!(pooled.evaluation.comparisons.len(), evaluated.evaluation.comparisons.len());
+        for (one, other) in pooled.evaluation.comparisons.iter().zip(&evaluated.evaluation.comparisons) {
+            for (one, other) in one.rows.iter().zip(&other.rows) {
+                // Reports keep five decimals.
+                let (one, other) = (one.srcc.value, other.srcc.value);
+                assert_eq!(one.is_some(), other.is_some());
+                assert!((one.unwrap_or_default() - other.unwrap_or_default()).abs() < 1e-3, "{one:?} {other:?}");
+            }
+        }
+        assert!(pooled.evaluation.model.contains("1 runs"));
+
+        // Half of it in each of two reports.
+        let table = std::fs::read_to_string(report.join("samples.csv")).unwrap();
+        let lines: Vec<&str> = table.lines().collect();
+        let other = folder.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        std::fs::copy(report.join("metrics.json"), other.join("metrics.json")).unwrap();
+        let part = |lines: &[&str]| lines.join("\n") + "\n";
+        std::fs::write(report.join("samples.csv"), part(&lines[..40])).unwrap();
+        std::fs::write(other.join("samples.csv"), part(&[&lines[..1], &lines[40..]].concat())).unwrap();
+        let pool = Pool::read(&[report.clone(), other.clone()]).unwrap();
+        let again = Samples::read(folder.path(), Task::Classification, None, Judged::Of(&pool)).unwrap();
+        assert_eq!(
+            evaluate_pool(folder.path(), &again, &pool).unwrap().evaluation.comparisons,
+            pooled.evaluation.comparisons
+        );
+
+        let twice = Pool::read(&[report.clone(), report.clone()]).unwrap_err().to_string();
+        assert!(twice.contains("judged in another report too"), "{twice}");
+        let json = std::fs::read_to_string(other.join("metrics.json"))
+            .unwrap()
+            .replace("\"name\": \"psnr\"", "\"name\": \"psnr2\"");
+        std::fs::write(other.join("metrics.json"), json).unwrap();
+        let methods = Pool::read(&[report, other.clone()]).unwrap_err().to_string();
+        assert!(methods.contains("compares other methods"), "{methods}");
+        std::fs::write(other.join("samples.csv"), "sample\nnonsense\n").unwrap();
+        let form = Pool::read(&[other]).unwrap_err().to_string();
+        assert!(form.contains("of another form: nonsense"), "{form}");
     }
 }

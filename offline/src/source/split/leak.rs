@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_pair_in_two_folds_is_refused_by_name_and_kept_together_it_passes() {
         let (all, mut hashes) = (originals(60, 0), hashes(60));
-        let rows = keyed(&all, 0, &[]);
+        let rows = keyed(&all, 0, 0, &[]);
         let of = |fold: &str| (0..60).filter(|&at| rows[at].fold == fold).collect::<Vec<_>>();
         let (train, test) = (of("train"), of("test"));
         assert_eq!(check_leaks(&rows, &look_alikes(&all, &hashes, 6)), Ok(()));
@@ -139,7 +139,7 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         let pairs: Vec<_> = found.iter().map(|like| like.pair).collect();
-        assert_eq!(check_leaks(&keyed(&all, 0, &pairs), &found), Ok(()));
+        assert_eq!(check_leaks(&keyed(&all, 0, 0, &pairs), &found), Ok(()));
 
         let mut twins = all;
         twins[test[0]].pixel_sha256 = twins[train[0]].pixel_sha256;

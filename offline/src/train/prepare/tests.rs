@@ -65,7 +65,15 @@ fn crops_and_features_are_what_serving_sees() {
     let runtime = Runtime::open(Device::Cpu).unwrap();
     let (stop, zoo) = (AtomicBool::new(true), [folder.path().to_owned()]);
     let folders = [Folder { work: folder.path(), plan: None }];
-    let request = Request { folders: &folders, recipe: &recipe, teacher: None, zoo: &zoo, workers: 2, stop: &stop };
+    let request = Request {
+        folders: &folders,
+        recipe: &recipe,
+        teacher: None,
+        zoo: &zoo,
+        store_crops: false,
+        workers: 2,
+        stop: &stop,
+    };
     assert_eq!(prepare(&request, &runtime).unwrap(), None, "asked to stop before it began");
     stop.store(false, Ordering::Relaxed);
     let prepared = prepare(&request, &runtime).unwrap().unwrap();
@@ -94,6 +102,8 @@ fn crops_and_features_are_what_serving_sees() {
         let mirror =
             image::imageops::flip_horizontal(&image::RgbImage::from_raw(SIDE, SIDE, crop.as_bytes().to_vec()).unwrap());
         for (flipped, bytes) in [(false, crop.as_bytes()), (true, mirror.as_raw())] {
+            // Test pictures are never seen mirrored: the features of the picture itself stand for both.
+            let bytes = if row.fold == TEST { crop.as_bytes() } else { bytes };
             let served = session.run(bytes).unwrap();
             for (cached, served) in data.features(i, flipped).iter().zip(&served["features"]) {
                 // A batch of two may be summed in another order than a single picture.
@@ -118,7 +128,15 @@ fn only_what_changed_is_done_again() {
     let (stop, zoo) = (AtomicBool::new(false), [folder.path().to_owned()]);
     let run = |recipe: &Recipe| {
         let folders = [Folder { work: folder.path(), plan: None }];
-        let request = Request { folders: &folders, recipe, teacher: None, zoo: &zoo, workers: 1, stop: &stop };
+        let request = Request {
+            folders: &folders,
+            recipe,
+            teacher: None,
+            zoo: &zoo,
+            store_crops: false,
+            workers: 1,
+            stop: &stop,
+        };
         prepare(&request, &runtime).map(Option::unwrap)
     };
     let first = run(&recipe).unwrap();
@@ -202,7 +220,15 @@ fn a_plan_is_prepared_without_storing_a_picture() {
     let runtime = Runtime::open(Device::Cpu).unwrap();
     let (stop, zoo) = (AtomicBool::new(false), [folder.path().to_owned()]);
     let folders = [Folder { work: folder.path(), plan: Some(&plan) }];
-    let request = Request { folders: &folders, recipe: &recipe, teacher: None, zoo: &zoo, workers: 2, stop: &stop };
+    let request = Request {
+        folders: &folders,
+        recipe: &recipe,
+        teacher: None,
+        zoo: &zoo,
+        store_crops: false,
+        workers: 2,
+        stop: &stop,
+    };
     let prepared = prepare(&request, &runtime).unwrap().unwrap();
     assert_eq!((prepared.samples, prepared.crops), (2 * 7, 0));
     assert_eq!(prepare(&request, &runtime).unwrap(), Some(prepared));
@@ -225,6 +251,14 @@ fn a_plan_is_prepared_without_storing_a_picture() {
     assert_eq!(fused, 2 * 2 * 2);
 
     let without = [Folder { plan: None, ..folders[0] }];
+    let kept: Vec<Vec<u8>> = (0..data.rows.len()).map(|i| data.crop(i).unwrap().into_owned()).collect();
+    let storing = Request { store_crops: true, ..request };
+    assert_eq!(prepare(&storing, &runtime).unwrap().unwrap().crops, 7, "those of the test original aside");
+    let stored = Dataset::open(folder.path()).unwrap();
+    let same = |i: usize| stored.rows[i].crop.is_none() || *stored.crop(i).unwrap() == *kept[i];
+    assert!(stored.rows.iter().all(|row| row.crop.is_some() == (row.fold == TRAIN)) && (0..14).all(same));
+    assert_eq!(prepare(&request, &runtime).unwrap().unwrap().crops, 7, "what is stored stays");
+
     let without = Request { folders: &without, ..request };
     let text = prepare(&without, &runtime).unwrap_err().to_string();
     assert!(text.contains(plan.id().short()) && text.contains("--plan"), "{text}");
@@ -255,8 +289,15 @@ fn folders_of_different_tasks_and_a_teacher_make_one_set() {
         Folder { work: boxes.path(), plan: Some(&plan) },
         Folder { work: video.path(), plan: Some(&frames) },
     ];
-    let request =
-        Request { folders: &folders, recipe: &recipe, teacher: Some(&tiny), zoo: &zoo, workers: 2, stop: &stop };
+    let request = Request {
+        folders: &folders,
+        recipe: &recipe,
+        teacher: Some(&tiny),
+        zoo: &zoo,
+        store_crops: false,
+        workers: 2,
+        stop: &stop,
+    };
     let prepared = prepare(&request, &runtime).unwrap().unwrap();
     // Nine stored; a test original's seven and four variants of another with its clean picture; the frame's five.
     assert_eq!((prepared.samples, prepared.crops), (9 + 7 + 5 + 5, 9));
