@@ -5,6 +5,7 @@
 #   make bench      benches, each printing both sides and the ratio
 #   make deps       what the above install (Debian packages, Rust, ONNX Runtime); GPU=1 for the GPU build of ONNX Runtime
 #   make model-demo DATA=<folder>   images → labels → training → models/edge; without DATA a smoke run
+#   make models DATA=<folder>       the shipped models from labelled images: hours (scripts/models.sh says how)
 #   make demo-clip  CLIP=<file>     remakes demo/traffic.mp4 from the original clip
 export CARGO_TERM_COLOR ?= never
 
@@ -29,7 +30,10 @@ test-deps: deps
 model-demo: deps
 	scripts/model-demo.sh
 
+models: deps
+	scripts/models.sh
+
 demo-clip: deps
 	scripts/demo-clip.sh
 
-.PHONY: run test test-slow bench deps test-deps model-demo demo-clip
+.PHONY: run test test-slow bench deps test-deps model-demo models demo-clip

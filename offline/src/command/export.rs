@@ -29,9 +29,9 @@ pub struct Args {
     /// Version of the model, for its card
     #[arg(long, default_value = "0.1.0", value_name = "TEXT")]
     model_version: String,
-    /// Thresholds and metrics for the card: a JSON file with the keys `thresholds` and `metrics`
+    /// Thresholds and metrics for the card, `card.json` of an evaluation's report; one for each task
     #[arg(long, value_name = "FILE")]
-    results: Option<PathBuf>,
+    results: Vec<PathBuf>,
     /// Picture whose scores go into golden.json; may be given several times
     #[arg(long = "golden", value_name = "FILE")]
     golden: Vec<PathBuf>,
@@ -56,10 +56,10 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let attention = args.attention.unwrap_or(recipe.export.attention);
     let model = assemble(&region, &spec, &weights, attention, recipe.export.storage).map_err(CommandError::data)?;
     let bytes = model.to_bytes();
-    let evaluation: Evaluation = match &args.results {
-        Some(path) => json(path)?,
-        None => Evaluation::default(),
-    };
+    let mut evaluation = Evaluation::default();
+    for path in &args.results {
+        evaluation.add(json(path)?);
+    }
     let facts = Facts {
         version: &args.model_version,
         recipe: &recipe,

@@ -29,6 +29,9 @@ pub struct Args {
     /// First second of the video that is used
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     from: f64,
+    /// Seconds at which to end; without it the video's end
+    #[arg(long, value_name = "SECONDS")]
+    to: Option<f64>,
     /// Seconds between frames taken
     #[arg(long, default_value_t = 0.8, value_name = "SECONDS")]
     every: f64,
@@ -82,6 +85,9 @@ fn cut_video(video: &Path, args: &Args) -> Result<usize, CommandError> {
     for frame in source::frames(video).map_err(CommandError::data)? {
         let frame = frame.map_err(CommandError::data)?;
         let at = frame.pts.unwrap_or_default();
+        if args.to.is_some_and(|to| at.as_secs_f64() >= to) {
+            break;
+        }
         if at < due {
             continue;
         }

@@ -18,7 +18,7 @@ use crate::train::recipe::Recipe;
 
 /// Ending of the rows of metrics that hold a head's SRCC on each distortion, level and pattern alone.
 pub const BY_PART: &str = "_by_part";
-/// Start of the row of metrics that says how much of an oracle's gain dropping the worst-scored share brings.
+/// Middle of the row of metrics that says how much of an oracle's gain dropping the worst-scored share brings.
 pub const FILTER: &str = "share_of_oracle_at";
 
 /// What the evaluation adds to a card; other keys of its file are ignored.
@@ -33,6 +33,15 @@ pub struct Evaluation {
     /// Figures by row name.
     #[serde(default)]
     pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+impl Evaluation {
+    /// Takes over what another evaluation, of other heads, found.
+    pub fn add(&mut self, other: Self) {
+        self.thresholds.extend(other.thresholds);
+        self.falls.extend(other.falls);
+        self.metrics.extend(other.metrics);
+    }
 }
 
 /// Everything a card is written from.
@@ -144,7 +153,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
             format!("{known}; others lower the score less surely."),
             "cls_accuracy and cls_composite ask about ImageNet's classes; for other scenes use cls_consistency and a clean level of the camera's own.".to_owned(),
             "Scenes unlike its training pictures can score low though clean, and a large object passing shifts the score: give a camera thresholds of its own.".to_owned(),
-            "Seldom names mild distortions and sometimes names one on a clean picture; the metrics row distortion says how often.".to_owned(),
+            "Seldom names mild distortions and sometimes names one on a clean picture; the metrics row cls_distortion says how often.".to_owned(),
             "Judges the centre 288×288 of a picture whose shorter side was resized to 288.".to_owned(),
         ]).collect(),
         folder: PathBuf::new(),

@@ -239,7 +239,12 @@ impl Job<'_> {
     /// Stage one: renders the samples whose crops are stored, and writes these. `None` if it was stopped.
     fn cut(&self, keys: &[String]) -> Result<Option<Blocks>, TrainError> {
         let count = |of: &OfOriginal| if of.stored { of.range.len() } else { 0 };
-        let blocks = self.blocks(&self.layout.crops(), BYTES, keys, count)?;
+        // A block without rows is done at once; that must not stand for one with its rows.
+        let key = |(key, of): (&String, &OfOriginal)| {
+            if of.stored { key.clone() } else { digest([key.as_str(), "not stored"]) }
+        };
+        let keys: Vec<String> = keys.iter().zip(&self.samples.originals).map(key).collect();
+        let blocks = self.blocks(&self.layout.crops(), BYTES, &keys, count)?;
         let worker = || {
             Ok(|original: usize| {
                 if !self.samples.originals[original].stored {

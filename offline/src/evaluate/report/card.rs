@@ -21,7 +21,7 @@ pub(super) struct CardPart {
 impl CardPart {
     /// A row a head (distorted samples of known class; of unknown class and of segments where there are some), the same with
     /// labels `_without_FAMILY`; `HEAD_by_part`, the SRCC on each distortion, level and pattern alone; a row for the
-    /// distortion head and one for the filter curve.
+    /// distortion head and one for the filter curve, which begin with the task's `cls`, `det` or `seg`.
     pub(super) fn of(evaluation: &Evaluation) -> Self {
         let thresholds = evaluation.thresholds.iter().map(|head| {
             let threshold =
@@ -43,6 +43,7 @@ impl CardPart {
                 (format!("{}{set}{labels}", comparison.head).replace(' ', "_"), headline(comparison))
             })
             .collect();
+        let task = evaluation.heads.first().and_then(|head| head.split('_').next()).unwrap_or_default();
         let whole = [DISTORTED, WITH_CLEAN, UNKNOWN_CLASS, SEGMENTS];
         for part in evaluation.comparisons.iter().filter(|c| c.labels == ALL_MODELS && !whole.contains(&c.set.as_str()))
         {
@@ -54,7 +55,7 @@ impl CardPart {
         let shares: BTreeMap<String, f64> =
             shares.filter_map(|curve| Some((curve.method.clone(), rounded(curve.share_of_oracle.value?)))).collect();
         if !shares.is_empty() {
-            metrics.insert(format!("{FILTER}_{:.0}", 100.0 * GAIN_AT), shares);
+            metrics.insert(format!("{task}_{FILTER}_{:.0}", 100.0 * GAIN_AT), shares);
         }
         if let Some(diagnosis) = &evaluation.diagnosis {
             let mut row = BTreeMap::new();
@@ -66,7 +67,7 @@ impl CardPart {
             for distortion in &diagnosis.rows {
                 add(format!("{}_auc", distortion.distortion), distortion.auc);
             }
-            metrics.insert("distortion".to_owned(), row);
+            metrics.insert(format!("{task}_distortion"), row);
         }
         let falls = evaluation.thresholds.iter().filter(|head| !head.falls.is_empty()).map(|head| {
             let pairs = head.falls.iter().map(|&(share, score)| (share as f32, rounded(score) as f32));

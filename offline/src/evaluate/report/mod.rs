@@ -147,7 +147,7 @@ mod tests {
         let expected = (headline.row(MODEL).unwrap().srcc.value.unwrap() * 1e4).round() / 1e4;
         assert_eq!(part.metrics["cls_composite"]["srcc"], expected);
         assert!(part.metrics["cls_accuracy_without_nets"].contains_key("psnr_srcc"));
-        assert_eq!(part.metrics["distortion"]["false_alarms_clean"], 0.0);
+        assert_eq!(part.metrics["cls_distortion"]["false_alarms_clean"], 0.0);
         let methods = evaluated.methods.len();
         assert_eq!(read("tables.csv").lines().count(), 1 + evaluation.comparisons.len() * methods);
         let samples_csv = read("samples.csv");
@@ -157,7 +157,7 @@ mod tests {
         let page = read("report.html");
         assert_eq!(page.matches("<svg").count(), 5);
         assert!(page.contains("as a share of the oracle"));
-        let share = part.metrics["share_of_oracle_at_30"][MODEL];
+        let share = part.metrics["cls_share_of_oracle_at_30"][MODEL];
         assert!(share > 0.8 && share <= 1.0, "{share}");
         assert!(part.metrics["cls_composite_by_part"]["fog"] > part.metrics["cls_composite_by_part"]["level_1"]);
         assert!(page.contains("tiny 1 &lt;beta&gt;") && !page.contains("<beta>"));
