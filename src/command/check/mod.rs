@@ -1,5 +1,6 @@
 //! `miqa check`: everything that `miqa run` needs, tried without running.
 
+mod made;
 mod places;
 
 use std::{
@@ -53,6 +54,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     writeln!(out, "heads     {}", card.output.heads.join(", "))?;
     if !card.output.distortions.is_empty() {
         writeln!(out, "causes    {}", card.output.distortions.join(", "))?;
+    }
+    for (word, text) in made::lines(&card) {
+        writeln!(out, "{word:<9} {text}")?;
     }
     for stream in &config.streams {
         let gate = Settings::new(&stream.name, &stream.gate, &config.rules, &card)?.gate();
