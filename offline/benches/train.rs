@@ -29,7 +29,8 @@ const REGION: usize = 512;
 const WARM: u64 = 2;
 
 /// Sizes: width, blocks, heads, samples a step.
-const SIZES: [(&str, usize, usize, usize, usize); 2] = [("D192 L6", 192, 6, 3, 16), ("D384 L12 (paper)", 384, 12, 6, 8)];
+const SIZES: [(&str, usize, usize, usize, usize); 2] =
+    [("D192 L6", 192, 6, 3, 16), ("D384 L12 (paper)", 384, 12, 6, 8)];
 
 /// Clock and processor seconds a sample.
 #[derive(Clone, Copy)]

@@ -25,6 +25,7 @@
 //! * [`stats`]: counts, quality by distortion and level, a contact sheet, as one page.
 //! * [`import`]: the authors' published sets as rows.
 //! * [`clip`]: a video whose stretches are degraded by these distortions.
+//! * [`device`]: the CPU or a GPU, for labelling and training.
 //! * [`parts`]: work an original at a time, in parallel, resumable.
 //! * [`table`]: typed rows in Parquet files, for all of the above.
 //! * [`command`]: one file a subcommand of the `miqa-offline` binary.
@@ -32,6 +33,7 @@
 pub mod agree;
 pub mod clip;
 pub mod command;
+pub mod device;
 pub mod distort;
 pub mod evaluate;
 pub mod export;

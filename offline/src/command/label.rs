@@ -9,10 +9,10 @@ use super::progress::{bar, report};
 use super::rank::{threads, tick};
 use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, stop_flag};
+use crate::device::ChosenDevice;
 use crate::generate::drawn;
 use crate::label::answers::{Answers, AnswersError, table_of};
 use crate::label::ask::{Ask, Asking};
-use crate::label::device::LabelDevice;
 use crate::label::estimate::{EstimateError, estimate};
 use crate::label::inference::{BatchSize, Inference};
 use crate::label::model::ModelError;
@@ -57,8 +57,8 @@ pub struct Args {
     #[arg(long = "zoo-dir", value_name = "DIR", required = true)]
     zoo_dirs: Vec<PathBuf>,
     /// What the models run on: cpu, or cuda:N, GPU number N (cuda is the first); one worker a GPU
-    #[arg(long, default_value_t = LabelDevice::Cpu, value_name = "DEVICE")]
-    device: LabelDevice,
+    #[arg(long, default_value_t = ChosenDevice::Cpu, value_name = "DEVICE")]
+    device: ChosenDevice,
     /// Worker threads; 0 takes one a core. On the CPU each has sessions of its own; with CUDA they render for the GPU
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
@@ -100,8 +100,8 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let pinned = zoo.pinned(&args.zoo_dirs).map_err(CommandError::usage)?;
     let runtime = args.device.runtime().map_err(CommandError::usage)?;
     let inference = match args.device {
-        LabelDevice::Cpu => None,
-        LabelDevice::Cuda(_) => Some(
+        ChosenDevice::Cpu => None,
+        ChosenDevice::Cuda(_) => Some(
             Inference::start(&runtime, &pinned.zoo, &args.zoo_dirs, BatchSize::Probed).map_err(CommandError::usage)?,
         ),
     };
@@ -152,7 +152,7 @@ fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, asking: Asking) -> Result<(), Co
         other => CommandError::data(other),
     })?;
     let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
-    let unit = if args.device == LabelDevice::Cpu { "core" } else { "GPU" };
+    let unit = if args.device == ChosenDevice::Cpu { "core" } else { "GPU" };
     println!(
         "label: {} originals, {} pictures, {} models, {} predictions in {} shards, plan_id {}",
         found.originals,
@@ -171,11 +171,11 @@ fn dry_run(args: &Args, plan: &Plan, zoo: &Zoo, asking: Asking) -> Result<(), Co
     let hours = |time: std::time::Duration| time.mul_f64(found.pictures as f64).as_secs_f64() / 3600.0;
     let (rendering, models) = (hours(found.rendering), hours(found.models));
     let (hours, usual) = match args.device {
-        LabelDevice::Cpu => {
+        ChosenDevice::Cpu => {
             println!("label: about {:.2} core-hours, {} of predictions", rendering + models, in_bytes(found.bytes));
             (rendering + models, threads(args.threads))
         }
-        LabelDevice::Cuda(_) => {
+        ChosenDevice::Cuda(_) => {
             println!(
                 "label: about {models:.2} GPU-hours, with {rendering:.2} core-hours of rendering meanwhile, {} of \
                  predictions",

@@ -3,7 +3,7 @@
 //! [`zoo`] lists the models, [`check`] measures whether they do what it claims, [`fit`] brings a picture to a model's size
 //! (by [`pillow_resize`]),
 //! [`model`] runs one (in a [`picture_session`]), or all on a GPU in a [`batch`] each ([`inference`], on a
-//! [`device`]; [`ask`] is how either is asked), [`decode`] says what its outputs mean, [`predictions`] keeps what they
+//! [`crate::device`]; [`ask`] is how either is asked), [`decode`] says what its outputs mean, [`predictions`] keeps what they
 //! said (in [`stage`], by shard, after a [`trial`]; [`finish`] when all are there), [`answers`] reads it again. [`score`] compares the answers
 //! to a sample with those to the clean picture and with the [`truth`], [`mmos`] weighs the models by [`weights`],
 //! [`ceiling`] and [`validate`] say how far such scores can be trusted, [`labelled`] finds
@@ -17,7 +17,6 @@ pub mod ceiling;
 pub mod check;
 pub mod csv;
 pub mod decode;
-pub mod device;
 pub mod drawn;
 pub mod estimate;
 pub mod finish;

@@ -25,7 +25,7 @@ use super::recipe::Recipe;
 use super::samples::{Folder, OfOriginal, Samples, TrainSample, digest};
 use super::weights_file::weights_file;
 use crate::export::onnx::Model;
-use crate::export::region::{Standard, build, groups};
+use crate::export::region::{Standard, any_batch, build, groups};
 use crate::export::session::ImageSession;
 use crate::label::labelled::model_input;
 use crate::label::labels_of;
@@ -212,7 +212,7 @@ fn finished(layout: &Layout, key: &str, stored: usize) -> Option<Prepared> {
 fn find_encoder(request: &Request<'_>) -> Result<Model, TrainError> {
     let region = &request.recipe.region;
     let (path, bytes) = weights_file("region encoder", &region.encoder, &region.sha256, request.zoo)?;
-    Ok(Model::from_bytes(&path, &bytes)?)
+    Ok(any_batch(Model::from_bytes(&path, &bytes)?))
 }
 
 /// Samples on their way into a folder.

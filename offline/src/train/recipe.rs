@@ -258,7 +258,9 @@ mod tests {
 
     #[test]
     fn the_recipes_parse_and_make_sense() {
-        for (name, text) in [("edge", EDGE), ("paper", include_str!("../../recipes/paper.toml"))] {
+        let others =
+            [("paper", include_str!("../../recipes/paper.toml")), ("nano", include_str!("../../recipes/nano.toml"))];
+        for (name, text) in others.into_iter().chain([("edge", EDGE)]) {
             let recipe: Recipe = toml::from_str(text).unwrap();
             assert_eq!((recipe.check(), recipe.name.as_str()), (Ok(()), name));
         }

@@ -39,7 +39,10 @@ mod tests {
         let of = |word: &str| lines.iter().filter(|(found, _)| *found == word).collect::<Vec<_>>();
         assert_eq!((of("trained").len(), of("labels").len(), of("licence").len()), (1, 1, 1));
         assert_eq!(of("limit").len(), card.limits.len());
-        assert_eq!(of("result").len(), card.output.heads.iter().filter(|head| card.metrics.contains_key(*head)).count());
+        assert_eq!(
+            of("result").len(),
+            card.output.heads.iter().filter(|head| card.metrics.contains_key(*head)).count()
+        );
         let (_, first) = of("result")[0];
         let srcc = format!("{} SRCC {:.3} [", card.output.heads[0], card.metrics[&card.output.heads[0]]["srcc"]);
         assert!(first.starts_with(&srcc) && first.ends_with("unseen originals"), "{first}");

@@ -12,9 +12,9 @@ pub struct RegionSpec {
     pub sha256: String,
     /// Licence of its weights, for the model card.
     pub licence: String,
-    /// Its input: float NCHW, RGB.
+    /// Its input, or any tensor behind it that pictures can be given as: float NCHW, RGB.
     pub input: String,
-    /// Its class scores before the softmax, [N, classes].
+    /// Its class scores before the softmax, [N, classes]; a class more for the background does no harm.
     pub logits: String,
     /// Subtracted from each channel, in 0..255.
     pub mean: [f32; 3],
