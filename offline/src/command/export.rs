@@ -45,10 +45,12 @@ pub struct Args {
 /// # Errors
 /// 2: nothing was trained with this recipe; 65: files that do not fit each other; 1: the folder can't be written.
 pub fn run(args: &Args) -> Result<(), CommandError> {
-    let recipe = args.recipe.read()?;
+    let mut recipe = args.recipe.read()?;
     let layout = Layout::of(&args.work.work);
-    let weights = layout.file(&recipe.name).join("weights.safetensors");
+    let run = layout.file(&recipe.name);
+    let weights = run.join("weights.safetensors");
     needs(&weights, "train")?;
+    recipe.trunk_of_run(&run).map_err(CommandError::data)?;
     let data = Dataset::open(&args.work.work).map_err(CommandError::data)?;
     let spec = ModelSpec { region: data.prepared.region, ..recipe.model.clone() };
     let weights = Weights::read(&weights).map_err(CommandError::data)?;

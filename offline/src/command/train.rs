@@ -7,6 +7,7 @@ use miqa::engine::{Device, Runtime};
 use super::rank::threads;
 use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, plan, stop_flag};
+use crate::export::weights::Weights;
 use crate::label::zoo::Task;
 use crate::plan::Plan;
 use crate::sample::PLAN_NOTE;
@@ -77,7 +78,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let first = Folder { work: &args.work.work, plan: plan.as_ref() };
     let folders: Vec<Folder<'_>> =
         std::iter::once(first).chain(others.iter().map(|(work, plan)| Folder { work, plan: plan.as_ref() })).collect();
-    let recipe = args.recipe.read()?;
+    let mut recipe = args.recipe.read()?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::usage)?;
     let stop = stop_flag()?;
     let request = Request {
@@ -92,7 +93,11 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let prepared = prepare(&request, &runtime).map_err(failure)?;
     let prepared = prepared.ok_or_else(|| CommandError::retry("preparation stopped; the same command goes on"))?;
     println!("prepared: {} samples, {} region features each", prepared.samples, prepared.region);
-    if args.prepare_only { Ok(()) } else { fit(&folders, &recipe, &args.zoo_dirs, &stop) }
+    if args.prepare_only {
+        return Ok(());
+    }
+    let published = recipe.published(&args.zoo_dirs).map_err(failure)?;
+    fit(&folders, &recipe, published.as_ref(), &stop)
 }
 
 /// The plan of a work folder's labels; of one without labels its plan, if there is one.
@@ -143,7 +148,7 @@ fn runnable() -> Result<(), CommandError> {
 fn fit(
     _folders: &[Folder<'_>],
     _recipe: &Recipe,
-    _zoo: &[PathBuf],
+    _published: Option<&Weights>,
     _stop: &std::sync::atomic::AtomicBool,
 ) -> Result<(), CommandError> {
     runnable()
@@ -153,7 +158,7 @@ fn fit(
 fn fit(
     folders: &[Folder<'_>],
     recipe: &Recipe,
-    zoo: &[PathBuf],
+    published: Option<&Weights>,
     stop: &std::sync::atomic::AtomicBool,
 ) -> Result<(), CommandError> {
     use std::sync::atomic::Ordering;
@@ -165,9 +170,8 @@ fn fit(
     let data = Dataset::open(work).and_then(|data| data.with_pictures(work, folders, recipe.train.variants));
     let data = data.map_err(failure)?;
     let folder = Layout::of(work).file(&recipe.name);
-    let pretrained = recipe.pretrained.as_ref().map(|of| of.read(zoo, &recipe.model)).transpose().map_err(failure)?;
     let stopped = |_| stop.load(Ordering::Relaxed);
-    let outcome = crate::train::fit::fit(recipe, &data, pretrained.as_ref(), &folder, &stopped);
+    let outcome = crate::train::fit::fit(recipe, &data, published, &folder, &stopped);
     match outcome.map_err(failure)? {
         Outcome::Finished { score, step } => {
             let score = score.map_or_else(|| "no validation fold".to_owned(), |s| format!("validation SRCC {s:.4}"));

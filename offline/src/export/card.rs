@@ -104,6 +104,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
         format!("; beside them the scores of a teacher ({} heads, SHA-256 {})", taught.heads.len(), taught.sha256)
     });
     let published = recipe.pretrained.as_ref().map(|weights| format!("{}: {}", weights.file, weights.licence));
+    let trunk = recipe.trunk.as_ref().map(|trunk| format!("{}: {}", trunk.file, trunk.licence));
     let encoder = format!("{}: {}", recipe.region.encoder, recipe.region.licence);
     Card {
         format: FORMAT,
@@ -111,8 +112,8 @@ pub fn card(facts: &Facts<'_>) -> Card {
         version: facts.version.to_owned(),
         description: format!(
             "RA-MIQA (arXiv 2508.19850) for one core: predicts how far vision models still get from a picture what they \
-             would get from a clean one. Width {}, {} blocks, {} attention heads, {} region features from {}.",
-            spec.width, spec.depth, spec.heads, spec.region, recipe.region.encoder
+             would get from a clean one. {}",
+            make(spec, recipe)
         ),
         file: File {
             name: "model.onnx".to_owned(),
@@ -147,7 +148,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
         metrics: facts.evaluation.metrics.clone(),
         licence: Licence {
             weights: "trained on pictures under the terms below; use is bound to them, so research use only where they say so".to_owned(),
-            parts: std::iter::once(encoder).chain(published).chain(pictures).collect(),
+            parts: std::iter::once(encoder).chain(published).chain(trunk).chain(pictures).collect(),
         },
         limits: weakest(facts).into_iter().chain([
             format!("{known}; others lower the score less surely."),
@@ -169,6 +170,21 @@ fn weakest(facts: &Facts<'_>) -> Option<String> {
     parts.sort_by(|a, b| a.1.total_cmp(&b.1));
     let named: Vec<String> = parts.iter().take(2).map(|(name, srcc)| format!("{name} (SRCC {srcc:.2})")).collect();
     (!named.is_empty()).then(|| format!("Follows the labels of {head} least on {}.", named.join(" and ")))
+}
+
+/// The sentence that says what the model is made of.
+fn make(spec: &ModelSpec, recipe: &Recipe) -> String {
+    let branch = match &spec.trunk {
+        None => format!("Width {}, {} blocks, {} attention heads", spec.width, spec.depth, spec.heads),
+        Some(trunk) => format!(
+            "Width {}, patch branch {} up to {}, averaged ({} channels)",
+            spec.width, trunk.source.file, trunk.source.tensor, trunk.channels
+        ),
+    };
+    match spec.region_token {
+        true => format!("{branch}, {} region features from {}.", spec.region, recipe.region.encoder),
+        false => format!("{branch}, no region token."),
+    }
 }
 
 /// Scores of pictures, by which another machine can tell that it runs the same model.

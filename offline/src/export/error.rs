@@ -54,6 +54,14 @@ pub enum ExportError {
         /// The set that is written.
         target: i64,
     },
+    /// A classifier that can't be the patch branch.
+    #[error("trunk {file}: {why}")]
+    Trunk {
+        /// Its file.
+        file: String,
+        /// What stands against it.
+        why: String,
+    },
     /// Weights that do not fit the model's description.
     #[error("weights: {0}")]
     Weights(String),

@@ -1,7 +1,7 @@
 //! Trained weights → one ONNX graph and its card.
 //!
 //! [`onnx`] is the file format, [`graph`] writes graphs, [`region`] makes the frozen region branch, [`transformer`]
-//! the trained part, [`model`] joins them. [`spec`] names every trained tensor, [`weights`] holds their values.
+//! and [`trunk`] the trained part, [`model`] joins them. [`spec`] names every trained tensor, [`weights`] holds their values.
 
 pub mod card;
 mod error;
@@ -16,6 +16,7 @@ pub mod spec;
 #[cfg(test)]
 pub(crate) mod tiny;
 mod transformer;
+pub mod trunk;
 pub mod weights;
 
 pub use error::ExportError;

@@ -56,10 +56,13 @@ pub fn assemble(
 /// The sizes that an exported model was made with.
 ///
 /// # Errors
-/// [`ExportError::Weights`] if the file does not say.
+/// [`ExportError::Weights`] if the file does not say, [`ExportError`] for sizes that make no sense.
 pub fn spec_of(model: &Model) -> Result<ModelSpec, ExportError> {
     let text = model.metadata(SPEC_KEY).ok_or_else(|| {
         ExportError::Weights(format!("the model has no metadata {SPEC_KEY}; it was not written by miqa-offline"))
     })?;
-    serde_json::from_str(text).map_err(|e| ExportError::Weights(format!("metadata {SPEC_KEY}: {e}")))
+    let spec: ModelSpec =
+        serde_json::from_str(text).map_err(|e| ExportError::Weights(format!("metadata {SPEC_KEY}: {e}")))?;
+    spec.check()?;
+    Ok(spec)
 }

@@ -5,6 +5,7 @@ use miqa::preprocess::SIDE;
 use serde::{Deserialize, Serialize};
 
 use super::ExportError;
+use super::trunk::Trunk;
 
 /// Epsilon of every layer normalisation.
 pub const NORM_EPSILON: f64 = 1e-6;
@@ -13,7 +14,8 @@ pub const PATCH_MEAN: [f32; 3] = [123.675, 116.28, 103.53];
 /// Channel deviations of ImageNet in 0..255.
 pub const PATCH_STD: [f32; 3] = [58.395, 57.12, 57.375];
 
-/// Sizes of the transformer (equations 9 to 13) and what its heads are called.
+/// Sizes of the trained part (equations 9 to 13) and what its heads are called. The patch branch is a transformer, or, with a
+/// `trunk`, a convolutional network; that one's recipe leaves out `patch`, `depth`, `heads` and `expansion`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
@@ -25,20 +27,26 @@ pub struct ModelSpec {
     pub patch: u32,
     /// Width D of a token.
     pub width: usize,
-    /// Number L of blocks.
+    /// Number L of blocks; 0 with a trunk.
+    #[serde(default)]
     pub depth: usize,
-    /// Attention heads a block; divides `width`.
+    /// Attention heads a block; divides `width`; 0 with a trunk.
+    #[serde(default)]
     pub heads: usize,
     /// Width of a block's feed-forward layer over `width` (default 4).
     #[serde(default = "default_expansion")]
     pub expansion: usize,
-    /// Whether the sequence has a region token (default true); without it the model is the plain ViT that the paper compares
-    /// with.
+    /// Whether there is a region token (default true); without it the model is the plain ViT, or the plain convolutional
+    /// network, that the paper compares with.
     #[serde(default = "yes")]
     pub region_token: bool,
     /// Width Dr of the region features; filled in from the prepared data.
     #[serde(default)]
     pub region: usize,
+    /// The convolutional network in place of the transformer; filled in from the file that the recipe's section `[trunk]`
+    /// names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<Trunk>,
     /// Quality heads, one output in 0..=1 each.
     pub outputs: Vec<String>,
     /// Distortions that the distortion head names, one sigmoid each.
@@ -64,7 +72,8 @@ fn default_expansion() -> usize {
 /// How a parameter starts and whether weight decay applies to it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
-    /// A matrix [out, in], normal with standard deviation 1/√in; decays.
+    /// A matrix [out, in] or a kernel [out, in, height, width], normal with a standard deviation of 1 over the root of what
+    /// an output sums; decays.
     Linear,
     /// A bias, zero; no decay.
     Bias,
@@ -91,20 +100,48 @@ impl ModelSpec {
     /// # Errors
     /// [`ExportError::Recipe`] naming the key.
     pub fn check(&self) -> Result<(), ExportError> {
+        if let Some(trunk) = &self.trunk {
+            trunk.check()?;
+            if trunk.side != self.crop {
+                let why = format!("model.crop = {}: the trunk was read for {} pixels", self.crop, trunk.side);
+                return Err(ExportError::Recipe(why));
+            }
+        }
+        self.check_sizes(self.trunk.is_some())
+    }
+
+    /// Checks the sizes of a model with a trunk that is not read yet, or without one.
+    ///
+    /// # Errors
+    /// [`ExportError::Recipe`] naming the key.
+    pub fn check_sizes(&self, trunk: bool) -> Result<(), ExportError> {
+        let transformers = (self.patch, self.depth, self.heads, self.expansion);
         let problem = if self.crop == 0 || self.crop > SIDE {
             format!("model.crop = {}: must be 1 to {SIDE}", self.crop)
+        } else if trunk && (self.width == 0 || transformers != (default_patch(), 0, 0, default_expansion())) {
+            "model.patch, model.depth, model.heads and model.expansion are a transformer's; with [trunk] leave them out \
+             and give model.width alone"
+                .to_owned()
+        } else if trunk {
+            return self.check_outputs();
         } else if self.patch == 0 || !self.crop.is_multiple_of(self.patch) {
             format!("model.patch = {}: must divide crop = {}", self.patch, self.crop)
         } else if self.heads == 0 || self.width == 0 || !self.width.is_multiple_of(self.heads) {
             format!("model.heads = {}: must divide width = {}", self.heads, self.width)
         } else if self.depth == 0 || self.expansion == 0 {
             "model.depth and model.expansion must be at least 1".to_owned()
-        } else if self.outputs.is_empty() || self.distortions.is_empty() {
-            "model.outputs and model.distortions must name at least one each".to_owned()
         } else {
-            return Ok(());
+            return self.check_outputs();
         };
         Err(ExportError::Recipe(problem))
+    }
+
+    fn check_outputs(&self) -> Result<(), ExportError> {
+        if self.outputs.is_empty() || self.distortions.is_empty() {
+            let why = "model.outputs and model.distortions must name at least one each";
+            return Err(ExportError::Recipe(why.to_owned()));
+        }
+        Ok(())
     }
 
     /// Patches along a side of the crop.
@@ -151,9 +188,20 @@ impl ModelSpec {
             linear(&mut add, "region", d, self.region);
             norm(&mut add, "region.norm");
         }
-        linear(&mut add, "patch", d, self.patch_values());
-        add("class_token".to_owned(), &[d], Role::Embedding);
-        add("positions".to_owned(), &[self.tokens(), d], Role::Embedding);
+        match &self.trunk {
+            Some(trunk) => {
+                for tensor in &trunk.tensors {
+                    let role = if tensor.shape.len() > 1 { Role::Linear } else { Role::Bias };
+                    add(tensor.name.clone(), &tensor.shape, role);
+                }
+                linear(&mut add, "class", d, trunk.channels);
+            }
+            None => {
+                linear(&mut add, "patch", d, self.patch_values());
+                add("class_token".to_owned(), &[d], Role::Embedding);
+                add("positions".to_owned(), &[self.tokens(), d], Role::Embedding);
+            }
+        }
         for i in 0..self.depth {
             let block = format!("blocks.{i}");
             norm(&mut add, &format!("{block}.norm1"));
@@ -189,6 +237,7 @@ pub(crate) mod tests {
             expansion: 4,
             region_token: true,
             region,
+            trunk: None,
             outputs: vec!["cls_composite".to_owned(), "cls_consistency".to_owned()],
             distortions: vec!["gaussian_noise".to_owned(), "fog".to_owned(), "darkness".to_owned()],
         }

@@ -7,6 +7,7 @@ use super::ExportError;
 use super::graph::{GraphBuilder, Value};
 use super::onnx::{Attribute, Element};
 use super::spec::{ModelSpec, NORM_EPSILON, PATCH_MEAN, PATCH_STD};
+use super::trunk::{self, Trunk};
 use super::weights::Weights;
 
 /// How attention is written.
@@ -53,7 +54,10 @@ pub(super) fn append(
     attention: Attention,
 ) -> Result<Heads, ExportError> {
     let mut t = Transformer { b, spec, weights, attention };
-    let mut tokens = t.tokens(image, features)?;
+    let mut tokens = match &spec.trunk {
+        Some(trunk) => t.trunk_tokens(trunk, image, features)?,
+        None => t.tokens(image, features)?,
+    };
     for i in 0..spec.depth {
         tokens = t.block(&tokens, i)?;
     }
@@ -139,6 +143,17 @@ impl Transformer<'_> {
         let sequence = self.b.op("Concat", &sequence, vec![Attribute::of_int("axis", 1)]);
         let positions = self.weight("positions")?;
         Ok(self.b.op("Add", &[&sequence, &positions], vec![]))
+    }
+
+    /// [z_r; z_c] with z_c from a convolutional network's averaged map: [N, 2 or 1, D]. No block mixes them.
+    fn trunk_tokens(&mut self, trunk: &Trunk, image: &Value, features: Option<&Value>) -> Result<Value, ExportError> {
+        let region = features.map(|features| self.region(features)).transpose()?;
+        let pooled = trunk::append(self.b, trunk, image, self.weights)?;
+        self.b.scope("sequence");
+        let class = self.linear(&pooled, "class")?;
+        let class = self.reshape(&class, &[0, 1, long(self.spec.width)]);
+        let sequence: Vec<&Value> = region.iter().chain([&class]).collect();
+        Ok(self.b.op("Concat", &sequence, vec![Attribute::of_int("axis", 1)]))
     }
 
     /// Equation 11. The last block is only followed to the tokens that the heads read: [N, 2 or 1, D].

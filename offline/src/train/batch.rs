@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::TrainError;
 use super::dataset::{Dataset, label_of};
 use super::draws::Augmentation;
+use super::region_weights::RegionWeights;
 use crate::export::spec::ModelSpec;
 
 /// Samples of one step, row-major.
@@ -19,11 +20,11 @@ pub struct Batch {
     pub features: Vec<f32>,
     /// Labels, [B, heads]; 0 where there is none.
     pub labels: Vec<f32>,
-    /// 1 where there is a label, else 0, [B, heads].
+    /// The weight of the sample's pattern where there is a label, else 0, [B, heads].
     pub mask: Vec<f32>,
     /// The teacher's scores, [B, heads]; 0 where there is none.
     pub taught: Vec<f32>,
-    /// 1 where there is a teacher's score, else 0, [B, heads].
+    /// The same weight where there is a teacher's score, else 0, [B, heads].
     pub taught_mask: Vec<f32>,
     /// 1 for the distortion a sample has, [B, distortions]; all 0 for a clean one.
     pub distortions: Vec<f32>,
@@ -41,6 +42,7 @@ impl Batch {
     pub fn collect(
         data: &Dataset,
         spec: &ModelSpec,
+        weights: &RegionWeights,
         samples: &[(usize, Option<Augmentation>)],
     ) -> Result<Self, TrainError> {
         let side = spec.crop as usize;
@@ -56,15 +58,16 @@ impl Batch {
         )?;
         for &(i, augmentation) in samples {
             let row = &data.rows[i];
+            let weight = weights.of(row);
             let flipped = augmentation.is_some_and(|a| a.flip_horizontal);
             batch.features.extend_from_slice(data.features(i, flipped));
             for head in &spec.outputs {
                 let label = label_of(head).and_then(|label| label(row));
                 batch.labels.push(label.unwrap_or(0.0));
-                batch.mask.push(f32::from(u8::from(label.is_some())));
+                batch.mask.push(label.map_or(0.0, |_| weight));
                 let taught = data.taught(i, head);
                 batch.taught.push(taught.unwrap_or(0.0));
-                batch.taught_mask.push(f32::from(u8::from(taught.is_some())));
+                batch.taught_mask.push(taught.map_or(0.0, |_| weight));
             }
             batch.distortions.extend(spec.distortions.iter().map(|d| f32::from(u8::from(*d == row.distortion))));
         }

@@ -15,6 +15,7 @@ use crate::columns;
 use crate::export::region::FeatureGroup;
 use crate::label::labelled::model_input;
 use crate::plan::PlanId;
+use crate::recipe::{Pair, Pattern};
 use crate::sample::SampleError;
 use crate::table;
 
@@ -79,6 +80,14 @@ columns!(SampleRow {
     confidence,
     crop,
 });
+
+impl SampleRow {
+    /// Which part of the picture is degraded more; a clean one counts as uniform.
+    #[must_use]
+    pub fn pattern(&self) -> Pattern {
+        Pair { roi: self.level, background: self.background_level.unwrap_or(self.level) }.pattern()
+    }
+}
 
 /// Reads a head's label off a row.
 pub type Label = fn(&SampleRow) -> Option<f32>;

@@ -13,6 +13,7 @@ use super::draws::Draws;
 use super::loader::{Loaded, Loader, Plan};
 use super::network::{Network, named, start, to_vec};
 use super::optimiser::{AdamW, decays};
+use super::published::keep_trunk;
 use super::recipe::Recipe;
 use super::report::{Line, Report};
 use super::schedule;
@@ -47,8 +48,8 @@ pub const WEIGHTS: &str = "weights.safetensors";
 /// Name of a run's checkpoint in its folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
-/// Trains a model, going on from a checkpoint of the same recipe and data if the folder holds one. `pretrained` holds the
-/// weights of the recipe's [`Pretrained`](super::pretrained::Pretrained), if it names some. `stop` is asked after every step
+/// Trains a model, going on from a checkpoint of the same recipe and data if the folder holds one. `pretrained` holds what
+/// [`Recipe::published`] gives. `stop` is asked after every step
 /// with the number of steps done.
 ///
 /// # Errors
@@ -62,6 +63,10 @@ pub fn fit(
 ) -> Result<Outcome, TrainError> {
     std::fs::create_dir_all(folder).map_err(TrainError::file(folder))?;
     let spec = ModelSpec { region: data.prepared.region, ..recipe.model.clone() };
+    spec.check()?;
+    if let Some(trunk) = &spec.trunk {
+        keep_trunk(folder, trunk)?;
+    }
     let t = &recipe.train;
     let samples: Vec<usize> = t.folds.iter().flat_map(|fold| data.fold(fold)).collect();
     let held = if t.folds.iter().any(|f| f == VALIDATION) { Vec::new() } else { data.fold(VALIDATION) };
@@ -172,7 +177,7 @@ impl Run {
         fresh: impl FnOnce() -> Result<Vec<f32>, TrainError>,
     ) -> Result<Self, TrainError> {
         let t = &recipe.train;
-        let frozen = |name: &str| recipe.pretrained.as_ref().is_some_and(|p| p.is_frozen(name));
+        let frozen = |name: &str| recipe.is_frozen(name);
         let network = |flat: &[f32]| -> Result<Network, TrainError> {
             let mut network = Network::new(spec, flat, t.precision.is_bf16())?;
             network.freeze(frozen);

@@ -57,8 +57,10 @@ impl Plan<'_> {
             .collect();
         let parts = chosen.chunks(self.train.at_a_time.unwrap_or(self.batch));
         Ok(Loaded {
-            counts: Counts::of(self.data, self.spec, chosen.iter().map(|&(i, _)| i)),
-            parts: parts.map(|part| Batch::collect(self.data, self.spec, part)).collect::<Result<_, _>>()?,
+            counts: Counts::of(self.data, self.spec, &self.train.region_weights, chosen.iter().map(|&(i, _)| i)),
+            parts: parts
+                .map(|part| Batch::collect(self.data, self.spec, &self.train.region_weights, part))
+                .collect::<Result<_, _>>()?,
         })
     }
 }

@@ -13,7 +13,9 @@ pub mod draws;
 mod error;
 pub mod prepare;
 pub mod pretrained;
+pub mod published;
 pub mod recipe;
+pub mod region_weights;
 pub mod samples;
 pub mod schedule;
 mod weights_file;
@@ -27,7 +29,11 @@ pub mod network;
 #[cfg(feature = "train")]
 pub mod optimiser;
 #[cfg(feature = "train")]
+mod ranking;
+#[cfg(feature = "train")]
 mod report;
+#[cfg(feature = "train")]
+mod trunk;
 #[cfg(feature = "train")]
 mod validation;
 

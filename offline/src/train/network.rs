@@ -1,5 +1,7 @@
 //! RA-MIQA's trained part (equations 9 to 13) on libtorch.
 //!
+//! The patch branch is a transformer, or a convolutional network whose averaged map takes the class token's place.
+//!
 //! Where the paper is silent: a last layer normalisation stands before the heads, as in ViT, and the distortion head has
 //! the form of equation 13 with one output a distortion.
 
@@ -9,8 +11,10 @@ use tch::{Kind, Tensor};
 
 use super::draws::Draws;
 use super::recipe::TrainSpec;
+use super::trunk::pooled;
 use crate::export::ExportError;
 use crate::export::spec::{ModelSpec, NORM_EPSILON, PATCH_MEAN, PATCH_STD, Role};
+use crate::export::trunk::Trunk;
 use crate::export::weights::{Array, Weights};
 
 /// Unbounded scores and logits of a batch.
@@ -40,7 +44,7 @@ pub fn start(spec: &ModelSpec, draws: Draws, region_bias: f64) -> Vec<f32> {
     for p in spec.parameters() {
         let count: usize = p.shape.iter().product();
         let deviation = match p.role {
-            Role::Linear => 1.0 / (p.shape[1] as f64).sqrt(),
+            Role::Linear => 1.0 / (p.shape[1..].iter().product::<usize>() as f64).sqrt(),
             Role::Embedding => 0.02,
             Role::Bias if p.name == "region.bias" => region_bias,
             Role::Bias | Role::Scale => 0.0,
@@ -117,7 +121,10 @@ impl Network {
     #[must_use]
     pub fn forward(&self, images: &Tensor, features: &Tensor, train: Option<&TrainSpec>) -> Output {
         let dropout = train.map_or(0.0, |t| t.dropout);
-        let mut z = self.tokens(images, features, train);
+        let mut z = match &self.spec.trunk {
+            Some(trunk) => self.trunk_tokens(trunk, images, features, train),
+            None => self.tokens(images, features, train),
+        };
         for i in 0..self.spec.depth {
             z = self.block(&z, i, dropout);
         }
@@ -174,6 +181,14 @@ impl Network {
         let patches = self.linear(&pixels.view([batch, kept, -1]), "patch").to_kind(Kind::Float);
         let sequence: Vec<Tensor> = region.into_iter().chain([class, patches]).collect();
         Tensor::cat(&sequence, 1) + positions
+    }
+
+    /// [z_r; z_c] with z_c from a convolutional network's averaged map: [B, 2 or 1, D]. No block mixes them.
+    fn trunk_tokens(&self, trunk: &Trunk, images: &Tensor, features: &Tensor, train: Option<&TrainSpec>) -> Tensor {
+        let region = self.spec.region_token.then(|| self.region(features, train));
+        let pooled = pooled(trunk, images, |name| self.leaf(name), self.bf16);
+        let class = self.linear(&pooled, "class").to_kind(Kind::Float).unsqueeze(1);
+        Tensor::cat(&region.into_iter().chain([class]).collect::<Vec<_>>(), 1)
     }
 
     /// Equation 10: [B, 1, D].

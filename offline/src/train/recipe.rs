@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use super::pretrained::Pretrained;
+use super::region_weights::RegionWeights;
 use crate::export::Attention;
 use crate::export::graph::Storage;
 use crate::export::region::RegionSpec;
 use crate::export::spec::ModelSpec;
+use crate::export::trunk::TrunkSpec;
 use crate::source::{TRAIN, VALIDATION};
 
 /// The recipe of the shipped model.
@@ -26,6 +28,9 @@ pub struct Recipe {
     /// Published weights that the patch branch starts from (default: random ones).
     #[serde(default)]
     pub pretrained: Option<Pretrained>,
+    /// A published convolutional classifier that is the patch branch (default: none, a transformer).
+    #[serde(default)]
+    pub trunk: Option<TrunkSpec>,
     /// Sizes of the trained part.
     pub model: ModelSpec,
     /// The training run.
@@ -130,6 +135,13 @@ pub struct TrainSpec {
     /// Weight of a present distortion over an absent one (default 3).
     #[serde(default = "three")]
     pub present_weight: f64,
+    /// Weight of the pairwise term beside the squared error: the mean of max(0, (yᵢ − yⱼ) − (sᵢ − sⱼ)) over the pairs of samples
+    /// that pass the network together and whose labels of a head differ, yᵢ > yⱼ (default 0).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ranking: f64,
+    /// Weights of the samples' labels by which part of the picture is degraded more (default 1 each).
+    #[serde(default, skip_serializing_if = "RegionWeights::is_default")]
+    pub region_weights: RegionWeights,
     /// Decay a step of the running mean of weights that is validated and exported; 0: the weights themselves (default 0).
     #[serde(default)]
     pub average: f64,
@@ -155,6 +167,10 @@ fn three() -> f64 {
 }
 fn two() -> u32 {
     2
+}
+// What is left out of a run's key where it is the default, so that runs begun before it was a choice go on.
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 fn yes() -> bool {
     true
@@ -193,16 +209,12 @@ impl Recipe {
 
     fn check(&self) -> Result<(), String> {
         self.region.check().map_err(|e| e.to_string())?;
-        self.model.check().map_err(|e| e.to_string())?;
+        self.check_patch_branch()?;
         for head in &self.model.outputs {
             if super::dataset::label_of(head).is_none() {
                 let known = super::dataset::HEADS.map(|(name, _)| name).join(", ");
                 return Err(format!("model.outputs: {head} has no label; known: {known}"));
             }
-        }
-        let frozen = self.pretrained.as_ref().map_or(0, |pretrained| pretrained.frozen);
-        if frozen > self.model.depth {
-            return Err(format!("pretrained.frozen = {frozen}: the model has {} blocks", self.model.depth));
         }
         let t = &self.train;
         if t.folds.is_empty() || t.folds.iter().any(|f| f != TRAIN && f != VALIDATION) {
@@ -241,11 +253,36 @@ impl Recipe {
             ("region_bias", t.region_bias),
             ("distortion_weight", t.distortion_weight),
             ("teacher_weight", t.teacher_weight),
+            ("ranking", t.ranking),
         ];
         for (key, value) in weights {
             if value.is_nan() || value < 0.0 {
                 return Err(format!("train.{key} = {value}: must not be negative"));
             }
+        }
+        t.region_weights.check()
+    }
+
+    fn check_patch_branch(&self) -> Result<(), String> {
+        self.model.check_sizes(self.trunk.is_some()).map_err(|e| e.to_string())?;
+        if self.model.trunk.is_some() {
+            return Err("model.trunk: a recipe names a file in its section [trunk]".to_owned());
+        }
+        let frozen = self.pretrained.as_ref().map_or(0, |pretrained| pretrained.frozen);
+        let Some(trunk) = &self.trunk else {
+            if frozen > self.model.depth {
+                return Err(format!("pretrained.frozen = {frozen}: the model has {} blocks", self.model.depth));
+            }
+            return Ok(());
+        };
+        trunk.check().map_err(|e| e.to_string())?;
+        if self.pretrained.is_some() {
+            return Err(
+                "[pretrained] is a transformer's; with [trunk] its file is what the weights come from".to_owned()
+            );
+        }
+        if self.train.patch_dropout > 0.0 {
+            return Err("train.patch_dropout: with [trunk] there are no patches to leave out".to_owned());
         }
         Ok(())
     }

@@ -4,7 +4,9 @@ use super::TrainError;
 use super::batch::Batch;
 use super::dataset::{Dataset, label_of};
 use super::network::{Network, Output, to_vec};
+use super::ranking::ranking;
 use super::recipe::TrainSpec;
+use super::region_weights::RegionWeights;
 use crate::evaluate::metrics::{plcc, srcc};
 use crate::export::spec::ModelSpec;
 
@@ -37,7 +39,7 @@ pub(super) struct Tensors {
     distortions: Tensor,
 }
 
-/// How many values of a batch count.
+/// How many values of a batch count; labels and a teacher's scores by the weights of their samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Counts {
     samples: f64,
@@ -47,14 +49,20 @@ pub(super) struct Counts {
 
 impl Counts {
     /// Those of samples, without reading a picture.
-    pub(super) fn of(data: &Dataset, spec: &ModelSpec, samples: impl Iterator<Item = usize>) -> Self {
+    pub(super) fn of(
+        data: &Dataset,
+        spec: &ModelSpec,
+        weights: &RegionWeights,
+        samples: impl Iterator<Item = usize>,
+    ) -> Self {
         let mut counts = Self { samples: 0.0, labels: 0.0, taught: 0.0 };
         for i in samples {
             counts.samples += 1.0;
+            let weight = f64::from(weights.of(&data.rows[i]));
             for head in &spec.outputs {
                 let label = label_of(head).and_then(|label| label(&data.rows[i]));
-                counts.labels += f64::from(u8::from(label.is_some()));
-                counts.taught += f64::from(u8::from(data.taught(i, head).is_some()));
+                counts.labels += label.map_or(0.0, |_| weight);
+                counts.taught += data.taught(i, head).map_or(0.0, |_| weight);
             }
         }
         counts
@@ -76,22 +84,28 @@ impl Tensors {
         }
     }
 
-    /// Squared error a head, averaged over the labels that are there, plus the weighted one to the teacher's scores, plus
-    /// the weighted cross-entropy of the distortion head.
+    /// Squared error a head, averaged over the labels that are there by the weights of their samples, plus the weighted one to
+    /// the teacher's scores, the weighted cross-entropy of the distortion head, and the weighted pairwise term.
     pub(super) fn loss(&self, output: &Output, train: &TrainSpec) -> Tensor {
         self.part_of_loss(output, train, &self.counts())
     }
 
-    /// What these samples add to the loss of a batch that they are a part of, and in which so many values count.
+    /// What these samples add to the loss of a batch that they are a part of, and in which so many values count. Pairs are
+    /// those among these samples.
     pub(super) fn part_of_loss(&self, output: &Output, train: &TrainSpec, whole: &Counts) -> Tensor {
         let error = |labels: &Tensor, mask: &Tensor, count: f64| {
             let squares = (output.quality.to_kind(Kind::Float) - labels).square() * mask;
-            squares.sum(Kind::Float) / count.max(1.0)
+            squares.sum(Kind::Float) / if count > 0.0 { count } else { 1.0 }
         };
         let quality = error(&self.labels, &self.mask, whole.labels)
             + error(&self.taught, &self.taught_mask, whole.taught) * train.teacher_weight;
         let share = self.counts().samples / whole.samples;
-        quality + self.cross_entropy(output, train.present_weight) * (train.distortion_weight * share)
+        let loss = quality + self.cross_entropy(output, train.present_weight) * (train.distortion_weight * share);
+        if train.ranking > 0.0 {
+            loss + ranking(&output.quality, &self.labels, &self.mask) * (train.ranking * share)
+        } else {
+            loss
+        }
     }
 
     fn counts(&self) -> Counts {
@@ -117,9 +131,9 @@ pub(super) fn validate(
 ) -> Result<Validation, TrainError> {
     let (mut loss, mut distortion, mut scores) = (0.0, 0.0, vec![Vec::new(); spec.outputs.len()]);
     no_grad(|| -> Result<(), TrainError> {
-        for chunk in samples.chunks(train.batch) {
+        for chunk in samples.chunks(train.at_a_time.unwrap_or(train.batch)) {
             let still: Vec<_> = chunk.iter().map(|&i| (i, None)).collect();
-            let batch = Tensors::of(&Batch::collect(data, spec, &still)?, spec);
+            let batch = Tensors::of(&Batch::collect(data, spec, &train.region_weights, &still)?, spec);
             let output = network.forward(&batch.images, &batch.features, None);
             let share = chunk.len() as f64 / samples.len() as f64;
             loss += batch.loss(&output, train).double_value(&[]) * share;
