@@ -20,7 +20,6 @@ use miqa_offline::train::fit::fit;
 use miqa_offline::train::network::{Network, start};
 use miqa_offline::train::optimiser::{AdamW, decays};
 use miqa_offline::train::recipe::{Precision, Recipe, TrainSpec};
-use rustix::process::getrusage_self;
 use tch::{Device, Kind, Tensor};
 
 /// Width of the region features.
@@ -111,7 +110,7 @@ fn whole(recipe: &Recipe, data: &Dataset, folder: &Path) -> Cost {
     let marks = std::cell::RefCell::new(Vec::new());
     let last = recipe.train.batch as u64;
     let steps = 256 / last * u64::from(recipe.train.epochs);
-    fit(recipe, data, None, folder, &|step| {
+    fit(recipe, data, None, folder, Device::Cpu, &|step| {
         marks.borrow_mut().push((step, Instant::now(), processor()));
         step + 1 == steps
     })
@@ -125,7 +124,7 @@ fn whole(recipe: &Recipe, data: &Dataset, folder: &Path) -> Cost {
 fn bare(recipe: &Recipe, steps: u64) -> Cost {
     let (spec, batch) = (&recipe.model, recipe.train.batch as i64);
     let flat = start(spec, Draws::new(1), 0.0);
-    let network = Network::new(spec, &flat, recipe.train.precision.is_bf16()).unwrap();
+    let network = Network::new(spec, &flat, recipe.train.precision.is_bf16(false)).unwrap();
     let mut optimiser = AdamW::new(&decays(spec, 1e-4, 1e-4, |_| false));
     let side = i64::from(spec.crop);
     let images = Tensor::randint(255, [batch, side, side, 3], (Kind::Uint8, Device::Cpu));
@@ -179,11 +178,13 @@ fn median(costs: &[Cost]) -> Option<Cost> {
     Some(Cost { clock: middle(|cost| cost.clock)?, processor: middle(|cost| cost.processor)? })
 }
 
-/// Seconds of processor time of this process so far.
+/// Seconds of processor time of this process so far, ended threads included.
 fn processor() -> f64 {
-    let usage = getrusage_self();
-    let seconds = |time: rustix::time::Timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
-    seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name in brackets; clock ticks are hundredths of a second on Linux.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 /// A prepared folder of noise.

@@ -7,6 +7,7 @@ use miqa::engine::{Device, Runtime};
 use super::rank::threads;
 use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, plan, stop_flag};
+use crate::device::ChosenDevice;
 use crate::export::weights::Weights;
 use crate::label::zoo::Task;
 use crate::plan::Plan;
@@ -35,6 +36,9 @@ pub struct Args {
     /// Folder with the region encoder's file; may be given several times
     #[arg(long = "zoo-dir", value_name = "DIR")]
     zoo_dirs: Vec<PathBuf>,
+    /// What the network trains on: cpu, or cuda:N, GPU number N (cuda is the first). Features are prepared on the CPU
+    #[arg(long, default_value_t = ChosenDevice::Cpu, value_name = "DEVICE")]
+    device: ChosenDevice,
     /// Worker threads of the preparation; 0 takes one a core
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
@@ -70,7 +74,7 @@ impl TrainingRecipe {
 /// a signal, the same command goes on; 78: the labels were made with another plan.
 pub fn run(args: &Args) -> Result<(), CommandError> {
     if !args.prepare_only {
-        runnable()?;
+        runnable(args.device)?;
     }
     let plan = args.work.labelled_plan(args.plan.as_deref())?;
     let others = args.also.iter().map(|work| Ok((work.as_path(), plan_of(work)?)));
@@ -97,7 +101,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
         return Ok(());
     }
     let published = recipe.published(&args.zoo_dirs).map_err(failure)?;
-    fit(&folders, &recipe, published.as_ref(), &stop)
+    fit(&folders, &recipe, published.as_ref(), args.device, &stop)
 }
 
 /// The plan of a work folder's labels; of one without labels its plan, if there is one.
@@ -122,7 +126,7 @@ fn failure(error: TrainError) -> CommandError {
 }
 
 #[cfg(not(feature = "train"))]
-fn runnable() -> Result<(), CommandError> {
+fn runnable(_device: ChosenDevice) -> Result<(), CommandError> {
     Err(CommandError::usage(
         "this build can't train: run scripts/libtorch.sh, then build with `cargo build --release -p miqa-offline --features train`",
     ))
@@ -131,12 +135,12 @@ fn runnable() -> Result<(), CommandError> {
 /// libgomp reads its waiting policy when it is loaded, before `main`, and by default spins idle threads on cores that
 /// others need; so the program starts once more with the policy set.
 #[cfg(feature = "train")]
-fn runnable() -> Result<(), CommandError> {
+fn runnable(device: ChosenDevice) -> Result<(), CommandError> {
     use std::os::unix::process::CommandExt;
 
     const POLICY: &str = "OMP_WAIT_POLICY";
     if std::env::var_os(POLICY).is_some() {
-        return Ok(());
+        return device.torch().map(drop).map_err(CommandError::usage);
     }
     let program = std::env::current_exe().map_err(CommandError::unexpected)?;
     let mut again = std::process::Command::new(program);
@@ -149,9 +153,10 @@ fn fit(
     _folders: &[Folder<'_>],
     _recipe: &Recipe,
     _published: Option<&Weights>,
+    device: ChosenDevice,
     _stop: &std::sync::atomic::AtomicBool,
 ) -> Result<(), CommandError> {
-    runnable()
+    runnable(device)
 }
 
 #[cfg(feature = "train")]
@@ -159,6 +164,7 @@ fn fit(
     folders: &[Folder<'_>],
     recipe: &Recipe,
     published: Option<&Weights>,
+    device: ChosenDevice,
     stop: &std::sync::atomic::AtomicBool,
 ) -> Result<(), CommandError> {
     use std::sync::atomic::Ordering;
@@ -171,7 +177,8 @@ fn fit(
     let data = data.map_err(failure)?;
     let folder = Layout::of(work).file(&recipe.name);
     let stopped = |_| stop.load(Ordering::Relaxed);
-    let outcome = crate::train::fit::fit(recipe, &data, published, &folder, &stopped);
+    let device = device.torch().map_err(CommandError::usage)?;
+    let outcome = crate::train::fit::fit(recipe, &data, published, &folder, device, &stopped);
     match outcome.map_err(failure)? {
         Outcome::Finished { score, step } => {
             let score = score.map_or_else(|| "no validation fold".to_owned(), |s| format!("validation SRCC {s:.4}"));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 use super::TrainError;
 use super::checkpoint::{Checkpoint, Progress, replace};
@@ -49,7 +49,8 @@ pub const WEIGHTS: &str = "weights.safetensors";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// Trains a model, going on from a checkpoint of the same recipe and data if the folder holds one. `pretrained` holds what
-/// [`Recipe::published`] gives. `stop` is asked after every step
+/// [`Recipe::published`] gives. It runs on `device`, on a
+/// GPU with libtorch's fused attention. `stop` is asked after every step
 /// with the number of steps done.
 ///
 /// # Errors
@@ -59,6 +60,7 @@ pub fn fit(
     data: &Dataset,
     pretrained: Option<&Weights>,
     folder: &Path,
+    device: Device,
     stop: &dyn Fn(u64) -> bool,
 ) -> Result<Outcome, TrainError> {
     std::fs::create_dir_all(folder).map_err(TrainError::file(folder))?;
@@ -82,6 +84,7 @@ pub fn fit(
     let plan = Plan { data, spec: &spec, train: t, samples: &samples, batch };
     let per_epoch = plan.per_epoch();
     let steps = per_epoch * u64::from(t.epochs);
+    let bf16 = t.precision.is_bf16(device.is_cuda());
     let draws = Draws::new(t.seed);
     let path = folder.join(CHECKPOINT);
     let fresh = || {
@@ -92,7 +95,7 @@ pub fn fit(
         centre_heads(&spec, &mut flat, data, &samples);
         Ok(flat)
     };
-    let mut run = Run::open(&path, key(recipe, &spec, data)?, &spec, recipe, fresh)?;
+    let mut run = Run::open(&path, key(recipe, &spec, data)?, &spec, recipe, device, fresh)?;
     let mut report = Report::open(&folder.join("log.csv"), &spec, run.progress.step, steps)?;
     let warmup = (t.warmup * per_epoch as f64).round() as u64;
     let mut saved = Instant::now();
@@ -106,7 +109,7 @@ pub fn fit(
             tch::manual_seed(draws.torch_seed(step));
             let mut value = 0.0;
             for part in &parts {
-                let tensors = Tensors::of(part, &spec);
+                let tensors = Tensors::of(part, &spec, device);
                 let output = run.network.forward(&tensors.images, &tensors.features, Some(t));
                 let loss = tensors.part_of_loss(&output, t, &counts);
                 value += loss.double_value(&[]);
@@ -122,7 +125,7 @@ pub fn fit(
 
             let parts = |done: u64| done * u64::from(t.validations) / per_epoch;
             if !held.is_empty() && parts(within + 1) > parts(within) {
-                let network = Network::new(&spec, &to_vec(&run.average), t.precision.is_bf16())?;
+                let network = Network::on(device, &spec, &to_vec(&run.average), bf16)?;
                 let validation = validate(&network, data, &spec, t, &held)?;
                 let best = run.judge(validation.heads.first().and_then(|h| h.srcc));
                 report.validation(&Line {
@@ -174,12 +177,13 @@ impl Run {
         key: String,
         spec: &ModelSpec,
         recipe: &Recipe,
+        device: Device,
         fresh: impl FnOnce() -> Result<Vec<f32>, TrainError>,
     ) -> Result<Self, TrainError> {
         let t = &recipe.train;
         let frozen = |name: &str| recipe.is_frozen(name);
         let network = |flat: &[f32]| -> Result<Network, TrainError> {
-            let mut network = Network::new(spec, flat, t.precision.is_bf16())?;
+            let mut network = Network::on(device, spec, flat, t.precision.is_bf16(device.is_cuda()))?;
             network.freeze(frozen);
             Ok(network)
         };
@@ -188,8 +192,8 @@ impl Run {
         if let Some(c) = Checkpoint::read(path)?.filter(|c| c.progress.key == key && c.weights.len() == fresh.len()) {
             return Ok(Self {
                 network: network(&c.weights)?,
-                optimiser: AdamW::resumed(&decays, &c.first, &c.second),
-                average: Tensor::from_slice(&c.average),
+                optimiser: AdamW::resumed(&decays, &c.first, &c.second).on(device),
+                average: Tensor::from_slice(&c.average).to_device(device),
                 best: c.best,
                 progress: c.progress,
             });
@@ -198,8 +202,8 @@ impl Run {
         Ok(Self {
             progress,
             network: network(&fresh)?,
-            optimiser: AdamW::new(&decays),
-            average: Tensor::from_slice(&fresh),
+            optimiser: AdamW::new(&decays).on(device),
+            average: Tensor::from_slice(&fresh).to_device(device),
             best: fresh,
         })
     }

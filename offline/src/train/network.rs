@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::draws::Draws;
 use super::recipe::TrainSpec;
@@ -66,12 +66,20 @@ impl Network {
     /// # Errors
     /// [`ExportError::Weights`] if the vector's length does not fit.
     pub fn new(spec: &ModelSpec, flat: &[f32], bf16: bool) -> Result<Self, ExportError> {
+        Self::on(Device::Cpu, spec, flat, bf16)
+    }
+
+    /// [`Network::new`] on a device; what it is given must lie there.
+    ///
+    /// # Errors
+    /// [`ExportError::Weights`] if the vector's length does not fit.
+    pub fn on(device: Device, spec: &ModelSpec, flat: &[f32], bf16: bool) -> Result<Self, ExportError> {
         let parameters = spec.parameters();
         let count: usize = parameters.iter().map(|p| p.shape.iter().product::<usize>()).sum();
         if flat.len() != count {
             return Err(ExportError::Weights(format!("{} weights instead of {count}", flat.len())));
         }
-        let flat = Tensor::from_slice(flat);
+        let flat = Tensor::from_slice(flat).to_device(device);
         let (mut leaves, mut index, mut offset) = (Vec::new(), HashMap::new(), 0);
         for p in parameters {
             let shape: Vec<i64> = p.shape.iter().map(|&d| long(d)).collect();
@@ -104,6 +112,11 @@ impl Network {
                 self.leaves[at] = self.leaves[at].set_requires_grad(false);
             }
         }
+    }
+
+    /// Where it lies.
+    pub fn device(&self) -> Device {
+        self.flat.device()
     }
 
     /// The flat vector, sharing memory with the leaves.
@@ -177,7 +190,8 @@ impl Network {
         }
         let kept = cells.size()[1];
         let pixels = cells.to_kind(Kind::Float).view([batch, kept, -1, 3]);
-        let pixels = (pixels - Tensor::from_slice(&PATCH_MEAN)) / Tensor::from_slice(&PATCH_STD);
+        let of = |values: &[f32; 3]| Tensor::from_slice(values).to_device(images.device());
+        let pixels = (pixels - of(&PATCH_MEAN)) / of(&PATCH_STD);
         let patches = self.linear(&pixels.view([batch, kept, -1]), "patch").to_kind(Kind::Float);
         let sequence: Vec<Tensor> = region.into_iter().chain([class, patches]).collect();
         Tensor::cat(&sequence, 1) + positions
@@ -230,6 +244,20 @@ impl Network {
         let query = split(self.linear(asking, &format!("{name}.query")));
         let both = self.linear(all, &format!("{name}.key_value")).chunk(2, 2);
         let [key, value] = [0, 1].map(|i: usize| both[i].contiguous()).map(split);
+        if matches!(all.device(), Device::Cuda(_)) {
+            // Fused there; on the CPU the plain products are quicker in bfloat16.
+            let mixed = Tensor::scaled_dot_product_attention::<&Tensor>(
+                &query,
+                &key,
+                &value,
+                None,
+                0.0,
+                false,
+                None::<f64>,
+                false,
+            );
+            return self.linear(&mixed.transpose(1, 2).reshape([batch, -1, width]), &format!("{name}.out"));
+        }
         let products = query.matmul(&key.transpose(2, 3)) * (1.0 / (each as f64).sqrt());
         let shares = products.softmax(-1, Kind::Float).to_kind(value.kind());
         let mixed = shares.matmul(&value).transpose(1, 2).reshape([batch, -1, width]);
@@ -262,7 +290,7 @@ pub fn named(spec: &ModelSpec, flat: &[f32]) -> Weights {
 /// A flat float tensor as a vector.
 #[must_use]
 pub fn to_vec(tensor: &Tensor) -> Vec<f32> {
-    let flat = tensor.to_kind(Kind::Float).contiguous().flatten(0, -1);
+    let flat = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().flatten(0, -1);
     let mut values = vec![0.0_f32; flat.numel()];
     flat.copy_data(&mut values, flat.numel());
     values

@@ -1,6 +1,6 @@
 //! AdamW (Loshchilov and Hutter, 2019) on one flat vector, with libtorch's arithmetic.
 
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 use super::network::Network;
 use crate::export::spec::{ModelSpec, Role};
@@ -29,6 +29,13 @@ impl AdamW {
     #[must_use]
     pub fn resumed(decay: &[f32], first: &[f32], second: &[f32]) -> Self {
         Self { first: Tensor::from_slice(first), second: Tensor::from_slice(second), decay: Tensor::from_slice(decay) }
+    }
+
+    /// The same state on a device: that of the network it is used with.
+    #[must_use]
+    pub fn on(self, device: Device) -> Self {
+        let to = |tensor: &Tensor| tensor.to_device(device);
+        Self { first: to(&self.first), second: to(&self.second), decay: to(&self.decay) }
     }
 
     /// First and second moments.
@@ -84,8 +91,8 @@ pub fn decays(spec: &ModelSpec, matrices: f64, region: f64, frozen: impl Fn(&str
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use tch::Kind;
     use tch::nn::{self, OptimizerConfig};
-    use tch::{Device, Kind};
 
     use super::*;
     use crate::export::spec::tests::tiny;

@@ -43,7 +43,7 @@ pub struct Recipe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// bf16 where the processor multiplies it natively, else fp32.
+    /// bf16 where the processor multiplies it natively and on GPUs, else fp32.
     Auto,
     /// 32-bit floats, the reference.
     Fp32,
@@ -52,13 +52,13 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Whether products are taken in bfloat16 on this machine.
+    /// Whether products are taken in bfloat16: on this machine's processor, or on a GPU.
     #[must_use]
-    pub fn is_bf16(self) -> bool {
+    pub fn is_bf16(self, gpu: bool) -> bool {
         match self {
             Self::Fp32 => false,
             Self::Bf16 => true,
-            Self::Auto => native_bf16(),
+            Self::Auto => gpu || native_bf16(),
         }
     }
 }

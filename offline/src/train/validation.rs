@@ -1,4 +1,4 @@
-use tch::{Kind, Reduction, Tensor, no_grad};
+use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
 use super::TrainError;
 use super::batch::Batch;
@@ -70,11 +70,11 @@ impl Counts {
 }
 
 impl Tensors {
-    pub(super) fn of(batch: &Batch, spec: &ModelSpec) -> Self {
-        let rows = |values: &[f32]| Tensor::from_slice(values).view([batch.count as i64, -1]);
+    pub(super) fn of(batch: &Batch, spec: &ModelSpec, device: Device) -> Self {
+        let rows = |values: &[f32]| Tensor::from_slice(values).to_device(device).view([batch.count as i64, -1]);
         let side = i64::from(spec.crop);
         Self {
-            images: Tensor::from_slice(&batch.images).view([batch.count as i64, side, side, 3]),
+            images: Tensor::from_slice(&batch.images).to_device(device).view([batch.count as i64, side, side, 3]),
             features: rows(&batch.features),
             labels: rows(&batch.labels),
             mask: rows(&batch.mask),
@@ -133,7 +133,8 @@ pub(super) fn validate(
     no_grad(|| -> Result<(), TrainError> {
         for chunk in samples.chunks(train.at_a_time.unwrap_or(train.batch)) {
             let still: Vec<_> = chunk.iter().map(|&i| (i, None)).collect();
-            let batch = Tensors::of(&Batch::collect(data, spec, &train.region_weights, &still)?, spec);
+            let batch =
+                Tensors::of(&Batch::collect(data, spec, &train.region_weights, &still)?, spec, network.device());
             let output = network.forward(&batch.images, &batch.features, None);
             let share = chunk.len() as f64 / samples.len() as f64;
             loss += batch.loss(&output, train).double_value(&[]) * share;

@@ -94,22 +94,32 @@ fn a_run_that_was_stopped_ends_in_the_same_weights() {
         (t.dropout, t.feature_dropout, t.feature_noise, t.patch_dropout, t.average) = (0.1, 0.2, 0.1, 0.3, 0.9);
     });
     let (straight, broken) = (work.path().join("straight"), work.path().join("broken"));
-    let whole = fit(&recipe, &data, None, &straight, &|_| false).unwrap();
+    let whole = fit(&recipe, &data, None, &straight, Device::Cpu, &|_| false).unwrap();
     assert!(matches!(whole, Outcome::Finished { .. }));
-    assert_eq!(fit(&recipe, &data, None, &broken, &|step| step == 4).unwrap(), Outcome::Interrupted { step: 4 });
+    assert_eq!(
+        fit(&recipe, &data, None, &broken, Device::Cpu, &|step| step == 4).unwrap(),
+        Outcome::Interrupted { step: 4 }
+    );
     let kept = bits(&broken.join(CHECKPOINT));
-    assert_eq!(fit(&recipe, &data, None, &broken, &|step| step == 7).unwrap(), Outcome::Interrupted { step: 7 });
+    assert_eq!(
+        fit(&recipe, &data, None, &broken, Device::Cpu, &|step| step == 7).unwrap(),
+        Outcome::Interrupted { step: 7 }
+    );
     // As after kill -9: the log is ahead of the checkpoint.
     std::fs::write(broken.join(CHECKPOINT), kept).unwrap();
-    assert_eq!(fit(&recipe, &data, None, &broken, &|_| false).unwrap(), whole);
+    assert_eq!(fit(&recipe, &data, None, &broken, Device::Cpu, &|_| false).unwrap(), whole);
     for file in [WEIGHTS, CHECKPOINT, "log.csv"] {
         assert!(bits(&straight.join(file)) == bits(&broken.join(file)), "{file} differs");
     }
 
-    let other =
-        fit(&Recipe { train: TrainSpec { seed: 2, ..recipe.train.clone() }, ..recipe }, &data, None, &broken, &|_| {
-            false
-        });
+    let other = fit(
+        &Recipe { train: TrainSpec { seed: 2, ..recipe.train.clone() }, ..recipe },
+        &data,
+        None,
+        &broken,
+        Device::Cpu,
+        &|_| false,
+    );
     assert!(matches!(other.unwrap(), Outcome::Finished { .. }));
     assert!(bits(&straight.join(WEIGHTS)) != bits(&broken.join(WEIGHTS)), "another seed, another model");
 }
@@ -127,7 +137,7 @@ fn learns_what_only_the_pictures_tell() {
             (t.average, t.precision) = (0.0, precision);
         });
         let folder = work.path().join(format!("{precision:?}"));
-        let outcome = fit(&recipe, &data, None, &folder, &|_| false).unwrap();
+        let outcome = fit(&recipe, &data, None, &folder, Device::Cpu, &|_| false).unwrap();
         let Outcome::Finished { score: Some(score), .. } = outcome else { panic!("{outcome:?}") };
         assert!(score > 0.9, "{precision:?}: SRCC {score}");
         let spec = ModelSpec { region: REGION, ..recipe.model.clone() };
@@ -143,7 +153,10 @@ fn a_final_run_learns_from_both_folds_and_keeps_the_last_weights() {
     let recipe = recipe(|r| r.train.folds = vec![TRAIN.to_owned(), VALIDATION.to_owned()]);
     let folder = work.path().join("final");
     // All 40 samples in batches of 8: five steps an epoch instead of three.
-    assert_eq!(fit(&recipe, &data, None, &folder, &|_| false).unwrap(), Outcome::Finished { score: None, step: 15 });
+    assert_eq!(
+        fit(&recipe, &data, None, &folder, Device::Cpu, &|_| false).unwrap(),
+        Outcome::Finished { score: None, step: 15 }
+    );
 }
 
 #[test]
@@ -159,7 +172,7 @@ fn a_batch_in_parts_is_the_same_batch() {
     parts.train.at_a_time = Some(3);
     let trained = |recipe: &Recipe, name: &str| {
         let folder = work.path().join(name);
-        fit(recipe, &data, None, &folder, &|_| false).unwrap();
+        fit(recipe, &data, None, &folder, Device::Cpu, &|_| false).unwrap();
         Weights::read(&folder.join(WEIGHTS)).unwrap()
     };
     let (plain, parts) = (trained(&plain, "plain"), trained(&parts, "parts"));
@@ -192,7 +205,7 @@ fn published_weights_are_the_start_and_what_is_frozen_stays() {
         published.insert(&name, array);
     }
     let folder = work.path().join("started");
-    fit(&recipe, &data, Some(&published), &folder, &|_| false).unwrap();
+    fit(&recipe, &data, Some(&published), &folder, Device::Cpu, &|_| false).unwrap();
     let trained = Weights::read(&folder.join(WEIGHTS)).unwrap();
     for p in spec.parameters().into_iter().filter(|p| p.name.starts_with("blocks") || p.name.starts_with("patch")) {
         let same = trained.get(&p.name).unwrap().values == published.get(&p.name).unwrap().values;
@@ -200,6 +213,7 @@ fn published_weights_are_the_start_and_what_is_frozen_stays() {
     }
     let mut less = published.clone();
     less.insert("class_token", Array { shape: vec![3], values: vec![0.0; 3] });
-    let message = fit(&recipe, &data, Some(&less), &work.path().join("less"), &|_| false).unwrap_err().to_string();
+    let message =
+        fit(&recipe, &data, Some(&less), &work.path().join("less"), Device::Cpu, &|_| false).unwrap_err().to_string();
     assert!(message.contains("class_token"), "{message}");
 }
