@@ -4,7 +4,7 @@ use super::belief::{self, AGREEMENT_WIDTH, BELIEF_WIDTH, Belief};
 use super::spec::{FeatureGroup, RegionSpec, Standard, ViewSpec};
 use crate::export::ExportError;
 use crate::export::graph::{GraphBuilder, OPSET, Storage, Value};
-use crate::export::onnx::{Attribute, Element, Extent, Graph, Model};
+use crate::export::onnx::{Attribute, Element, Extent, Graph, Model, Tensor};
 
 /// Writes the region graph: `image` u8 [N, 288, 288, 3] → `features` f32 [N, Dr] and `confidence` f32 [N], the
 /// largest softmax probability of the encoder's own classifier on the first view.
@@ -111,7 +111,7 @@ fn channels(graph: &Graph, tensor: &str) -> Result<usize, ExportError> {
     for _ in 0..=graph.nodes.len() {
         let Some(node) = graph.nodes.iter().find(|n| n.outputs.iter().any(|o| o == name)) else { break };
         if node.op == "Conv" {
-            let weight = node.inputs.get(1).and_then(|w| graph.initialisers.iter().find(|t| &t.name == w));
+            let weight = node.inputs.get(1).and_then(|name| constant(graph, name));
             if let Some(width) = weight.and_then(|w| w.shape().first().copied()) {
                 return Ok(width);
             }
@@ -121,6 +121,13 @@ fn channels(graph: &Graph, tensor: &str) -> Result<usize, ExportError> {
         name = input;
     }
     Err(ExportError::NoValue { name: tensor.to_owned() })
+}
+
+/// A constant, perhaps stored as another kind of numbers and cast.
+fn constant<'a>(graph: &'a Graph, name: &'a str) -> Option<&'a Tensor> {
+    let cast = graph.nodes.iter().find(|node| node.op == "Cast" && node.outputs.iter().any(|output| output == name));
+    let name = cast.and_then(|node| node.inputs.first()).map_or(name, String::as_str);
+    graph.initialisers.iter().find(|tensor| tensor.name == name)
 }
 
 /// u8 NHWC → float NCHW, normalised.
