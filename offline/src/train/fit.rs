@@ -129,7 +129,7 @@ pub fn fit(
 
         let parts = |done: u64| done * u64::from(t.validations) / per_epoch;
         if !held.is_empty() && parts(within as u64 + 1) > parts(within as u64) {
-            let network = Network::new(&spec, &to_vec(&run.average), t.precision.is_bf16())?;
+            let network = Network::new(&spec, &to_vec(&run.average), recipe.is_bf16())?;
             let validation = validate(&network, data, &spec, t, &held)?;
             let best = run.judge(validation.heads.first().and_then(|h| h.srcc));
             report.validation(&Line {
@@ -181,7 +181,7 @@ impl Run {
         let t = &recipe.train;
         let frozen = |name: &str| recipe.is_frozen(name);
         let network = |flat: &[f32]| -> Result<Network, TrainError> {
-            let mut network = Network::new(spec, flat, t.precision.is_bf16())?;
+            let mut network = Network::new(spec, flat, recipe.is_bf16())?;
             network.freeze(frozen);
             Ok(network)
         };

@@ -7,12 +7,7 @@ use crate::label::zoo::{Channels, Layout};
 
 /// `images` u8 [B, side, side, 3] → the map averaged over height and width, f32 [B, C]. `leaf` gives trained tensors by
 /// name. With `bf16` convolutions, and what lies between them, are in bfloat16.
-pub(super) fn pooled<'a>(
-    trunk: &Trunk,
-    images: &Tensor,
-    leaf: impl Fn(&str) -> &'a Tensor,
-    bf16: bool,
-) -> Tensor {
+pub(super) fn pooled<'a>(trunk: &Trunk, images: &Tensor, leaf: impl Fn(&str) -> &'a Tensor, bf16: bool) -> Tensor {
     let last_uses = last_uses(trunk);
     let mut values: Vec<Option<Tensor>> = vec![Some(picture(trunk, images))];
     for (at, step) in trunk.steps.iter().enumerate() {

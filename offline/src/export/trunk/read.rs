@@ -177,7 +177,8 @@ impl<'a> Reader<'a> {
     fn map(&self, node: &Node, place: usize) -> Result<(usize, [usize; 3]), String> {
         let value = self.value(node, place)?;
         let shape = &self.shapes[value];
-        let map = shape.as_slice().try_into().map_err(|_| format!("reads a value of {} axes, no map", shape.len() + 1))?;
+        let map =
+            shape.as_slice().try_into().map_err(|_| format!("reads a value of {} axes, no map", shape.len() + 1))?;
         Ok((value, map))
     }
 

@@ -52,7 +52,8 @@ impl TrunkSpec {
     /// # Errors
     /// [`ExportError::Recipe`] naming the key.
     pub fn check(&self) -> Result<(), ExportError> {
-        if self.std.iter().any(|std| !std.is_finite() || *std == 0.0) || self.mean.iter().any(|mean| !mean.is_finite()) {
+        if self.std.iter().any(|std| !std.is_finite() || *std == 0.0) || self.mean.iter().any(|mean| !mean.is_finite())
+        {
             let why = format!("trunk.mean = {:?}, trunk.std = {:?}: no normalisation", self.mean, self.std);
             return Err(ExportError::Recipe(why));
         }

@@ -71,7 +71,10 @@ fn every_weight_gets_a_gradient() {
         map.square().sum(Kind::Float).backward();
         for (name, leaf) in &leaves {
             let gradient = to_vec(&leaf.grad());
-            assert!(gradient.iter().any(|v| *v != 0.0) && gradient.iter().all(|v| v.is_finite()), "{name}: {gradient:?}");
+            assert!(
+                gradient.iter().any(|v| *v != 0.0) && gradient.iter().all(|v| v.is_finite()),
+                "{name}: {gradient:?}"
+            );
         }
     }
 }
