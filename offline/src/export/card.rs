@@ -106,6 +106,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
     let published = recipe.pretrained.as_ref().map(|weights| format!("{}: {}", weights.file, weights.licence));
     let trunk = recipe.trunk.as_ref().map(|trunk| format!("{}: {}", trunk.file, trunk.licence));
     let encoder = format!("{}: {}", recipe.region.encoder, recipe.region.licence);
+    let trunk = trunk.filter(|trunk| *trunk != encoder);
     Card {
         format: FORMAT,
         name: recipe.name.clone(),
@@ -257,7 +258,9 @@ mod tests {
     use crate::export::region::tests::{pictures, tiny_encoder};
     use crate::export::region::{build, groups};
     use crate::export::transformer::Attention;
+    use crate::export::trunk;
     use crate::export::weights::{Array, Weights};
+    use crate::label::zoo::Layout;
 
     #[test]
     fn the_engine_accepts_card_and_model_and_golden_scores_follow_the_picture() {
@@ -332,6 +335,19 @@ mod tests {
         assert_eq!(golden.pictures[1].file, "pictures/1.png");
         assert_eq!(golden.pictures[0].scores.len(), 3);
         assert_ne!(golden.pictures[0].distortions, golden.pictures[1].distortions);
+    }
+
+    #[test]
+    fn the_card_says_what_the_patch_branch_is() {
+        let recipe = Recipe::read(None).unwrap();
+        let spec = ModelSpec { region: 7, ..recipe.model.clone() };
+        let sentence = make(&spec, &recipe);
+        assert!(sentence.contains("2 blocks") && sentence.contains("7 region features"), "{sentence}");
+        let (file, source) = trunk::tests::every_operator(Layout::Nchw);
+        let (trunk, _) = trunk::read(&source, &file, 32).unwrap();
+        let sentence = make(&ModelSpec { trunk: Some(trunk), region_token: false, ..spec }, &recipe);
+        let parts = ["every.onnx up to map", "16 channels", "no region token"];
+        assert!(parts.iter().all(|part| sentence.contains(part)) && !sentence.contains("blocks"), "{sentence}");
     }
 
     #[test]

@@ -14,7 +14,10 @@ use super::region::{Standard, build, groups};
 use super::session::{IMAGE_BYTES, ImageSession};
 use super::spec::{ModelSpec, tests::tiny};
 use super::transformer::Attention;
+use super::trunk::read;
+use super::trunk::tests::{SIDE, every_operator};
 use super::weights::Weights;
+use crate::label::zoo::Layout;
 use crate::train::draws::Draws;
 use crate::train::network::{Network, named, start, to_vec};
 
@@ -73,23 +76,53 @@ fn random_weights_of_several_sizes_agree() {
     ] {
         let (d, depth, heads, patch) = sizes;
         let spec = ModelSpec { region_token, ..tiny(d, depth, heads, patch, width) };
-        let mut flat = start(&spec, Draws::new(5), 1.0);
-        // Biases and scales start at zero and one; move them so that an error in them shows.
-        for (i, value) in flat.iter_mut().enumerate() {
-            *value += 0.1 * (i as f32 * 0.37).sin();
-        }
-        // Heads near the middle of 0..=1, so that the clip hides nothing.
-        let weights = named(&spec, &flat);
         let region = build(&region, &encoder, Some(&standard), storage).unwrap();
-        let model = assemble(&region, &spec, &weights, attention, storage).unwrap();
-        let model = <Model as prost::Message>::decode(model.to_bytes().as_slice()).unwrap();
-        assert_eq!(spec_of(&model).unwrap(), spec);
-        let back = Weights::from_onnx(&model, &spec).unwrap();
-        assert_eq!(back, weights.as_stored(storage), "weights come back out of the file");
-        let (apart, spread) = compare(&runtime, &model, &spec, &back);
-        assert!(apart <= TOLERANCE, "{sizes:?} {attention:?} {storage:?}: {apart}");
-        assert!(spread > 0.05, "{sizes:?}: scores that hardly differ ({spread}) prove nothing");
+        exported_and_trained_agree(&runtime, &region, &spec, attention, storage);
     }
+}
+
+#[test]
+fn a_convolutional_patch_branch_agrees() {
+    let runtime = Runtime::open(Device::Cpu).unwrap();
+    let (encoder, region) = tiny_encoder();
+    let width: usize = groups(&region, encoder.graph().unwrap()).unwrap().iter().map(|g| g.width).sum();
+    for (layout, region_token, storage) in [
+        (Layout::Nchw, true, Storage::Float),
+        (Layout::Nchw, false, Storage::Half),
+        (Layout::Nhwc, true, Storage::Half),
+    ] {
+        let (file, source) = every_operator(layout);
+        let (trunk, _) = read(&source, &file, SIDE as u32).unwrap();
+        let spec = ModelSpec { crop: SIDE as u32, trunk: Some(trunk), region_token, ..tiny(24, 0, 0, 16, width) };
+        let region = build(&region, &encoder, None, storage).unwrap();
+        exported_and_trained_agree(&runtime, &region, &spec, Attention::Plain, storage);
+    }
+}
+
+/// Writes a model with weights that look random, reads it back, and compares.
+fn exported_and_trained_agree(
+    runtime: &Runtime,
+    region: &Model,
+    spec: &ModelSpec,
+    attention: Attention,
+    storage: Storage,
+) {
+    let mut flat = start(spec, Draws::new(5), 1.0);
+    // Biases and scales start at zero and one; move them so that an error in them shows.
+    for (i, value) in flat.iter_mut().enumerate() {
+        *value += 0.1 * (i as f32 * 0.37).sin();
+    }
+    // Heads near the middle of 0..=1, so that the clip hides nothing.
+    let weights = named(spec, &flat);
+    let model = assemble(region, spec, &weights, attention, storage).unwrap();
+    let model = <Model as prost::Message>::decode(model.to_bytes().as_slice()).unwrap();
+    assert_eq!(spec_of(&model).unwrap(), *spec);
+    let back = Weights::from_onnx(&model, spec).unwrap();
+    assert_eq!(back, weights.as_stored(storage), "weights come back out of the file");
+    let (apart, spread) = compare(runtime, &model, spec, &back);
+    let what = format!("width {}, {attention:?}, {storage:?}, trunk: {}", spec.width, spec.trunk.is_some());
+    assert!(apart <= TOLERANCE, "{what}: {apart}");
+    assert!(spread > 0.05, "{what}: scores that hardly differ ({spread}) prove nothing");
 }
 
 #[test]

@@ -84,7 +84,7 @@ pub fn fit(
     let plan = Plan { data, spec: &spec, train: t, samples: &samples, batch };
     let per_epoch = plan.per_epoch();
     let steps = per_epoch * u64::from(t.epochs);
-    let bf16 = t.precision.is_bf16(device.is_cuda());
+    let bf16 = recipe.is_bf16(device.is_cuda());
     let draws = Draws::new(t.seed);
     let path = folder.join(CHECKPOINT);
     let fresh = || {
@@ -183,7 +183,7 @@ impl Run {
         let t = &recipe.train;
         let frozen = |name: &str| recipe.is_frozen(name);
         let network = |flat: &[f32]| -> Result<Network, TrainError> {
-            let mut network = Network::on(device, spec, flat, t.precision.is_bf16(device.is_cuda()))?;
+            let mut network = Network::on(device, spec, flat, recipe.is_bf16(device.is_cuda()))?;
             network.freeze(frozen);
             Ok(network)
         };

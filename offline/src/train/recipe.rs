@@ -43,7 +43,7 @@ pub struct Recipe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// bf16 where the processor multiplies it natively and on GPUs, else fp32.
+    /// bf16 where the processor multiplies it natively and on GPUs, else fp32; on the processor fp32 with a trunk.
     Auto,
     /// 32-bit floats, the reference.
     Fp32,
@@ -295,9 +295,13 @@ mod tests {
 
     #[test]
     fn the_recipes_parse_and_make_sense() {
-        let others =
-            [("paper", include_str!("../../recipes/paper.toml")), ("nano", include_str!("../../recipes/nano.toml"))];
-        for (name, text) in others.into_iter().chain([("edge", EDGE)]) {
+        let files = [
+            ("edge", EDGE),
+            ("nano", include_str!("../../recipes/nano.toml")),
+            ("paper", include_str!("../../recipes/paper.toml")),
+            ("cnn", include_str!("../../recipes/cnn.toml")),
+        ];
+        for (name, text) in files {
             let recipe: Recipe = toml::from_str(text).unwrap();
             assert_eq!((recipe.check(), recipe.name.as_str()), (Ok(()), name));
         }
@@ -313,6 +317,8 @@ mod tests {
             ("folds = ", "folds = [\"test\"] #", "train.folds"),
             ("seed = ", "variants = 0\nseed = ", "train.variants"),
             ("\"cls_composite\"", "\"composite\"", "model.outputs"),
+            ("seed = ", "ranking = -1.0\nseed = ", "train.ranking"),
+            ("seed = ", "region_weights = { roi_dominated = -1.0 }\nseed = ", "train.region_weights.roi_dominated"),
         ] {
             assert!(EDGE.contains(from), "{from}");
             let recipe: Recipe = toml::from_str(&EDGE.replacen(from, to, 1)).unwrap();
@@ -320,5 +326,34 @@ mod tests {
             assert!(message.contains(key), "{key}: {message}");
         }
         assert!(toml::from_str::<Recipe>(&EDGE.replacen("epochs", "epoch", 1)).is_err());
+    }
+
+    #[test]
+    fn what_a_convolutional_patch_branch_has_no_use_for_is_refused() {
+        let cnn = include_str!("../../recipes/cnn.toml");
+        let published = "[pretrained]\nfile = \"x\"\nsha256 = \"\"\nlicence = \"\"\n[model]";
+        for (from, to, key) in [
+            ("width = ", "depth = 2\nwidth = ", "model.depth"),
+            ("width = ", "patch = 14\nwidth = ", "model.patch"),
+            ("width = ", "width = 0 #", "model.width"),
+            ("seed = ", "patch_dropout = 0.5\nseed = ", "train.patch_dropout"),
+            ("[model]", published, "[pretrained]"),
+        ] {
+            assert!(cnn.contains(from), "{from}");
+            let recipe: Recipe = toml::from_str(&cnn.replacen(from, to, 1)).unwrap();
+            let message = recipe.check().unwrap_err();
+            assert!(message.contains(key), "{key}: {message}");
+        }
+    }
+
+    #[test]
+    fn choices_left_at_their_defaults_leave_a_runs_key_as_it_was() {
+        let mut train = toml::from_str::<Recipe>(EDGE).unwrap().train;
+        let text = serde_json::to_string(&train).unwrap();
+        assert!(!text.contains("ranking") && !text.contains("region_weights"), "{text}");
+        train.ranking = 0.5;
+        train.region_weights.uniform = 0.5;
+        let text = serde_json::to_string(&train).unwrap();
+        assert!(text.contains("ranking") && text.contains("region_weights"), "{text}");
     }
 }

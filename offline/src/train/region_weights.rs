@@ -55,3 +55,22 @@ impl RegionWeights {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worse_part_decides() {
+        let weights = RegionWeights { uniform: 1.0, roi_dominated: 2.0, background_dominated: 3.0 };
+        for (level, background_level, expected) in
+            [(0, None, 1.0), (4, None, 1.0), (3, Some(3), 1.0), (5, Some(1), 2.0), (1, Some(2), 3.0)]
+        {
+            let row = SampleRow { level, background_level, ..SampleRow::default() };
+            assert_eq!(weights.of(&row), expected, "{level} {background_level:?}");
+            assert_eq!(RegionWeights::default().of(&row), 1.0);
+        }
+        assert!(weights.check().is_ok());
+        assert!(RegionWeights { uniform: f32::NAN, ..weights }.check().is_err());
+    }
+}

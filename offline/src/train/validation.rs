@@ -170,6 +170,52 @@ mod tests {
     use super::*;
     use crate::train::recipe::Recipe;
 
+    fn copy(tensors: &Tensors) -> Tensors {
+        let Tensors { images, features, labels, mask, taught, taught_mask, distortions } = tensors;
+        let [images, features, labels, mask, taught, taught_mask, distortions] =
+            [images, features, labels, mask, taught, taught_mask, distortions].map(Tensor::shallow_clone);
+        Tensors { images, features, labels, mask, taught, taught_mask, distortions }
+    }
+
+    /// The loss as it was before regions and pairs could be weighed.
+    fn plain(batch: &Tensors, output: &Output, train: &TrainSpec) -> Tensor {
+        let error = |labels: &Tensor, mask: &Tensor| {
+            let squares = (output.quality.to_kind(Kind::Float) - labels).square() * mask;
+            squares.sum(Kind::Float) / mask.sum(Kind::Double).double_value(&[]).max(1.0)
+        };
+        let quality =
+            error(&batch.labels, &batch.mask) + error(&batch.taught, &batch.taught_mask) * train.teacher_weight;
+        quality + batch.cross_entropy(output, train.present_weight) * (train.distortion_weight * 1.0)
+    }
+
+    #[test]
+    fn without_ranking_and_region_weights_the_loss_is_the_same_to_the_bit() {
+        let recipe: Recipe = toml::from_str(include_str!("../../recipes/edge.toml")).unwrap();
+        let (rows, heads) = (64, 7);
+        let noise = |key: f64, columns: i64| {
+            (Tensor::arange(rows * columns, (Kind::Float, tch::Device::Cpu)) * key).sin().view([rows, columns])
+        };
+        for present in [0.3, 5.0] {
+            let mask = noise(1.7, heads).lt(present).to_kind(Kind::Float);
+            let batch = Tensors {
+                images: Tensor::zeros([rows, 1], (Kind::Uint8, tch::Device::Cpu)),
+                features: noise(0.1, 1),
+                labels: noise(0.7, heads) * &mask,
+                taught: noise(0.9, heads) * &mask,
+                taught_mask: mask.zeros_like(),
+                distortions: noise(0.3, 5).gt(0.5).to_kind(Kind::Float),
+                mask,
+            };
+            let output = || Output { quality: noise(0.77, heads).set_requires_grad(true), distortion: noise(0.33, 5) };
+            let (now, before) = (output(), output());
+            let (a, b) = (batch.loss(&now, &recipe.train), plain(&batch, &before, &recipe.train));
+            assert_eq!(a.double_value(&[]).to_bits(), b.double_value(&[]).to_bits());
+            a.backward();
+            b.backward();
+            assert_eq!(to_vec(&now.quality.grad()), to_vec(&before.quality.grad()));
+        }
+    }
+
     #[test]
     fn missing_labels_do_not_count() {
         let recipe: Recipe = toml::from_str(include_str!("../../recipes/edge.toml")).unwrap();
@@ -198,6 +244,19 @@ mod tests {
             assert_eq!(gradient[1], 0.0);
             assert!(gradient[0] != 0.0 && gradient[3] != 0.0);
         }
+        // A weight of the sample's region counts in the sum and in what it is divided by.
+        let heavy = Tensors { mask: Tensor::from_slice(&[4.0_f32, 0.0, 1.0, 1.0]).view([2, 2]), ..copy(&batch) };
+        let loss = heavy.loss(&output(0.2), &train).double_value(&[]);
+        assert!((loss - (expected - 0.5 / 3.0 + 1.25 / 6.0)).abs() < 1e-6, "{loss}");
+        // The pairwise term: of head 0 the labels 0.5 and 1.0 with scores 0.0 and 1.0, which is far enough; of head 1 one
+        // label alone.
+        let pairs = TrainSpec { ranking: 0.5, ..train.clone() };
+        let loss = batch.loss(&output(0.2), &pairs).double_value(&[]);
+        assert!((loss - expected).abs() < 1e-6, "{loss}");
+        let turned = Output { quality: output(0.2).quality.flip([0]), ..output(0.2) };
+        let without = batch.loss(&turned, &train).double_value(&[]);
+        let with = batch.loss(&turned, &pairs).double_value(&[]);
+        assert!((with - without - 0.5 * 1.5).abs() < 1e-6, "{with} against {without}");
         // A teacher's score stands where no label does.
         let taught = TrainSpec { teacher_weight: 2.0, ..train };
         let loss = batch.loss(&output(0.2), &taught).double_value(&[]);

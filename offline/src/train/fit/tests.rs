@@ -5,7 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use miqa::preprocess::{BYTES, SIDE};
 
 use super::*;
+use crate::export::trunk;
+use crate::export::trunk::tests::{SIDE as TRUNK_SIDE, every_operator};
 use crate::export::weights::{Array, Weights};
+use crate::label::zoo;
 use crate::render::random::philox;
 use crate::source::TRAIN;
 use crate::table;
@@ -216,4 +219,68 @@ fn published_weights_are_the_start_and_what_is_frozen_stays() {
     let message =
         fit(&recipe, &data, Some(&less), &work.path().join("less"), Device::Cpu, &|_| false).unwrap_err().to_string();
     assert!(message.contains("class_token"), "{message}");
+}
+
+/// A recipe with a small convolutional patch branch of every operator, and the weights it starts from.
+fn with_trunk(frozen: usize, region_token: bool) -> (Recipe, Weights) {
+    let (file, source) = every_operator(zoo::Layout::Nchw);
+    let source = trunk::TrunkSpec { frozen, ..source };
+    let (trunk, published) = trunk::read(&source, &file, TRUNK_SIDE as u32).unwrap();
+    let recipe = recipe(|r| {
+        let (crop, trunk) = (TRUNK_SIDE as u32, Some(trunk));
+        r.trunk = Some(source);
+        r.model = ModelSpec { crop, patch: 16, depth: 0, heads: 0, region_token, trunk, ..r.model.clone() };
+        (r.train.dropout, r.train.feature_noise, r.train.patch_dropout) = (0.1, 0.1, 0.0);
+    });
+    (recipe, published)
+}
+
+#[test]
+fn a_stopped_run_with_a_trunk_ends_in_the_same_weights_and_keeps_what_is_frozen() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = work(40);
+    let data = Dataset::open(work.path()).unwrap();
+    for region_token in [true, false] {
+        let (mut recipe, published) = with_trunk(2, region_token);
+        let [straight, broken] = ["straight", "broken"].map(|name| work.path().join(format!("{name}-{region_token}")));
+        let whole = fit(&recipe, &data, Some(&published), &straight, &|_| false).unwrap();
+        let stopped = fit(&recipe, &data, Some(&published), &broken, &|step| step == 4).unwrap();
+        assert_eq!(stopped, Outcome::Interrupted { step: 4 });
+        assert_eq!(fit(&recipe, &data, Some(&published), &broken, &|_| false).unwrap(), whole);
+        for file in [WEIGHTS, CHECKPOINT, "log.csv", "trunk.json"] {
+            assert!(bits(&straight.join(file)) == bits(&broken.join(file)), "{file} differs");
+        }
+
+        let trained = Weights::read(&straight.join(WEIGHTS)).unwrap();
+        let spec = ModelSpec { region: REGION, ..recipe.model.clone() };
+        trained.check(&spec).unwrap();
+        assert_eq!(trained.get("region.weight").is_ok(), region_token);
+        let trunk = recipe.model.trunk.take().unwrap();
+        for tensor in &trunk.tensors {
+            let same = trained.get(&tensor.name).unwrap() == published.get(&tensor.name).unwrap();
+            assert_eq!(same, trunk.is_frozen(&tensor.name), "{}", tensor.name);
+        }
+        recipe.trunk_of_run(&straight).unwrap();
+        assert_eq!(recipe.model.trunk, Some(trunk), "what export reads is what was trained");
+        recipe.trunk.as_mut().unwrap().tensor = "r2".to_owned();
+        let message = recipe.trunk_of_run(&straight).unwrap_err().to_string();
+        assert!(message.contains("another section [trunk]"), "{message}");
+    }
+}
+
+#[test]
+fn a_trunk_learns_what_only_the_pictures_tell() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = work(120);
+    let data = Dataset::open(work.path()).unwrap();
+    for (precision, ranking) in [(Precision::Fp32, 0.0), (Precision::Bf16, 1.0)] {
+        let (mut recipe, published) = with_trunk(0, false);
+        recipe.model.outputs = vec!["cls_consistency".to_owned()];
+        let t = &mut recipe.train;
+        (t.epochs, t.dropout, t.average, t.precision, t.ranking) = (8, 0.0, 0.0, precision, ranking);
+        let folder = work.path().join(format!("{precision:?}"));
+        let outcome = fit(&recipe, &data, Some(&published), &folder, &|_| false).unwrap();
+        let Outcome::Finished { score: Some(score), .. } = outcome else { panic!("{outcome:?}") };
+        assert!(score > 0.9, "{precision:?}: SRCC {score}");
+    }
 }
