@@ -23,7 +23,7 @@ impl ChosenDevice {
             Self::Cuda(number) => Runtime::open_cuda(number),
         };
         opened.map_err(|error| match error {
-            EngineError::Cuda { reason, next } => self.refused(&reason, &next),
+            EngineError::Cuda { reason, next } => self.refused(&reason, next),
             other => other.to_string(),
         })
     }

@@ -243,10 +243,10 @@ fn a_stopped_run_with_a_trunk_ends_in_the_same_weights_and_keeps_what_is_frozen(
     for region_token in [true, false] {
         let (mut recipe, published) = with_trunk(2, region_token);
         let [straight, broken] = ["straight", "broken"].map(|name| work.path().join(format!("{name}-{region_token}")));
-        let whole = fit(&recipe, &data, Some(&published), &straight, &|_| false).unwrap();
-        let stopped = fit(&recipe, &data, Some(&published), &broken, &|step| step == 4).unwrap();
+        let whole = fit(&recipe, &data, Some(&published), &straight, Device::Cpu, &|_| false).unwrap();
+        let stopped = fit(&recipe, &data, Some(&published), &broken, Device::Cpu, &|step| step == 4).unwrap();
         assert_eq!(stopped, Outcome::Interrupted { step: 4 });
-        assert_eq!(fit(&recipe, &data, Some(&published), &broken, &|_| false).unwrap(), whole);
+        assert_eq!(fit(&recipe, &data, Some(&published), &broken, Device::Cpu, &|_| false).unwrap(), whole);
         for file in [WEIGHTS, CHECKPOINT, "log.csv", "trunk.json"] {
             assert!(bits(&straight.join(file)) == bits(&broken.join(file)), "{file} differs");
         }
@@ -279,7 +279,7 @@ fn a_trunk_learns_what_only_the_pictures_tell() {
         let t = &mut recipe.train;
         (t.epochs, t.dropout, t.average, t.precision, t.ranking) = (8, 0.0, 0.0, precision, ranking);
         let folder = work.path().join(format!("{precision:?}"));
-        let outcome = fit(&recipe, &data, Some(&published), &folder, &|_| false).unwrap();
+        let outcome = fit(&recipe, &data, Some(&published), &folder, Device::Cpu, &|_| false).unwrap();
         let Outcome::Finished { score: Some(score), .. } = outcome else { panic!("{outcome:?}") };
         assert!(score > 0.9, "{precision:?}: SRCC {score}");
     }
