@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use miqa::engine::card::Threshold;
 use serde::Serialize;
 
-use crate::evaluate::{ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, MODEL, UNKNOWN_CLASS};
+use crate::evaluate::{ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, MODEL, Thresholds, UNKNOWN_CLASS};
 
 /// The keys that `export --results` reads.
 #[derive(Debug, Serialize)]
@@ -18,11 +18,7 @@ pub(super) struct CardPart {
 impl CardPart {
     /// A row a head (distorted samples of known class; of unknown class where labelled), the same with labels `_without_FAMILY`, and a row for the distortion head.
     pub(super) fn of(evaluation: &Evaluation) -> Self {
-        let thresholds = evaluation.thresholds.iter().map(|head| {
-            let threshold =
-                Threshold { close_below: hundredth(head.close_below), open_above: hundredth(head.open_above) };
-            (head.head.clone(), threshold)
-        });
+        let thresholds = evaluation.thresholds.iter().map(|head| (head.head.clone(), threshold(head)));
         let mut metrics: BTreeMap<_, _> = evaluation
             .comparisons
             .iter()
@@ -46,12 +42,20 @@ impl CardPart {
             }
             metrics.insert("distortion".to_owned(), row);
         }
-        let falls = evaluation.thresholds.iter().filter(|head| !head.falls.is_empty()).map(|head| {
-            let pairs = head.falls.iter().map(|&(share, score)| (share as f32, rounded(score) as f32));
-            (head.head.clone(), pairs.collect())
-        });
+        let falls = evaluation.thresholds.iter().filter(|head| !head.falls.is_empty());
+        let falls = falls.map(|head| (head.head.clone(), fallen(head)));
         Self { thresholds: thresholds.collect(), falls: falls.collect(), metrics }
     }
+}
+
+/// A head's thresholds as a card states them.
+pub(in crate::evaluate) fn threshold(head: &Thresholds) -> Threshold {
+    Threshold { close_below: hundredth(head.close_below), open_above: hundredth(head.open_above) }
+}
+
+/// A head's falls as a card states them.
+pub(in crate::evaluate) fn fallen(head: &Thresholds) -> Vec<(f32, f32)> {
+    head.falls.iter().map(|&(share, score)| (share as f32, rounded(score) as f32)).collect()
 }
 
 /// The model's four figures, the SRCC of everything beside it, and the size of the sample.
