@@ -177,10 +177,10 @@ mod tests {
         let steps = Steps::of(&weight, lie, &[0.5, 0.0]);
         assert!(steps.scales[0] >= 0.5 && steps.scales[1] < 0.5);
         let shift = steps.shift(&weight, lie, |_, place| place as f64);
-        for channel in 0..2 {
+        for (channel, shift) in shift.iter().enumerate() {
             let product = |of: &dyn Fn(usize) -> f64| (0..10).map(|i| of(channel * 10 + i) * i as f64).sum::<f64>();
             let after = product(&|at| f64::from(steps.values[at]) * f64::from(steps.scales[channel]));
-            assert!((after - product(&|at| f64::from(weight[at])) - shift[channel]).abs() < 1e-9);
+            assert!((after - product(&|at| f64::from(weight[at])) - shift).abs() < 1e-9);
         }
     }
 }

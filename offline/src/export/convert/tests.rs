@@ -141,7 +141,7 @@ fn the_float_view_and_pixels_as_bytes_compute_the_same() {
 fn half_floats_are_near_and_outputs_stay_float() {
     let runtime = Runtime::open(Device::Cpu).unwrap();
     let views = views(2);
-    for attention in [Attention::Plain, Attention::Fused] {
+    for attention in [Attention::Plain, Attention::Fused, Attention::Microsoft] {
         let model = plain(&small_model(attention)).unwrap();
         let half = half(&model).unwrap();
         let (difference, spread) = apart(&run(&runtime, &model, &views), &run(&runtime, &half, &views));
