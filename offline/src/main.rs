@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use miqa_offline::command::{
-    CommandError, clip, degrade, evaluate, export, finalize, generate, import, label, labels, mask, mmos, plan,
-    quality, rank, render, scenes, select, split, stats, status, submit, train, verify, zoo,
+    CommandError, clip, convert, degrade, evaluate, export, finalize, generate, import, label, labels, mask, mmos,
+    plan, quality, rank, render, scenes, select, split, stats, status, submit, train, verify, zoo,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -61,6 +61,8 @@ enum Step {
     Train(train::Args),
     /// Write the trained model as ONNX with its card
     Export(export::Args),
+    /// Make a 16-bit or 8-bit form of an exported model and measure what it loses and gains
+    Convert(convert::Args),
     /// Judge a model on the test originals beside its baselines
     Evaluate(evaluate::Args),
     /// Show a data set in tables, charts and a contact sheet
@@ -95,6 +97,7 @@ impl Step {
             Self::Split(args) => split::run(args),
             Self::Train(args) => train::run(args),
             Self::Export(args) => export::run(args),
+            Self::Convert(args) => convert::run(args),
             Self::Evaluate(args) => evaluate::run(args),
             Self::Stats(args) => stats::run(args),
             Self::Import(args) => import::run(args),

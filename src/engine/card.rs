@@ -9,6 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Form;
+
 /// The version of the card's form that this program reads.
 pub const FORMAT: u32 = 1;
 
@@ -40,6 +42,9 @@ pub struct Card {
     pub training: Training,
     /// What the evaluation on held-out originals gave, by row name (SRCC and so on).
     pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Of a model that was converted from another: to what, and what that costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
     /// Terms of use and where everything in the file comes from.
     pub licence: Licence,
     /// What it isn't for, in sentences.

@@ -1,8 +1,9 @@
 //! Model card, ONNX Runtime session, execution providers: 288×288 pictures in, scores out.
 //!
-//! [`card`] compiles without ONNX Runtime; the rest needs the feature `engine`.
+//! [`card`] and [`Form`] compile without ONNX Runtime; the rest needs the feature `engine`.
 
 pub mod card;
+mod form;
 
 #[cfg(feature = "engine")]
 mod model;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::preprocess::Combine;
 
 pub use card::{Card, CardError};
+pub use form::{Form, FormKind, Loss};
 #[cfg(feature = "engine")]
 pub use model::Model;
 #[cfg(feature = "engine")]

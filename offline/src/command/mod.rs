@@ -1,6 +1,7 @@
 //! The subcommands of `miqa-offline`, one file each, and how they fail.
 
 pub mod clip;
+pub mod convert;
 pub mod degrade;
 pub mod evaluate;
 pub mod export;

@@ -15,7 +15,7 @@ use super::method::{MODEL, Method};
 use super::pool::Pool;
 use super::reliability::{Reliability, reliability};
 use super::segments::{Segment, segments};
-use super::threshold::{Thresholds, falls, thresholds};
+use super::threshold::{Thresholds, of_head};
 use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
 use crate::label::LabelRow;
 use crate::label::zoo::Task;
@@ -255,20 +255,11 @@ fn compare_segments(
     compare(question, &scored, &label, &places, &(0..segments.len()).collect::<Vec<_>>())
 }
 
-/// Thresholds by the head's own labels, falls by the accuracy of the models behind, whatever the head predicts.
+/// [`of_head`] with the labels of all models.
 fn head_thresholds(samples: &Samples, model: &Method, head: usize, name: &str) -> Option<Thresholds> {
     let labels = &samples.label_sets.first()?.labels;
-    let labelled = |of: usize| {
-        let rows = labels.iter().enumerate().filter_map(|(row, labels)| Some((row, labels[of]?)));
-        let (rows, label): (Vec<usize>, Vec<f64>) = rows.unzip();
-        let score: Vec<f64> = rows.iter().map(|&row| model.scores(head)[row]).collect();
-        let level: Vec<Option<u8>> = rows.iter().map(|&row| samples.test[row].uniform_level()).collect();
-        (score, label, level)
-    };
-    let (score, label, level) = labelled(head);
-    let found = thresholds(name, &score, &label, &level)?;
-    let (score, accuracy, level) = labelled(ACCURACY);
-    Some(Thresholds { falls: falls(&score, &accuracy, &level), ..found })
+    let levels: Vec<Option<u8>> = samples.test.iter().map(LabelRow::uniform_level).collect();
+    of_head(name, head, model.scores(head), labels, &levels)
 }
 
 fn cells(samples: &Samples, model: &Method) -> Vec<Cell> {

@@ -1,12 +1,15 @@
 //! Predictions beside labels: correlations, baselines, intervals, report.
 //!
 //! [`Samples`] are read, [`Measuring`] makes and scores them (or [`Pool`] takes scores from earlier reports), [`evaluate`]
-//! compares the model with every baseline, [`report`] writes what came out. The statistics below them know nothing of pictures or tables.
+//! compares the model with every baseline, [`report`] writes what came out. [`Judging`] compares a model with what it was
+//! converted to. The statistics below them know nothing of pictures or tables.
 
 mod baselines;
 mod bootstrap;
 mod compare;
+mod converted;
 mod diagnosis;
+mod drawn;
 mod error;
 mod evaluation;
 mod filter_curve;
@@ -40,7 +43,9 @@ mod golden;
 pub use baselines::BACKBONE;
 pub use bootstrap::{Interval, Resamples, interval};
 pub use compare::{Comparison, Detail, Figure, MethodRow, Question, RESAMPLES, compare};
+pub use converted::{HeadVerdict, Judging, Pair, Verdict, labels_by_sample};
 pub use diagnosis::{Diagnosis, DistortionRow, diagnose};
+pub use drawn::{Drawn, drawn};
 pub use error::EvaluateError;
 pub use evaluation::{
     Cell, DISTORTED, Evaluated, Evaluation, MethodAbout, NamedCurve, SEGMENTS, UNKNOWN_CLASS, WITH_CLEAN, evaluate,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Isotonic;
+use super::{HEADS, Isotonic};
 
 /// Share of the clean mean under which a gate closes.
 const CLOSE_SHARE: f64 = 0.5;
@@ -46,6 +46,31 @@ pub(super) fn falls(score: &[f64], accuracy: &[f64], level: &[Option<u8>]) -> Ve
         accuracy.iter().zip(level).filter(|(_, level)| **level == Some(0)).map(|(accuracy, _)| *accuracy).collect();
     let (Some(clean), Some(curve)) = (mean(&clean), Isotonic::fit(score, accuracy)) else { return Vec::new() };
     SHARES.iter().filter_map(|&share| Some((share, curve.crossing((1.0 - share) * clean)?))).collect()
+}
+
+/// Place of the accuracy among the labels of a sample.
+const ACCURACY: usize = 2;
+
+/// Thresholds of the `head`th head by its own labels, falls by the accuracy of the models behind, whatever the head predicts.
+/// Scores, labels and levels (none for samples of two levels) are of the same samples.
+pub(super) fn of_head(
+    name: &str,
+    head: usize,
+    score: &[f64],
+    labels: &[[Option<f64>; HEADS]],
+    level: &[Option<u8>],
+) -> Option<Thresholds> {
+    let labelled = |of: usize| {
+        let rows = labels.iter().enumerate().filter_map(|(row, labels)| Some((row, labels[of]?)));
+        let (rows, label): (Vec<usize>, Vec<f64>) = rows.unzip();
+        let score: Vec<f64> = rows.iter().map(|&row| score[row]).collect();
+        let level: Vec<Option<u8>> = rows.iter().map(|&row| level[row]).collect();
+        (score, label, level)
+    };
+    let (own_score, label, own_level) = labelled(head);
+    let found = thresholds(name, &own_score, &label, &own_level)?;
+    let (score, accuracy, level) = labelled(ACCURACY);
+    Some(Thresholds { falls: falls(&score, &accuracy, &level), ..found })
 }
 
 /// Thresholds for scores with their labels and levels (none for samples of two levels); `None` where the scores say nothing about the labels (the mean

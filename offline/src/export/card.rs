@@ -147,6 +147,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
             split: format!("by original: {}", split.join(", ")),
         },
         metrics: facts.evaluation.metrics.clone(),
+        form: None,
         licence: Licence {
             weights: "trained on pictures under the terms below; use is bound to them, so research use only where they say so".to_owned(),
             parts: std::iter::once(encoder).chain(published).chain(trunk).chain(pictures).collect(),

@@ -62,6 +62,23 @@ pub enum ExportError {
         /// What stands against it.
         why: String,
     },
+    /// An operation whose values' types are not known, so that a form of the graph can't be written.
+    #[error("operation {node}: {op} is not known to the conversion; keep the float model")]
+    Unknown {
+        /// The operation.
+        node: String,
+        /// Its operator.
+        op: String,
+    },
+    /// Nothing to fit 8-bit ranges to.
+    #[error("there are no pictures to calibrate on; give a work folder with training originals")]
+    NoPictures,
+    /// A model that is no plain float one.
+    #[error("the model is {what} already; convert the float model that it was made from")]
+    Converted {
+        /// What it is.
+        what: &'static str,
+    },
     /// Weights that do not fit the model's description.
     #[error("weights: {0}")]
     Weights(String),

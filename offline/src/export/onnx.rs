@@ -229,6 +229,10 @@ pub enum Element {
     F32 = 1,
     /// 8-bit unsigned integer.
     U8 = 2,
+    /// 8-bit signed integer.
+    I8 = 3,
+    /// 32-bit integer.
+    I32 = 6,
     /// 64-bit integer.
     I64 = 7,
     /// 16-bit IEEE float.
@@ -385,6 +389,27 @@ impl Attribute {
             kind: ATTRIBUTE_STRING,
             ..Self::default()
         }
+    }
+}
+
+impl Node {
+    /// An operation of ONNX's own domain with one output, named by it.
+    #[must_use]
+    pub fn single(op: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) -> Self {
+        Self {
+            inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
+            outputs: vec![output.to_owned()],
+            name: format!("{output}.{op}"),
+            op: op.to_owned(),
+            attributes,
+            domain: String::new(),
+        }
+    }
+
+    /// The value of an integer attribute.
+    #[must_use]
+    pub fn int(&self, name: &str) -> Option<i64> {
+        self.attributes.iter().find(|attribute| attribute.name == name)?.int
     }
 }
 

@@ -47,6 +47,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         card.model_path().display(),
         card.file.sha256.get(..12).unwrap_or_default()
     )?;
+    if let Some(form) = &card.form {
+        writeln!(out, "form      {form}")?;
+    }
     let runtime = Runtime::open(config.engine.device)?;
     writeln!(out, "provider  {}: {}", asked(&config), runtime.provider())?;
     Model::open(&runtime, &card, config.engine.threads)?;

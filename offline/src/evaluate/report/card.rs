@@ -6,7 +6,8 @@ use miqa::engine::card::Threshold;
 use serde::Serialize;
 
 use crate::evaluate::{
-    ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, GAIN_AT, MODEL, SEGMENTS, UNKNOWN_CLASS, WITH_CLEAN,
+    ALL_MODELS, Comparison, DISTORTED, Evaluation, Figure, GAIN_AT, MODEL, SEGMENTS, Thresholds, UNKNOWN_CLASS,
+    WITH_CLEAN,
 };
 use crate::export::card::{BY_PART, FILTER};
 
@@ -23,11 +24,7 @@ impl CardPart {
     /// labels `_without_FAMILY`; `HEAD_by_part`, the SRCC on each distortion, level and pattern alone; a row for the
     /// distortion head and one for the filter curve, which begin with the task's `cls`, `det` or `seg`.
     pub(super) fn of(evaluation: &Evaluation) -> Self {
-        let thresholds = evaluation.thresholds.iter().map(|head| {
-            let threshold =
-                Threshold { close_below: hundredth(head.close_below), open_above: hundredth(head.open_above) };
-            (head.head.clone(), threshold)
-        });
+        let thresholds = evaluation.thresholds.iter().map(|head| (head.head.clone(), threshold(head)));
         let mut metrics: BTreeMap<_, _> = evaluation
             .comparisons
             .iter()
@@ -69,12 +66,20 @@ impl CardPart {
             }
             metrics.insert(format!("{task}_distortion"), row);
         }
-        let falls = evaluation.thresholds.iter().filter(|head| !head.falls.is_empty()).map(|head| {
-            let pairs = head.falls.iter().map(|&(share, score)| (share as f32, rounded(score) as f32));
-            (head.head.clone(), pairs.collect())
-        });
+        let falls = evaluation.thresholds.iter().filter(|head| !head.falls.is_empty());
+        let falls = falls.map(|head| (head.head.clone(), fallen(head)));
         Self { thresholds: thresholds.collect(), falls: falls.collect(), metrics }
     }
+}
+
+/// A head's thresholds as a card states them.
+pub(in crate::evaluate) fn threshold(head: &Thresholds) -> Threshold {
+    Threshold { close_below: hundredth(head.close_below), open_above: hundredth(head.open_above) }
+}
+
+/// A head's falls as a card states them.
+pub(in crate::evaluate) fn fallen(head: &Thresholds) -> Vec<(f32, f32)> {
+    head.falls.iter().map(|&(share, score)| (share as f32, rounded(score) as f32)).collect()
 }
 
 /// The model's four figures, the SRCC of everything beside it, and the size of the sample.

@@ -1,6 +1,6 @@
 //! The files of a report: `metrics.json`, `tables.csv`, `samples.csv`, `report.html`, and `card.json` for the model's card.
 
-mod card;
+pub(super) mod card;
 mod charts;
 mod csv;
 mod html;
