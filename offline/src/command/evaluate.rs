@@ -31,12 +31,16 @@ pub struct Args {
     /// Folder of the model, with card.toml
     #[arg(long, value_name = "DIR", required_unless_present = "pool")]
     model: Option<PathBuf>,
+    /// Folder of another model to compare with, a row of its own by its name; the gain over it is paired by original. May be
+    /// given several times
+    #[arg(long, value_name = "DIR")]
+    beside: Vec<PathBuf>,
     /// Judge on all originals, whatever their fold: for a work folder of which the model has seen none
     #[arg(long)]
     all_originals: bool,
     /// Folder of an earlier report of this task, instead of a model: its scores are taken over, and all given reports become
     /// one, as those of the folds of a cross-validation. May be given several times
-    #[arg(long, value_name = "REPORT", conflicts_with_all = ["model", "metrics", "features", "all_originals"])]
+    #[arg(long, value_name = "REPORT", conflicts_with_all = ["model", "beside", "metrics", "features", "all_originals"])]
     pool: Vec<PathBuf>,
     /// Description of a no-reference or learned metric to compare with, its ONNX file beside it, as `quality` takes them.
     /// May be given several times
@@ -79,18 +83,19 @@ fn judged(args: &Args, model: &Path, plan: Option<&Plan>) -> Result<(Samples, Ev
         .map(|path| QualityModel::open(path))
         .collect::<Result<_, _>>()
         .map_err(CommandError::usage)?;
-    check_names(&metrics).map_err(classify)?;
+    let beside: Vec<Card> =
+        args.beside.iter().map(|folder| Card::read(folder)).collect::<Result<_, _>>().map_err(CommandError::data)?;
+    check_names(&metrics, &beside).map_err(classify)?;
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::unexpected)?;
     let stop = stop_flag()?;
     let which = if args.all_originals { Judged::All } else { Judged::TestFold };
     let samples = Samples::read(work, args.task, plan, which).map_err(classify)?;
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let measuring = Measuring { runtime: &runtime, card: &card, metrics: &metrics, workers, stop: &stop };
+    let measuring =
+        Measuring { runtime: &runtime, card: &card, beside: &beside, metrics: &metrics, workers, stop: &stop };
     let measured = measuring.run(&samples).map_err(classify)?;
     let features = args.features.as_deref().unwrap_or(work);
-    let tasks = measuring.tasks(args.task);
-    let evaluated =
-        evaluate::evaluate(work, features, &card, &tasks, &samples, &measured, &metrics).map_err(classify)?;
+    let evaluated = evaluate::evaluate(work, features, &measuring, &samples, &measured).map_err(classify)?;
     Ok((samples, evaluated))
 }
 

@@ -260,12 +260,12 @@ mod tests {
         let open =
             |name: &str, rules: &str| QualityModel::open(&write_red_model(folder.path(), name, 1, rules)).unwrap();
         let metrics = [open("red", "source = \"a paper\""), open("green", "")];
-        check_names(&metrics).unwrap();
+        check_names(&metrics, &[]).unwrap();
         let likeness = Likeness { ssim: 0.5, ms_ssim: Some(0.5), vsi: 0.5 };
         let measured: Vec<Measurement> = (0..samples.test.len())
             .map(|at| {
                 let metrics = vec![at as f64, -(at as f64)];
-                Measurement { likeness, metrics, heads: vec![[0.5; 3]], distortions: vec![] }
+                Measurement { likeness, metrics, heads: vec![[0.5; 3]], beside: vec![], distortions: vec![] }
             })
             .collect();
         let (methods, _) = baselines(folder.path(), folder.path(), &samples, &measured, &metrics).unwrap();
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!((green.about.as_str(), green.scores(0)[7]), ("green as ONNX", -7.0));
 
         for twice in [["red", "red"], ["red", "vsi"], ["model", "red"]] {
-            let error = check_names(&twice.map(|name| open(name, ""))).unwrap_err().to_string();
+            let error = check_names(&twice.map(|name| open(name, "")), &[]).unwrap_err().to_string();
             assert!(error.contains("another method has this name"), "{error}");
         }
     }
@@ -287,7 +287,8 @@ mod tests {
         let samples = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap();
         let measured = |ms_ssim| -> Vec<Measurement> {
             let likeness = Likeness { ssim: 0.5, ms_ssim, vsi: 0.5 };
-            let measurement = Measurement { likeness, metrics: vec![], heads: vec![[0.5; 3]], distortions: vec![] };
+            let measurement =
+                Measurement { likeness, metrics: vec![], heads: vec![[0.5; 3]], beside: vec![], distortions: vec![] };
             vec![measurement; samples.test.len()]
         };
         let (methods, missing) = baselines(folder.path(), folder.path(), &samples, &measured(None), &[]).unwrap();

@@ -35,8 +35,8 @@ pub enum EvaluateError {
         /// Why.
         source: crate::quality::scorer::ScoreError,
     },
-    /// A metric has the name of another method.
-    #[error("metric `{0}`: another method has this name; change `name` in its description")]
+    /// A metric, or a model beside, has the name of another method.
+    #[error("`{0}`: another method has this name; change `name` in its description or card")]
     SameName(String),
     /// The card can't be read.
     #[error(transparent)]

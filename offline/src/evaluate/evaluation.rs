@@ -16,10 +16,8 @@ use super::pool::Pool;
 use super::reliability::{Reliability, reliability};
 use super::segments::{Segment, segments};
 use super::threshold::{Thresholds, of_head};
-use super::{EvaluateError, FilterCurve, HEADS, Measurement, Samples, filter_curve};
+use super::{EvaluateError, FilterCurve, HEADS, Measurement, Measuring, Samples, filter_curve};
 use crate::label::LabelRow;
-use crate::label::zoo::Task;
-use crate::quality::model::OpenedModel;
 
 /// Name of the headline set: the distorted samples of known class.
 pub const DISTORTED: &str = "distorted";
@@ -114,25 +112,29 @@ impl Evaluation {
     }
 }
 
-/// Compares the model's measurements on the test samples with every baseline.
+/// Compares the model's measurements on the test samples with every baseline and the models beside.
 ///
 /// # Errors
 /// A baseline's tables can't be read or do not fit.
 pub fn evaluate(
     work: &Path,
     features: &Path,
-    card: &miqa::engine::Card,
-    tasks: &[Task],
+    measuring: &Measuring<'_>,
     samples: &Samples,
     measured: &[Measurement],
-    metrics: &[OpenedModel],
 ) -> Result<Evaluated, EvaluateError> {
+    let Measuring { card, beside, metrics, .. } = *measuring;
     let of_task = |at: usize| [0, 1, 2].map(|head| measured.iter().map(|m| m.heads[at][head]).collect());
     let about = format!("{} {} (no reference)", card.name, card.version);
     let mut methods = vec![Method::by_head(MODEL, &about, of_task(0))];
-    for (at, task) in tasks.iter().enumerate().skip(1) {
+    for (at, task) in measuring.tasks(samples.task).iter().enumerate().skip(1) {
         let about = format!("the same model's heads for {task}");
         methods.push(Method::by_head(&format!("{MODEL}_{task}"), &about, of_task(at)));
+    }
+    for (at, card) in beside.iter().enumerate() {
+        let scores = [0, 1, 2].map(|head| measured.iter().map(|m| m.beside[at][head]).collect());
+        let about = format!("model {} {} (no reference): {}", card.name, card.version, card.description.trim());
+        methods.push(Method::by_head(&card.name, &about, scores));
     }
     let (others, missing) = baselines(work, features, samples, measured, metrics)?;
     methods.extend(others);

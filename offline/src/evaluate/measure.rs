@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use indicatif::ProgressBar;
-use miqa::engine::{Card, Model, Runtime};
+use miqa::engine::{Card, Model, Runtime, Scores};
 
 use super::{EvaluateError, HEADS, Likeness, Reference, Samples, heads_of};
 use crate::label::LabelRow;
@@ -24,6 +24,8 @@ pub struct Measurement {
     pub metrics: Vec<f64>,
     /// The model's scores in the order of [`heads_of`], for each of [`Measuring::tasks`].
     pub heads: Vec<[f64; HEADS]>,
+    /// The scores of the models beside, in their order, for the task's heads.
+    pub beside: Vec<[f64; HEADS]>,
     /// Probability of each distortion in the card's order.
     pub distortions: Vec<f64>,
 }
@@ -35,6 +37,8 @@ pub struct Measuring<'a> {
     pub runtime: &'a Runtime,
     /// The model's card.
     pub card: &'a Card,
+    /// Cards of other models to compare with: without the region token, say, or of another size.
+    pub beside: &'a [Card],
     /// No-reference or learned metrics to measure as well; their crops lie at the same places in all variants of an
     /// original.
     pub metrics: &'a [OpenedModel],
@@ -47,6 +51,7 @@ pub struct Measuring<'a> {
 /// The sessions of one worker.
 struct Sessions<'a> {
     model: Model,
+    beside: Vec<Model>,
     metrics: Vec<Scorer<'a>>,
 }
 
@@ -63,6 +68,7 @@ impl Measuring<'_> {
         let work = || -> Result<Vec<(usize, Vec<Measurement>)>, EvaluateError> {
             let mut sessions = Sessions {
                 model: Model::open(self.runtime, self.card, 1)?,
+                beside: self.beside.iter().map(|card| Model::open(self.runtime, card, 1)).collect::<Result<_, _>>()?,
                 metrics: self
                     .metrics
                     .iter()
@@ -101,23 +107,18 @@ impl Measuring<'_> {
         std::iter::once(task).chain(Task::ALL.into_iter().filter(|other| *other != task && has(other))).collect()
     }
 
-    /// Where the model has the heads of [`Measuring::tasks`].
-    fn columns(&self, task: Task) -> Result<Vec<[usize; HEADS]>, EvaluateError> {
-        let of_task = |task| {
-            let mut columns = [0; HEADS];
-            for (column, head) in columns.iter_mut().zip(heads_of(task)) {
-                let missing = || EvaluateError::Head { model: self.card.name.clone(), head };
-                *column = self.card.head(head).ok_or_else(missing)?;
-            }
-            Ok(columns)
-        };
-        self.tasks(task).into_iter().map(of_task).collect()
+    /// Where the model has the heads of [`Measuring::tasks`], and the models beside those of the task.
+    fn columns(&self, task: Task) -> Result<Columns, EvaluateError> {
+        Ok(Columns {
+            model: self.tasks(task).into_iter().map(|task| places(self.card, task)).collect::<Result<_, _>>()?,
+            beside: self.beside.iter().map(|card| places(card, task)).collect::<Result<_, _>>()?,
+        })
     }
 
     fn original(
         &self,
         sessions: &mut Sessions<'_>,
-        columns: &[[usize; HEADS]],
+        columns: &Columns,
         pictures: &Originals,
         original: &Original,
         rows: &[LabelRow],
@@ -137,20 +138,48 @@ impl Measuring<'_> {
                 });
                 let metrics = metrics.collect::<Result<_, EvaluateError>>()?;
                 let view = model_input(&row.sample, &picture)?;
-                let scores = sessions.model.score(&[view])?.remove(0);
-                if scores.heads.iter().chain(&scores.distortions).any(|v| v.is_nan()) {
-                    let (model, sample) = (self.card.name.clone(), row.sample.clone());
-                    return Err(EvaluateError::NotANumber { model, sample });
-                }
+                let scores = usable(sessions.model.score(std::slice::from_ref(&view))?.remove(0), self.card, row)?;
+                let beside = sessions.beside.iter_mut().zip(self.beside).zip(&columns.beside);
+                let beside = beside.map(|((model, card), places)| {
+                    let scores = usable(model.score(std::slice::from_ref(&view))?.remove(0), card, row)?;
+                    Ok(places.map(|place| f64::from(scores.heads[place])))
+                });
                 Ok(Measurement {
                     likeness,
                     metrics,
-                    heads: columns.iter().map(|of| of.map(|column| f64::from(scores.heads[column]))).collect(),
+                    heads: columns.model.iter().map(|of| of.map(|place| f64::from(scores.heads[place]))).collect(),
+                    beside: beside.collect::<Result<_, EvaluateError>>()?,
                     distortions: scores.distortions.into_iter().map(f64::from).collect(),
                 })
             })
             .collect()
     }
+}
+
+/// Places of heads among those of a model.
+struct Columns {
+    /// By task.
+    model: Vec<[usize; HEADS]>,
+    /// By model.
+    beside: Vec<[usize; HEADS]>,
+}
+
+/// Where a model has the heads of a task.
+fn places(card: &Card, task: Task) -> Result<[usize; HEADS], EvaluateError> {
+    let mut places = [0; HEADS];
+    for (place, head) in places.iter_mut().zip(heads_of(task)) {
+        *place = card.head(head).ok_or_else(|| EvaluateError::Head { model: card.name.clone(), head })?;
+    }
+    Ok(places)
+}
+
+/// Scores that are numbers.
+fn usable(scores: Scores, card: &Card, row: &LabelRow) -> Result<Scores, EvaluateError> {
+    if scores.heads.iter().chain(&scores.distortions).any(|value| value.is_nan()) {
+        let (model, sample) = (card.name.clone(), row.sample.clone());
+        return Err(EvaluateError::NotANumber { model, sample });
+    }
+    Ok(scores)
 }
 
 #[cfg(test)]
@@ -179,8 +208,10 @@ mod tests {
         let red = write_red_model(folder.path(), "red", 3, "");
         let metrics = [QualityModel::open(&red).unwrap()];
         let stop = AtomicBool::new(false);
+        let beside = [card.clone()];
         let measure = |workers| {
-            Measuring { runtime: &runtime, card: &card, metrics: &metrics, workers, stop: &stop }.run(&samples)
+            Measuring { runtime: &runtime, card: &card, beside: &beside, metrics: &metrics, workers, stop: &stop }
+                .run(&samples)
         };
         let measured = measure(2).unwrap();
         assert_eq!(measured.len(), samples.test.len());
@@ -193,6 +224,7 @@ mod tests {
                 rows.clone().filter(|(row, _)| row.distortion == "darkness").map(|(_, m)| m.metrics[0]).collect();
             assert!(red.windows(2).all(|pair| pair[0] > pair[1]), "{}: {red:?}", original.id);
             for (row, measurement) in rows {
+                assert_eq!(measurement.beside, [measurement.heads[0]], "the same model beside itself");
                 let likeness = measurement.likeness;
                 let identical = (likeness.ssim - 1.0).abs() < 1e-6;
                 assert_eq!((identical, likeness.vsi == 1.0), (row.level == 0, row.level == 0), "{}", row.sample);
@@ -215,7 +247,8 @@ mod tests {
         let runtime = Runtime::open(Device::Cpu).unwrap();
         let card = Card::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny")).unwrap();
         let stop = AtomicBool::new(false);
-        let measuring = Measuring { runtime: &runtime, card: &card, metrics: &[], workers: 1, stop: &stop };
+        let measuring =
+            Measuring { runtime: &runtime, card: &card, beside: &[], metrics: &[], workers: 1, stop: &stop };
         let error = measuring.run(&samples).unwrap_err().to_string();
         assert!(error.contains("changed"), "{error}");
     }

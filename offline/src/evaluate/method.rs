@@ -1,5 +1,7 @@
 //! The predictors that are compared, each as a score a test sample.
 
+use miqa::engine::Card;
+
 use super::{EvaluateError, HEADS};
 use crate::quality::model::OpenedModel;
 
@@ -25,17 +27,21 @@ pub(super) const OWN_NAMES: [&str; 12] = [
     "ridge_pooled",
 ];
 
-/// Refuses metrics that could not be told from another method in tables.
+/// Refuses metrics and models beside that could not be told from another method in tables.
 ///
 /// # Errors
 /// [`EvaluateError::SameName`].
-pub fn check_names(metrics: &[OpenedModel]) -> Result<(), EvaluateError> {
-    let taken =
-        |at: usize, name: &str| OWN_NAMES.contains(&name) || metrics[..at].iter().any(|other| other.model.name == name);
-    match metrics.iter().enumerate().find(|(at, metric)| taken(*at, &metric.model.name)) {
-        Some((_, metric)) => Err(EvaluateError::SameName(metric.model.name.clone())),
-        None => Ok(()),
+pub fn check_names(metrics: &[OpenedModel], beside: &[Card]) -> Result<(), EvaluateError> {
+    let mut taken: Vec<&str> = OWN_NAMES.to_vec();
+    let given =
+        metrics.iter().map(|metric| metric.model.name.as_str()).chain(beside.iter().map(|card| card.name.as_str()));
+    for name in given {
+        if taken.contains(&name) {
+            return Err(EvaluateError::SameName(name.to_owned()));
+        }
+        taken.push(name);
     }
+    Ok(())
 }
 
 /// One predictor's scores for the test samples; higher is better.

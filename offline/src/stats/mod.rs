@@ -14,3 +14,5 @@ pub mod quartiles;
 pub mod sheet;
 pub mod tables;
 pub mod variants;
+
+pub(crate) use base64::base64;

@@ -43,16 +43,35 @@ pub(super) fn bars(comparison: &Comparison) -> String {
     svg.finish()
 }
 
+/// Colours that series of a picture have.
+const SERIES: usize = 11;
+/// Dots that a page can carry.
+const DOTS: usize = 4000;
+
+/// Every so manieth sample has a dot.
+fn dot_step(samples: &Samples) -> usize {
+    samples.test.len().div_ceil(DOTS).max(1)
+}
+
+/// What a scatter leaves out, in words.
+pub(super) fn thinned(samples: &Samples) -> String {
+    match dot_step(samples) {
+        1 => String::new(),
+        step => format!("; of {} samples every {step}th is drawn", samples.test.len()),
+    }
+}
+
 /// Score against label, a dot a sample, coloured by distortion.
 pub(super) fn scatter(samples: &Samples, model: &Method, head: usize) -> String {
-    let mut svg = Svg::new(520.0, 522.0, "Score of the model against the label");
+    let names = distortions(samples);
+    let height = 495.0 + 15.0 * names.len().div_ceil(3) as f64;
+    let mut svg = Svg::new(520.0, height, "Score of the model against the label");
     let x = Scale { low: 0.0, high: 1.0, from: 56.0, to: 500.0 };
     let y = Scale { low: 0.0, high: 1.0, from: 440.0, to: 16.0 };
     frame(&mut svg, x, y, "score of the model", "label");
     svg.line("ceiling", [x.at(0.0), y.at(0.0), x.at(1.0), y.at(1.0)]);
-    let names = distortions(samples);
     let labels = samples.label_sets.first().map(|set| set.labels.as_slice()).unwrap_or_default();
-    for (index, (row, labels)) in samples.test.iter().zip(labels).enumerate() {
+    for (index, (row, labels)) in samples.test.iter().zip(labels).enumerate().step_by(dot_step(samples)) {
         if let Some(label) = labels[head] {
             let class = series_of(&names, &row.distortion);
             svg.dot(&format!("dot {class}"), x.at(model.scores(head)[index]), y.at(label), 2.2);
@@ -182,7 +201,7 @@ pub(super) fn filter_curves(evaluation: &Evaluation) -> String {
         let class = match named.method.as_str() {
             "oracle" => "curve oracle".to_owned(),
             MODEL => "curve model".to_owned(),
-            _ => format!("curve s{}", index % 6),
+            _ => format!("curve s{}", index % SERIES),
         };
         svg.path(&class, &points);
         if let Some(&(_, end)) = points.last() {
@@ -224,5 +243,5 @@ fn distortions(samples: &Samples) -> Vec<String> {
 }
 
 fn series_of(names: &[String], name: &str) -> String {
-    names.iter().position(|n| n == name).map_or_else(String::new, |index| format!("s{}", index % 6))
+    names.iter().position(|n| n == name).map_or_else(String::new, |index| format!("s{}", index % SERIES))
 }

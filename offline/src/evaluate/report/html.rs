@@ -13,7 +13,7 @@ use crate::evaluate::{
 pub(crate) const STYLE: &str = include_str!("report.css");
 
 /// The whole page.
-pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {
+pub(super) fn page(samples: &Samples, evaluated: &Evaluated, examples: &str) -> String {
     let evaluation = &evaluated.evaluation;
     let title = format!("Evaluation of {}", evaluation.model);
     let mut out = String::new();
@@ -56,10 +56,11 @@ pub(super) fn page(samples: &Samples, evaluated: &Evaluated) -> String {
         section(
             &mut out,
             "Score and label",
-            &format!("<code>{}</code>, one dot a sample.", evaluation.heads[0]),
+            &format!("<code>{}</code>, one dot a sample{}.", evaluation.heads[0], charts::thinned(samples)),
             &figure,
         );
     }
+    section(&mut out, "Examples", EXAMPLES_NOTE, examples);
     let figure = charts::heat_maps(evaluation, &evaluation.heads[1]);
     section(&mut out, "By distortion and level", &format!("<code>{}</code>.", evaluation.heads[1]), &figure);
     if !evaluation.pairs.is_empty() {
@@ -93,6 +94,8 @@ fn gains(curves: &[NamedCurve]) -> String {
 
 const TABLE_NOTE: &str = "PLCC and RMSE after the five-parameter logistic of equation 14, fitted on the same samples. <i>Gain</i>: SRCC \
     of the model less that of the row, paired by original; bold where its interval leaves zero out.";
+const EXAMPLES_NOTE: &str = "From the worst label to the best, at even steps. Beside each score stands the share of test samples that the method \
+    puts below.";
 const PAIR_NOTE: &str = "PLCC of the raw score with the label at each pair of levels alone. Within a pair all pictures are equally \
     degraded, so what is left to tell is how much each of them suffers.";
 const RELIABILITY_NOTE: &str = "Twenty bins of as many pictures each, by score: their mean label, and the spread of their labels. On the dashed \

@@ -3,6 +3,7 @@
 pub(super) mod card;
 mod charts;
 mod csv;
+mod examples;
 mod html;
 pub(crate) mod svg;
 
@@ -16,7 +17,7 @@ use super::{EvaluateError, Evaluated, Samples};
 /// Writes all files of the report into `folder`, replacing older ones; makes the folder if it is missing.
 ///
 /// # Errors
-/// [`EvaluateError::Io`] naming the file that can't be written.
+/// [`EvaluateError::Io`] naming the file that can't be written, or an example's picture can't be made again.
 pub fn write(folder: &Path, samples: &Samples, evaluated: &Evaluated) -> Result<(), EvaluateError> {
     let io = |path: &Path| {
         let path = path.to_owned();
@@ -27,12 +28,13 @@ pub fn write(folder: &Path, samples: &Samples, evaluated: &Evaluated) -> Result<
         text.map(|text| text + "\n").map_err(std::io::Error::from).map_err(io(&folder.join(name)))
     };
     let evaluation = &evaluated.evaluation;
+    let examples = examples::examples(samples, &evaluated.methods)?;
     let files = [
         ("metrics.json", json("metrics.json", serde_json::to_string_pretty(evaluation))?),
         ("card.json", json("card.json", serde_json::to_string_pretty(&card::CardPart::of(evaluation)))?),
         ("tables.csv", csv::tables(evaluation)),
         ("samples.csv", csv::samples(samples, &evaluated.methods)),
-        ("report.html", html::page(samples, evaluated)),
+        ("report.html", html::page(samples, evaluated, &examples)),
     ];
     for (name, text) in files {
         let path = folder.join(name);
@@ -45,10 +47,15 @@ pub fn write(folder: &Path, samples: &Samples, evaluated: &Evaluated) -> Result<
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
+    use std::sync::atomic::AtomicBool;
+
+    use miqa::engine::{Device, Runtime};
+
     use super::*;
     use crate::evaluate::samples::fixture;
     use crate::evaluate::{
-        ALL_MODELS, DISTORTED, Evaluation, Judged, Likeness, MODEL, Measurement, Pool, evaluate, evaluate_pool,
+        ALL_MODELS, DISTORTED, Evaluation, Judged, Likeness, MODEL, Measurement, Measuring, Pool, evaluate,
+        evaluate_pool,
     };
     use crate::label::zoo::Task;
 
@@ -104,12 +111,17 @@ mod tests {
                     vsi: 1.0 - f64::from(row.level) * 0.05,
                 },
                 metrics: Vec::new(),
+                beside: Vec::new(),
                 heads: vec![label.map(|label| (label.unwrap() + wobble).clamp(0.0, 1.0))],
                 distortions: vec![named("darkness"), named("fog")],
             }
         };
         let measured: Vec<Measurement> = samples.test.iter().enumerate().map(measure).collect();
-        let evaluated = evaluate(work, work, &card, &[Task::Classification], &samples, &measured, &[]).unwrap();
+        let runtime = Runtime::open(Device::Cpu).unwrap();
+        let stop = AtomicBool::new(false);
+        let measuring =
+            Measuring { runtime: &runtime, card: &card, beside: &[], metrics: &[], workers: 1, stop: &stop };
+        let evaluated = evaluate(work, work, &measuring, &samples, &measured).unwrap();
         (samples, evaluated)
     }
 
@@ -157,6 +169,8 @@ mod tests {
         let page = read("report.html");
         assert_eq!(page.matches("<svg").count(), 5);
         assert!(page.contains("as a share of the oracle"));
+        assert_eq!(page.matches("<figure><img").count(), 10);
+        assert_eq!(page.matches("data:image/jpeg;base64,/9j/").count(), 10);
         let share = part.metrics["cls_share_of_oracle_at_30"][MODEL];
         assert!(share > 0.8 && share <= 1.0, "{share}");
         assert!(part.metrics["cls_composite_by_part"]["fog"] > part.metrics["cls_composite_by_part"]["level_1"]);
