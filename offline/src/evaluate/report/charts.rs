@@ -193,7 +193,7 @@ pub(super) fn filter_curves(evaluation: &Evaluation) -> String {
         from: 350.0,
         to: 16.0,
     };
-    frame(&mut svg, x, y, "worst-scored pictures dropped (%)", "accuracy of the classifiers on the rest");
+    frame(&mut svg, x, y, "worst-scored pictures dropped (%)", "accuracy of the models on the rest");
     let mut ends: Vec<(f64, String, &str)> = Vec::new();
     for (index, named) in curves.iter().enumerate() {
         let points: Vec<(f64, f64)> =
@@ -230,7 +230,7 @@ fn frame(svg: &mut Svg, x: Scale, y: Scale, x_name: &str, y_name: &str) {
         svg.text("tick", x.at(tick), y.from + 18.0, Anchor::Middle, text);
     }
     svg.text("note", (x.from + x.to) / 2.0, y.from + 36.0, Anchor::Middle, x_name);
-    svg.text("note", x.from + 6.0, y.to + 8.0, Anchor::Start, y_name);
+    svg.text("note", x.from + 6.0, y.to + 14.0, Anchor::Start, y_name);
 }
 
 /// Names of the distortions among the samples, clean last.

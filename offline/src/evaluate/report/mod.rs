@@ -169,8 +169,8 @@ mod tests {
         let page = read("report.html");
         assert_eq!(page.matches("<svg").count(), 5);
         assert!(page.contains("as a share of the oracle"));
-        assert_eq!(page.matches("<figure><img").count(), 10);
-        assert_eq!(page.matches("data:image/jpeg;base64,/9j/").count(), 10);
+        assert_eq!(page.matches("<figure><img").count(), 8);
+        assert_eq!(page.matches("data:image/jpeg;base64,/9j/").count(), 8);
         let share = part.metrics["cls_share_of_oracle_at_30"][MODEL];
         assert!(share > 0.8 && share <= 1.0, "{share}");
         assert!(part.metrics["cls_composite_by_part"]["fog"] > part.metrics["cls_composite_by_part"]["level_1"]);
