@@ -8,6 +8,8 @@ use crate::export::spec::{ModelSpec, Role};
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
+/// Weights that a processor's cache holds with all that is computed from them; a GPU takes all at once.
+const STRETCH: i64 = 1 << 16;
 
 /// The optimiser's state.
 #[derive(Debug)]
@@ -56,14 +58,21 @@ impl AdamW {
                 .collect();
             let gradient = Tensor::cat(&gradients, 0);
             let t = step as f64;
-            let mut weights = network.flat().shallow_clone();
-            let shrink: Tensor = 1.0 - &self.decay * rate;
-            let _ = weights.multiply_(&shrink);
-            let _ = self.first.lerp_(&gradient, 1.0 - BETA1);
-            let _ = self.second.multiply_scalar_(BETA2);
-            self.second += &gradient * &gradient * (1.0 - BETA2);
-            let spread = (&self.second / (1.0 - BETA2.powf(t))).sqrt() + EPSILON;
-            weights -= &self.first * (rate / (1.0 - BETA1.powf(t))) / spread;
+            let (first_share, second_share) = (1.0 - BETA1.powf(t), 1.0 - BETA2.powf(t));
+            let count = gradient.size()[0];
+            let stretch = if network.device().is_cuda() { count } else { STRETCH };
+            for start in (0..count).step_by(stretch.max(1) as usize) {
+                let part = |tensor: &Tensor| tensor.narrow(0, start, stretch.min(count - start));
+                let (gradient, mut weights) = (part(&gradient), part(network.flat()));
+                let (mut first, mut second) = (part(&self.first), part(&self.second));
+                let shrink: Tensor = 1.0 - part(&self.decay) * rate;
+                let _ = weights.multiply_(&shrink);
+                let _ = first.lerp_(&gradient, 1.0 - BETA1);
+                let _ = second.multiply_scalar_(BETA2);
+                second += &gradient * &gradient * (1.0 - BETA2);
+                let spread = (&second / second_share).sqrt() + EPSILON;
+                weights -= &first * (rate / first_share) / spread;
+            }
             for leaf in network.leaves() {
                 leaf.shallow_clone().zero_grad();
             }
