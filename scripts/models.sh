@@ -81,7 +81,8 @@ model() { # recipe, fifth of the originals that judges, folder of the model
   "$bin" evaluate --work "$det" --plan "$det/plan.parquet" --task detection --features "$cls" --model "$model" \
     --out "$model.report/det"
   "$bin" evaluate --work "$clips" --task detection --all-originals --model "$model" --out "$model.report/clips"
-  for report in cls det clips; do results+=(--results "$model.report/$report/card.json"); done
+  # The clips first: where two reports have the same row, the later counts.
+  for report in clips cls det; do results+=(--results "$model.report/$report/card.json"); done
   "$bin" export --work "$cls" --recipe "$recipe" --out "$model" "${golden[@]}" "${results[@]}"
   touch "$model.report/.complete"
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use miqa::engine::{Card, Device, Form, Runtime};
 use miqa::preprocess::Rgb288;
-use sha2::{Digest, Sha256};
 
 use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, stop_flag};
@@ -15,6 +14,7 @@ use crate::export::model::spec_of;
 use crate::export::onnx::Model;
 use crate::label::labelled::Folds;
 use crate::recipe::Recipe;
+use crate::shard::sha256_hex;
 use crate::source::{TEST, TRAIN};
 
 /// Arguments of `convert`.
@@ -102,7 +102,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let bytes = converted.to_bytes();
     let mut after = card.clone();
     after.name = format!("{}-{kind}", card.name);
-    after.file.sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    after.file.sha256 = sha256_hex(&bytes);
     after.file.bytes = bytes.len() as u64;
     std::fs::create_dir_all(&args.out).map_err(|e| CommandError::writing(&args.out, &e))?;
     write(&args.out.join(&after.file.name), &bytes)?;

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use indicatif::ProgressBar;
 use miqa::engine::card::Threshold;
 use miqa::engine::{Card, Loss, Model, Runtime, Scores};
 use miqa::preprocess::Rgb288;
@@ -15,6 +13,7 @@ use super::report::card::{fallen, threshold};
 use super::samples::labels_of;
 use super::threshold::of_head;
 use super::weighted::{self, Places};
+use super::workers::each_original;
 use super::{Drawn, EvaluateError, HEADS, RESAMPLES, Resamples, heads_of, interval, metrics};
 use crate::label::zoo::Task;
 use crate::label::{LabelRow, labels_of as table_of, read_labels};
@@ -104,36 +103,19 @@ impl Judging<'_> {
     /// # Errors
     /// A model can't be opened or gives NaN, a sample can't be made, or the process was asked to stop.
     pub fn run(&self, recipe: &Recipe, drawn: &[Drawn]) -> Result<Vec<Pair>, EvaluateError> {
-        let bar = ProgressBar::new(drawn.len() as u64).with_message("originals");
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<(usize, Vec<Pair>)>, EvaluateError> {
+        let open = || {
             let before = Model::open(self.runtime, self.before, 1)?;
-            let mut both = Both { before, after: Model::open(self.runtime, self.after, 1)? };
-            let mut done = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(of) = drawn.get(index) else { return Ok(done) };
-                if self.stop.load(Ordering::Relaxed) {
-                    return Err(EvaluateError::Stopped);
-                }
-                let views = of.views(recipe)?;
-                let pairs = views.into_iter().enumerate().map(|(i, (sample, view))| {
-                    // Who comes first changes, so that neither always finds the picture in the cache.
-                    self.pair(&mut both, i % 2 == 1, sample, of.original(), &view)
-                });
-                done.push((index, pairs.collect::<Result<_, _>>()?));
-                bar.inc(1);
-            }
+            Ok(Both { before, after: Model::open(self.runtime, self.after, 1)? })
         };
-        let parts: Vec<_> = thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.workers.max(1)).map(|_| scope.spawn(work)).collect();
-            let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
-            joined.map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-        });
-        bar.finish_and_clear();
-        let mut parts: Vec<_> = parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        parts.sort_unstable_by_key(|(index, _)| *index);
-        Ok(parts.into_iter().flat_map(|(_, pairs)| pairs).collect())
+        each_original(drawn.len(), self.workers, self.stop, open, |both, index| {
+            let of = &drawn[index];
+            let views = of.views(recipe)?;
+            let pairs = views.into_iter().enumerate().map(|(i, (sample, view))| {
+                // Who comes first changes, so that neither always finds the picture in the cache.
+                self.pair(both, i % 2 == 1, sample, of.original(), &view)
+            });
+            pairs.collect()
+        })
     }
 
     fn pair(

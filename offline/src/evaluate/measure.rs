@@ -1,11 +1,10 @@
 //! The test samples made again, compared with their originals and scored by the model.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::AtomicBool;
 
-use indicatif::ProgressBar;
 use miqa::engine::{Card, Model, Runtime, Scores};
 
+use super::workers::each_original;
 use super::{EvaluateError, HEADS, Likeness, Reference, Samples, heads_of};
 use crate::label::LabelRow;
 use crate::label::labelled::{Originals, model_input};
@@ -63,10 +62,8 @@ impl Measuring<'_> {
     /// to stop.
     pub fn run(&self, samples: &Samples) -> Result<Vec<Measurement>, EvaluateError> {
         let columns = self.columns(samples.task)?;
-        let bar = ProgressBar::new(samples.originals.len() as u64).with_message("originals");
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<(usize, Vec<Measurement>)>, EvaluateError> {
-            let mut sessions = Sessions {
+        let open = || {
+            Ok(Sessions {
                 model: Model::open(self.runtime, self.card, 1)?,
                 beside: self.beside.iter().map(|card| Model::open(self.runtime, card, 1)).collect::<Result<_, _>>()?,
                 metrics: self
@@ -74,30 +71,12 @@ impl Measuring<'_> {
                     .iter()
                     .map(|metric| Scorer::open(self.runtime, metric))
                     .collect::<Result<_, _>>()?,
-            };
-            let mut done = Vec::new();
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some((original, range)) = samples.originals.get(index) else {
-                    return Ok(done);
-                };
-                if self.stop.load(Ordering::Relaxed) {
-                    return Err(EvaluateError::Stopped);
-                }
-                let rows = &samples.test[range.clone()];
-                done.push((index, self.original(&mut sessions, &columns, &samples.pictures, original, rows)?));
-                bar.inc(1);
-            }
+            })
         };
-        let parts: Vec<_> = thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.workers.max(1)).map(|_| scope.spawn(work)).collect();
-            let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
-            joined.map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-        });
-        bar.finish_and_clear();
-        let mut parts: Vec<_> = parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        parts.sort_unstable_by_key(|(index, _)| *index);
-        Ok(parts.into_iter().flat_map(|(_, measured)| measured).collect())
+        each_original(samples.originals.len(), self.workers, self.stop, open, |sessions, index| {
+            let (original, range) = &samples.originals[index];
+            self.original(sessions, &columns, &samples.pictures, original, &samples.test[range.clone()])
+        })
     }
 
     /// Tasks that the model has heads for, `task` first.
@@ -186,6 +165,7 @@ fn usable(scores: Scores, card: &Card, row: &LabelRow) -> Result<Scores, Evaluat
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
     use std::path::Path;
+    use std::sync::atomic::Ordering;
 
     use miqa::engine::Device;
 

@@ -34,6 +34,7 @@ mod threshold;
 mod vsi;
 mod weighted;
 mod window;
+mod workers;
 
 #[cfg(test)]
 mod full_reference_golden;

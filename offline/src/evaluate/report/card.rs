@@ -28,7 +28,10 @@ impl CardPart {
         let mut metrics: BTreeMap<_, _> = evaluation
             .comparisons
             .iter()
-            .filter(|comparison| [DISTORTED, UNKNOWN_CLASS, SEGMENTS].contains(&comparison.set.as_str()))
+            // Where nothing is labelled there is nothing to say, and another report may say it.
+            .filter(|comparison| {
+                comparison.samples > 0 && [DISTORTED, UNKNOWN_CLASS, SEGMENTS].contains(&comparison.set.as_str())
+            })
             .map(|comparison| {
                 let labels =
                     if comparison.labels == ALL_MODELS { String::new() } else { format!(" {}", comparison.labels) };
