@@ -4,7 +4,7 @@
 #   make test-slow  the rest (long runs, the whole offline chain)
 #   make bench      benches, each printing both sides and the ratio
 #   make deps       what the above install (Debian packages, Rust, ONNX Runtime); GPU=1 for the GPU build of ONNX Runtime
-#   make model-demo DATA=<folder>   images → labels → training → models/edge; without DATA a smoke run
+#   make model-demo DATA=<folder>   images → labels → training → a model, in under an hour; without DATA a smoke run
 #   make models DATA=<folder>       the shipped models from labelled images: hours (scripts/models.sh says how)
 #   make demo-clip  CLIP=<file>     remakes demo/traffic.mp4 from the original clip
 export CARGO_TERM_COLOR ?= never

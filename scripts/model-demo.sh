@@ -73,7 +73,7 @@ step "mmos"
 step "split"
 "$bin" split --work "$work"
 step "train"
-"$bin" train --work "$work" --zoo-dir "$zoo" "${recipe[@]}"
+"$bin" train --work "$work" "${zoo_dirs[@]}" "${recipe[@]}"
 step "export"
 golden=()
 for picture in tests/fixtures/pictures/*.jpg; do golden+=(--golden "$picture"); done

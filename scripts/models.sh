@@ -12,8 +12,8 @@ data=${DATA:?give DATA=<folder> with imagenet/, coco/, video/ and models/}
 work=${WORK:-work/models}
 out=${OUT:-$work/models}
 scripts/libtorch.sh
-cargo build --release --locked --quiet -p miqa-offline --features train
 bin=${BIN:-target/release/miqa-offline}
+[ -n "${BIN:-}" ] || cargo build --release --locked --quiet -p miqa-offline --features train
 zoo=$(scripts/zoo.sh all)
 scripts/zoo.sh masks >/dev/null
 zoo_dirs=(--zoo-dir "$data" --zoo-dir "$zoo")
@@ -34,13 +34,17 @@ step "cls: labelled pictures of one object"
 planned "$cls" --masks saliency --zoo-dir "$zoo"
 "$bin" label --work "$cls" --plan "$cls/plan.parquet" --zoo builtin:cls "${zoo_dirs[@]}"
 "$bin" mmos --work "$cls" --plan "$cls/plan.parquet" --zoo builtin:cls --without-family efficientnet_lite
+# What detectors keep seeing needs no boxes: their consistency on the variants that train.
+seen=(--work "$cls" --plan "$cls/plan.parquet" --zoo builtin:det --variants 40)
+"$bin" label "${seen[@]}" "${zoo_dirs[@]}"
+"$bin" mmos "${seen[@]}"
 
 step "det: scenes with boxes"
 [ -f "$det/sources.parquet" ] || "$bin" select --work "$det" --images "$data/coco/val2017" --coco "$data/coco/instances.json" --shards 24
 planned "$det" --masks "coco:$data/coco/instances.json"
 "$bin" label --work "$det" --plan "$det/plan.parquet" --zoo builtin:det --zoo builtin:cls "${zoo_dirs[@]}"
 "$bin" mmos --work "$det" --plan "$det/plan.parquet" --zoo builtin:det --zoo builtin:cls \
-  --annotations "$data/coco/instances.json" --without-family efficientnet_lite
+  --annotations "$data/coco/instances.json" --without-family efficientnet_lite --without-family yolox
 
 # Frames of cameras. Of each clip one half trains, the other judges: car-detection.mp4 up to 20.2 s, which `make run` shows,
 # and what is left of highway-dashcam.mp4 after 0.8 s.

@@ -207,6 +207,7 @@ fn write_work(folder: &Path, samples: usize) {
     };
     table::write(&layout.samples(), &(0..samples).map(row).collect::<Vec<_>>()).unwrap();
     let prepared = Prepared {
+        held_out: 0,
         samples,
         region: REGION,
         groups: vec![],

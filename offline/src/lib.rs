@@ -38,6 +38,7 @@ pub mod distort;
 pub mod evaluate;
 pub mod export;
 pub mod generate;
+pub mod hex;
 pub mod import;
 pub mod label;
 pub mod mask;

@@ -1,10 +1,9 @@
 //! `--shard` of the steps that write a table: one shard's work, its commit record, and all shards joined.
 
 use super::CommandError;
+use crate::hex::sha256_hex;
 use crate::parts::Outcome;
-use crate::shard::{
-    CommitRecord, ErrorRow, Inputs, RecordError, ShardChoice, StoredFile, seconds_now, sha256_hex, tool,
-};
+use crate::shard::{CommitRecord, ErrorRow, Inputs, RecordError, ShardChoice, StoredFile, seconds_now, tool};
 use crate::store::{LocalStore, Store};
 use crate::table::{self, Row};
 

@@ -12,9 +12,9 @@ use crate::export::card::{Golden, golden};
 use crate::export::convert::{self, FormKind};
 use crate::export::model::spec_of;
 use crate::export::onnx::Model;
+use crate::hex::sha256_hex;
 use crate::label::labelled::Folds;
 use crate::recipe::Recipe;
-use crate::shard::sha256_hex;
 use crate::source::{TEST, TRAIN};
 
 /// Arguments of `convert`.

@@ -38,9 +38,12 @@ pub struct Args {
     /// Judge on all originals, whatever their fold: for a work folder of which the model has seen none
     #[arg(long)]
     all_originals: bool,
+    /// Judge on so many variants of each original, chosen by their names, instead of all: quicker, for comparisons
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    variants: Option<u32>,
     /// Folder of an earlier report of this task, instead of a model: its scores are taken over, and all given reports become
     /// one, as those of the folds of a cross-validation. May be given several times
-    #[arg(long, value_name = "REPORT", conflicts_with_all = ["model", "beside", "metrics", "features", "all_originals"])]
+    #[arg(long, value_name = "REPORT", conflicts_with_all = ["model", "beside", "metrics", "features", "all_originals", "variants"])]
     pool: Vec<PathBuf>,
     /// Description of a no-reference or learned metric to compare with, its ONNX file beside it, as `quality` takes them.
     /// May be given several times
@@ -89,7 +92,8 @@ fn judged(args: &Args, model: &Path, plan: Option<&Plan>) -> Result<(Samples, Ev
     let runtime = Runtime::open(Device::Cpu).map_err(CommandError::unexpected)?;
     let stop = stop_flag()?;
     let which = if args.all_originals { Judged::All } else { Judged::TestFold };
-    let samples = Samples::read(work, args.task, plan, which).map_err(classify)?;
+    let variants = args.variants.map_or(usize::MAX, |n| n as usize);
+    let samples = Samples::read_some(work, args.task, plan, which, variants).map_err(classify)?;
     let workers = args.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let measuring =
         Measuring { runtime: &runtime, card: &card, beside: &beside, metrics: &metrics, workers, stop: &stop };

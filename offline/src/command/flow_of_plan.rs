@@ -91,6 +91,22 @@ fn a_plan_in_seven_shards_is_labelled_as_in_one_and_shown() {
     assert!(whole == labels(1, &[Some(0)]).0, "one shard");
     assert!(whole == labels(7, &[3, 0, 6, 5, 1, 4, 2].map(Some)).0, "seven shards");
 
+    // Four variants of each original, twice: the second run finds all there.
+    let work = tempfile::tempdir().unwrap();
+    let (seven, w) = (plan(7), text(work.path()));
+    let out = text(&work.path().join("few"));
+    let few = ["--work", &w, "--plan", &seven, "--zoo", &zoo, "--out", &out];
+    let models = ["--zoo-dir", &folder, "--threads", "2"];
+    for _ in 0..2 {
+        label::run(&args(&[&few[..], &models, &["--variants", "4"]].concat())).unwrap();
+    }
+    assert_eq!(label::run(&args(&[&few[..], &models].concat())).unwrap_err().code(), 78, "all are others");
+    mmos::run(&args(&[&few[..], &["--variants", "4"]].concat())).unwrap();
+    let some = read_labels(&work.path().join("labels.parquet")).unwrap();
+    assert_eq!(some.len(), 9 * 5);
+    assert!(some.iter().all(|row| rows.contains(row)));
+    assert_eq!(mmos::run(&args(&few)).unwrap_err().code(), 65, "most have no predictions");
+
     let work = tempfile::tempdir().unwrap();
     let w = text(work.path());
 

@@ -11,6 +11,7 @@ use super::work::{needs, samples_failure};
 use super::{CommandError, WorkFolder, stop_flag};
 use crate::device::ChosenDevice;
 use crate::generate::drawn;
+use crate::hex::sha256_hex;
 use crate::label::answers::{Answers, AnswersError, table_of};
 use crate::label::ask::{Ask, Asking};
 use crate::label::estimate::{EstimateError, estimate};
@@ -22,8 +23,8 @@ use crate::label::trial::{TrialError, trial};
 use crate::label::zoo::{PinnedZoo, Zoo, ZooModel};
 use crate::parts::{Parts, PartsError};
 use crate::plan::{Plan, PlanId, PlannedOriginal};
-use crate::sample::{Listed, Sample, SampleSource, check_plan};
-use crate::shard::{GRACE, Losses, ShardChoice, Worker, sha256_hex, status};
+use crate::sample::{Listed, Sample, SampleSource, check_plan, thinned};
+use crate::shard::{GRACE, Losses, ShardChoice, Worker, status};
 use crate::table;
 
 /// Which models, and where their predictions are kept.
@@ -38,6 +39,10 @@ pub struct Labelled {
     /// classifiers
     #[arg(long, value_name = "FILE")]
     pub(super) zoo: Vec<PathBuf>,
+    /// So many variants of each of the plan's originals, chosen by their names as `train.variants` chooses; all of them
+    /// unless given
+    #[arg(long, value_name = "N", requires = "plan", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) variants: Option<u32>,
     /// Where the predictions for a plan lie: a folder, or an object store's URL; a folder of the plan and zoo below the
     /// work folder unless given
     #[arg(long, value_name = "DEST", requires = "plan")]
@@ -65,7 +70,7 @@ pub struct Args {
     #[command(flatten)]
     losses: Losses,
     /// Only say how many core-hours or GPU-hours, bytes and how much memory it will take, from a measured sample
-    #[arg(long, requires = "plan")]
+    #[arg(long, requires = "plan", conflicts_with = "variants")]
     dry_run: bool,
     /// Pictures that --dry-run shows to the models to know
     #[arg(long, default_value_t = 20, value_name = "N", requires = "dry_run")]
@@ -82,7 +87,8 @@ impl Labelled {
 
     /// Where the predictions of this zoo for a plan lie.
     pub(super) fn destination(&self, plan: &Plan, zoo: &Zoo) -> String {
-        let below = || self.work.parts(STAGE, &format!("{}-{}", plan.id().short(), zoo.fingerprint()));
+        let some = self.variants.map(|variants| format!("-{variants}")).unwrap_or_default();
+        let below = || self.work.parts(STAGE, &format!("{}-{}{some}", plan.id().short(), zoo.fingerprint()));
         self.out.clone().unwrap_or_else(|| below().display().to_string())
     }
 }
@@ -119,7 +125,7 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     }
     let store = open(&args.of.destination(plan, &zoo))?;
     let stop = stop_flag()?;
-    let stage = Predictions { recipe: plan.recipe(), zoo: &pinned, asking };
+    let stage = Predictions { recipe: plan.recipe(), zoo: &pinned, asking, variants: args.of.variants };
     let (threads, losses) = (threads(args.threads), args.losses);
     let worker = Worker { plan, stage, store: store.as_ref(), threads, losses, stop: &stop, grace: GRACE };
     work(&worker, args.shard, "predictions", |shards| {
@@ -241,7 +247,9 @@ pub(super) fn each_answered(
     models: &[&ZooModel],
     each: &mut Each,
 ) -> Result<(), CommandError> {
+    let limit = args.variants.map_or(usize::MAX, |n| n as usize);
     let mut all = |answers: &mut Answers, planned: PlannedOriginal| {
+        let planned = thinned(planned, limit);
         let samples = Sample::of(planned.clone());
         match answers.next_of(&planned, &samples).map_err(answers_failure)? {
             Some(rows) => each(&planned, &samples, rows),

@@ -6,6 +6,7 @@ use clap::builder::RangedU64ValueParser;
 
 use super::{CommandError, WorkFolder};
 use crate::label::LabelRow;
+use crate::label::answers::of_task;
 use crate::label::drawn::Drawn;
 use crate::label::score::{MODELS_NOTE, ScoreRow, WEIGHTS_NOTE};
 use crate::label::validate::{Picture, TaskValidation, Voter, page, validate};
@@ -26,7 +27,7 @@ pub enum Command {
 pub struct Args {
     #[command(flatten)]
     work: WorkFolder,
-    /// List of models, as `label` and `mmos` had it; may be given several times
+    /// List of models, as `label` and `mmos` had it; may be given several times. Tasks of which it has none are left out
     #[arg(long, value_name = "FILE")]
     zoo: Vec<PathBuf>,
     /// Random splits
@@ -49,13 +50,15 @@ pub fn run(command: &Command) -> Result<(), CommandError> {
     let zoo = Zoo::read(&args.zoo).map_err(CommandError::usage)?;
     let mut tasks = Vec::new();
     for task in Task::ALL {
-        if args.work.scores(task).is_file() {
+        if args.work.scores(task).is_file() && !of_task(&zoo, task).is_empty() {
             tasks.push(one_task(args, &zoo, task)?);
         }
     }
     if tasks.is_empty() {
         let place = args.work.work.display();
-        return Err(CommandError::usage(format!("{place} has no scores: run `miqa-offline mmos` first")));
+        return Err(CommandError::usage(format!(
+            "{place} has no scores of this zoo's models: run `miqa-offline mmos` first"
+        )));
     }
     let folder = args.out.clone().unwrap_or_else(|| args.work.work.join("labels-report"));
     let write = |name: &str, bytes: Vec<u8>| {

@@ -60,8 +60,8 @@ pub struct Args {
     csv: Option<PathBuf>,
 }
 
-/// Runs `mmos`. Nothing appears before all of it is there; label and score tables of a former run that this one does not
-/// make are taken away, since `labels.json` no longer speaks of them.
+/// Runs `mmos`. Nothing appears before all of it is there; of the tasks of this run's models, label and score tables of a
+/// former run that this one does not make are taken away. Those of other tasks stay, and what `labels.json` says of them.
 ///
 /// # Errors
 /// 2: a step before is missing, the zoo has no such family, or a file of weights does not fit; 65: predictions are
@@ -81,7 +81,8 @@ pub fn run(args: &Args) -> Result<(), CommandError> {
     let tasks = Task::ALL.map(|task| (task, of_task(&zoo, task))).into_iter().filter(|(_, models)| !models.is_empty());
     let tasks =
         tasks.map(|(task, models)| settle(args, task, models, &source, &truth)).collect::<Result<Vec<_>, _>>()?;
-    let mut outputs = Outputs::new(&args.of.work, args.csv.as_deref());
+    let of_tasks = tasks.iter().map(|settled| settled.task).collect();
+    let mut outputs = Outputs::new(&args.of.work, of_tasks, args.csv.as_deref());
     for settled in &tasks {
         of_one_task(args, settled, &zoo, &source, &truth, &mut outputs)?;
     }

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
+use miqa::engine::Card;
 use ndarray::Array2;
 
+use super::opened;
 use super::samples::labels_of;
 use super::{EvaluateError, HEADS, LEAST_SIDE, Measurement, Method, Ridge, Samples, method::PSNR_LIMIT};
+use crate::export::onnx::Model;
+use crate::export::region::LARGEST_AT;
 use crate::label::LabelRow;
 use crate::label::score::{MODELS_NOTE, ScoreRow, scores_of};
 use crate::label::zoo::Task;
@@ -16,33 +20,50 @@ use crate::train::dataset::{Dataset, Layout};
 
 /// The model of the zoo whose largest softmax probability is the confidence baseline.
 pub const BACKBONE: &str = "efficientnet_lite0";
+/// What stands before the names of the region graph's values in an exported model.
+const REGION_SCOPE: &str = "region/";
 /// Folds of originals in which the ridge penalty is chosen.
 const RIDGE_FOLDS: usize = 5;
 /// Weights of confidence and ridge in their mix, both standardised; the best of six tried in an earlier trial.
 const MIX: (f64, f64) = (0.7, 0.3);
 
-/// How sure models are of what they say of each test sample, as `mmos` kept it: of classes the backbone alone, none where it
-/// was no model of the zoo; of objects all of them, the mean.
-fn confidence(work: &Path, samples: &Samples) -> Result<Option<Vec<f64>>, EvaluateError> {
-    let path = scores_of(work, samples.task);
-    if !path.is_file() {
-        return Ok(None);
-    }
-    let models = table::read_note(&path, MODELS_NOTE)?.unwrap_or_default();
-    let backbone = models.split(',').position(|model| model == BACKBONE);
-    let of_row = |row: &ScoreRow| match (samples.task, backbone) {
-        (Task::Classification, at) => row.confidence.get(at?).copied(),
-        _ => Some(row.confidence.iter().sum::<f32>() / row.confidence.len().max(1) as f32),
-    };
-    let wanted: HashSet<&str> = samples.test.iter().map(|row| row.sample.as_str()).collect();
-    let mut scores: HashMap<String, f32> = HashMap::with_capacity(wanted.len());
-    for row in Rows::<ScoreRow>::of_file(&path)? {
-        let row = row?;
-        if let Some(score) = of_row(&row).filter(|_| wanted.contains(row.sample.as_str())) {
-            scores.insert(row.sample, score);
+/// How sure the models of a task are of what they say of each test sample.
+struct Sureness {
+    /// Of classes the backbone's largest probability, if it was a model of the zoo; of objects the mean score of those found, mean
+    /// over the models.
+    confidence: Option<Vec<f64>>,
+    /// Of objects the largest score, mean over the models.
+    surest: Option<Vec<f64>>,
+}
+
+impl Sureness {
+    /// As `mmos` kept it; `None` if it kept nothing of this task.
+    fn of(work: &Path, samples: &Samples) -> Result<Option<Self>, EvaluateError> {
+        let path = scores_of(work, samples.task);
+        if !path.is_file() {
+            return Ok(None);
         }
+        let models = table::read_note(&path, MODELS_NOTE)?.unwrap_or_default();
+        let backbone = models.split(',').position(|model| model == BACKBONE);
+        let mean = |of: &[f32]| (!of.is_empty()).then(|| of.iter().sum::<f32>() / of.len() as f32);
+        let confidence = |row: &ScoreRow| match samples.task {
+            Task::Classification => backbone.and_then(|at| row.confidence.get(at).copied()),
+            _ => mean(&row.confidence),
+        };
+        let wanted: HashSet<&str> = samples.test.iter().map(|row| row.sample.as_str()).collect();
+        let (mut confident, mut surest) = (HashMap::with_capacity(wanted.len()), HashMap::new());
+        for row in Rows::<ScoreRow>::of_file(&path)? {
+            let row = row?;
+            if wanted.contains(row.sample.as_str()) {
+                confident.extend(confidence(&row).map(|score| (row.sample.clone(), f64::from(score))));
+                surest.extend(mean(&row.surest).map(|score| (row.sample, f64::from(score))));
+            }
+        }
+        let all = |scores: &HashMap<String, f64>| -> Option<Vec<f64>> {
+            samples.test.iter().map(|row| scores.get(&row.sample).copied()).collect()
+        };
+        Ok(Some(Self { confidence: all(&confident), surest: all(&surest) }))
     }
-    Ok(samples.test.iter().map(|row| scores.get(&row.sample).map(|&score| f64::from(score))).collect())
 }
 
 /// All baselines that the work folder has what it takes for, and a line for each that it lacks.
@@ -53,6 +74,7 @@ pub(super) fn baselines(
     work: &Path,
     features: &Path,
     samples: &Samples,
+    card: &Card,
     measured: &[Measurement],
     metrics: &[OpenedModel],
 ) -> Result<(Vec<Method>, Vec<String>), EvaluateError> {
@@ -76,12 +98,13 @@ pub(super) fn baselines(
     }
     methods.push(cell_mean(samples));
 
-    let confidence = confidence(work, samples)?;
+    let sureness = Sureness::of(work, samples)?;
+    let (confidence, surest) = sureness.map_or((None, None), |of| (of.confidence, of.surest));
     match &confidence {
         Some(scores) => {
             let about = match samples.task {
                 Task::Classification => format!("largest softmax probability of {BACKBONE}, untrained"),
-                task => format!("mean score that the models of {task} themselves give what they find"),
+                task => format!("mean score that the models of {task} themselves give what they find, untrained"),
             };
             methods.push(Method::same("confidence", &about, scores.clone()));
         }
@@ -90,15 +113,25 @@ pub(super) fn baselines(
         }
         None => missing.push(format!("confidence: {}", scores_of(work, samples.task).display())),
     }
+    if let Some(surest) = surest {
+        let about = format!("largest score that the models of {} themselves give, their mean, untrained", samples.task);
+        methods.push(Method::same("surest", &about, surest));
+    }
 
     if !Layout::of(features).prepared().is_file() {
         missing.push("ridge: region features, which `train` prepares".into());
         return Ok((methods, missing));
     }
     let dataset = Dataset::open(features)?;
-    let features = Features::of(features, samples, &dataset)?;
-    let about = "largest softmax probability of the region encoder on the model's own 288×288 input";
-    methods.push(Method::same("confidence_288", about, features.confidence.clone()));
+    let Some(features) = Features::of(features, samples, card, measured, &dataset)? else {
+        missing.push(format!("ridge: model {} has no region features that its graph tells of", card.name));
+        return Ok((methods, missing));
+    };
+    if let Some(scores) = features.largest() {
+        let about =
+            "largest softmax probability of the region encoder on the model's own 288×288 input, as the model gets it";
+        methods.push(Method::same("confidence_288", about, scores));
+    }
     let all = features.ridge(samples, |_| true)?;
     if let Some(confidence) = &confidence {
         let (a, b) = (standardised(confidence), all.each_ref().map(|scores| standardised(scores)));
@@ -158,32 +191,55 @@ fn standardised(values: &[f64]) -> Vec<f64> {
     values.iter().map(|v| (v - mean) / deviation).collect()
 }
 
-/// Region features of the samples, as training prepared them.
+/// Region features of the samples: of those seen as training prepared them, of test samples as the model itself computed them.
 struct Features<'a> {
     dataset: &'a Dataset,
     /// Each seen sample that is prepared, as training may leave some out: its place among those seen, its row there.
     seen: Vec<(usize, usize)>,
-    /// Row in the prepared folder of each test sample.
-    test: Vec<usize>,
-    confidence: Vec<f64>,
+    measured: &'a [Measurement],
 }
 
 impl<'a> Features<'a> {
-    fn of(work: &Path, samples: &Samples, dataset: &'a Dataset) -> Result<Self, EvaluateError> {
+    /// `None` if the model's graph does not tell its features.
+    fn of(
+        work: &Path,
+        samples: &Samples,
+        card: &Card,
+        measured: &'a [Measurement],
+        dataset: &'a Dataset,
+    ) -> Result<Option<Self>, EvaluateError> {
+        let Some(own) = opened::standard(&opened::read(card)?, REGION_SCOPE) else { return Ok(None) };
+        if measured.iter().any(|m| m.features.is_empty()) {
+            return Ok(None);
+        }
+        let layout = Layout::of(work);
+        if opened::standard(&Model::read(&layout.region())?, "").as_ref() != Some(&own) {
+            let reason = format!(
+                "does not standardise features as model {} does; prepared for another recipe or other folds",
+                card.name
+            );
+            return Err(EvaluateError::Mismatch { table: layout.region(), reason });
+        }
         let mut place: HashMap<&str, usize> = HashMap::with_capacity(dataset.rows.len());
         for (i, row) in dataset.rows.iter().enumerate() {
             place.entry(&row.sample).or_insert(i);
         }
         let find = |row: &LabelRow| place.get(row.sample.as_str()).copied();
         let seen = samples.seen.iter().enumerate().filter_map(|(i, row)| Some((i, find(row)?))).collect();
-        let missing = |row: &LabelRow| EvaluateError::Mismatch {
-            table: Layout::of(work).samples(),
-            reason: format!("sample {} is missing", row.sample),
-        };
-        let test: Vec<usize> =
-            samples.test.iter().map(|row| find(row).ok_or_else(|| missing(row))).collect::<Result<_, _>>()?;
-        let confidence = test.iter().map(|&row| f64::from(dataset.rows[row].confidence)).collect();
-        Ok(Self { dataset, seen, test, confidence })
+        Ok(Some(Self { dataset, seen, measured }))
+    }
+
+    /// The encoder's largest probability for each test sample, standardised; none if it is no feature.
+    fn largest(&self) -> Option<Vec<f64>> {
+        let mut first = 0;
+        for group in &self.dataset.prepared.groups {
+            if group.name.ends_with("/belief") {
+                let of = |m: &Measurement| m.features.get(first + LARGEST_AT).copied().map(f64::from);
+                return self.measured.iter().map(of).collect();
+            }
+            first += group.width;
+        }
+        None
     }
 
     /// Predictions of one regression a head on the groups of features that `wanted` names.
@@ -196,15 +252,12 @@ impl<'a> Features<'a> {
             }
             first += group.width;
         }
-        let matrix = |rows: &[usize]| {
-            let values = rows.iter().flat_map(|&row| {
-                let features = self.dataset.features(row, false);
-                columns.iter().map(|&column| features[column])
-            });
-            Array2::from_shape_vec((rows.len(), columns.len()), values.collect())
-                .expect("each row gives one value a column")
+        let matrix = |rows: &mut dyn ExactSizeIterator<Item = &[f32]>| {
+            let count = rows.len();
+            let values = rows.flat_map(|features| columns.iter().map(|&column| features[column])).collect();
+            Array2::from_shape_vec((count, columns.len()), values).expect("each row gives one value a column")
         };
-        let test = matrix(&self.test);
+        let test = matrix(&mut self.measured.iter().map(|m| m.features.as_slice()));
         let mut predictions = [Vec::new(), Vec::new(), Vec::new()];
         for (head, predictions) in predictions.iter_mut().enumerate() {
             let labelled: Vec<(usize, usize, f64)> =
@@ -219,7 +272,8 @@ impl<'a> Features<'a> {
                     *numbers.entry(samples.seen[i].original.as_str()).or_insert(next)
                 })
                 .collect();
-            let fit = Ridge::tuned(&matrix(&rows).view(), &labels, &groups, RIDGE_FOLDS)?;
+            let seen = matrix(&mut rows.iter().map(|&row| self.dataset.features(row, false)));
+            let fit = Ridge::tuned(&seen.view(), &labels, &groups, RIDGE_FOLDS)?;
             *predictions = fit.predict(&test.view());
         }
         Ok(predictions)
@@ -234,6 +288,10 @@ mod tests {
     use crate::evaluate::{Judged, Likeness, check_names, method::OWN_NAMES};
     use crate::quality::model::QualityModel;
     use crate::quality::scorer::tests::write_red_model;
+
+    fn card() -> Card {
+        Card::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny")).unwrap()
+    }
 
     #[test]
     fn cell_means_know_the_distortion_and_the_level_of_seen_originals_only() {
@@ -265,10 +323,17 @@ mod tests {
         let measured: Vec<Measurement> = (0..samples.test.len())
             .map(|at| {
                 let metrics = vec![at as f64, -(at as f64)];
-                Measurement { likeness, metrics, heads: vec![[0.5; 3]], beside: vec![], distortions: vec![] }
+                Measurement {
+                    likeness,
+                    metrics,
+                    heads: vec![[0.5; 3]],
+                    beside: vec![],
+                    distortions: vec![],
+                    features: vec![],
+                }
             })
             .collect();
-        let (methods, _) = baselines(folder.path(), folder.path(), &samples, &measured, &metrics).unwrap();
+        let (methods, _) = baselines(folder.path(), folder.path(), &samples, &card(), &measured, &metrics).unwrap();
         let red = methods.iter().find(|method| method.name == "red").unwrap();
         assert_eq!((red.about.as_str(), red.scores(2)[7]), ("red as ONNX, a paper", 7.0));
         let green = methods.iter().find(|method| method.name == "green").unwrap();
@@ -287,17 +352,25 @@ mod tests {
         let samples = Samples::read(folder.path(), Task::Classification, None, Judged::TestFold).unwrap();
         let measured = |ms_ssim| -> Vec<Measurement> {
             let likeness = Likeness { ssim: 0.5, ms_ssim, vsi: 0.5 };
-            let measurement =
-                Measurement { likeness, metrics: vec![], heads: vec![[0.5; 3]], beside: vec![], distortions: vec![] };
+            let measurement = Measurement {
+                likeness,
+                metrics: vec![],
+                heads: vec![[0.5; 3]],
+                beside: vec![],
+                distortions: vec![],
+                features: vec![],
+            };
             vec![measurement; samples.test.len()]
         };
-        let (methods, missing) = baselines(folder.path(), folder.path(), &samples, &measured(None), &[]).unwrap();
+        let (methods, missing) =
+            baselines(folder.path(), folder.path(), &samples, &card(), &measured(None), &[]).unwrap();
         let names: Vec<&str> = methods.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(names, ["psnr", "ssim", "vsi", "cell_mean"]);
         assert!(names.iter().all(|name| OWN_NAMES.contains(name)));
         assert_eq!(missing.len(), 3, "{missing:?}");
         assert!(missing[0].contains("ms_ssim: 22 "), "{missing:?}");
-        let (methods, missing) = baselines(folder.path(), folder.path(), &samples, &measured(Some(0.5)), &[]).unwrap();
+        let (methods, missing) =
+            baselines(folder.path(), folder.path(), &samples, &card(), &measured(Some(0.5)), &[]).unwrap();
         assert_eq!((methods[2].name.as_str(), missing.len()), ("ms_ssim", 2));
         assert!(methods[0].scores(0).iter().all(|v| v.is_finite()), "clean pictures have a finite PSNR");
     }

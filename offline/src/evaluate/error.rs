@@ -44,6 +44,9 @@ pub enum EvaluateError {
     /// The model can't be opened or run.
     #[error(transparent)]
     Engine(#[from] miqa::engine::EngineError),
+    /// The model's graph can't be read or run.
+    #[error(transparent)]
+    Graph(#[from] crate::export::ExportError),
     /// The model lacks a head that there are labels for.
     #[error("model {model} has no head {head}; evaluate a model that this version exported")]
     Head {

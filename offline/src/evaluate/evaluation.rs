@@ -136,7 +136,7 @@ pub fn evaluate(
         let about = format!("model {} {} (no reference): {}", card.name, card.version, card.description.trim());
         methods.push(Method::by_head(&card.name, &about, scores));
     }
-    let (others, missing) = baselines(work, features, samples, measured, metrics)?;
+    let (others, missing) = baselines(work, features, samples, card, measured, metrics)?;
     methods.extend(others);
     let probabilities: Vec<Vec<f64>> = measured.iter().map(|m| m.distortions.clone()).collect();
     let diagnosis = diagnose(&card.output.distortions, &samples.test, &probabilities);

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use miqa::engine::{Card, Model, Runtime, Scores};
 
+use super::opened::Opened;
 use super::workers::each_original;
 use super::{EvaluateError, HEADS, Likeness, Reference, Samples, heads_of};
 use crate::label::LabelRow;
@@ -27,6 +28,8 @@ pub struct Measurement {
     pub beside: Vec<[f64; HEADS]>,
     /// Probability of each distortion in the card's order.
     pub distortions: Vec<f64>,
+    /// The standardised region features that the model read; none if its graph does not tell.
+    pub features: Vec<f32>,
 }
 
 /// How the measuring is done.
@@ -49,7 +52,7 @@ pub struct Measuring<'a> {
 
 /// The sessions of one worker.
 struct Sessions<'a> {
-    model: Model,
+    model: Opened,
     beside: Vec<Model>,
     metrics: Vec<Scorer<'a>>,
 }
@@ -64,7 +67,7 @@ impl Measuring<'_> {
         let columns = self.columns(samples.task)?;
         let open = || {
             Ok(Sessions {
-                model: Model::open(self.runtime, self.card, 1)?,
+                model: Opened::open(self.runtime, self.card)?,
                 beside: self.beside.iter().map(|card| Model::open(self.runtime, card, 1)).collect::<Result<_, _>>()?,
                 metrics: self
                     .metrics
@@ -117,7 +120,8 @@ impl Measuring<'_> {
                 });
                 let metrics = metrics.collect::<Result<_, EvaluateError>>()?;
                 let view = model_input(&row.sample, &picture)?;
-                let scores = usable(sessions.model.score(std::slice::from_ref(&view))?.remove(0), self.card, row)?;
+                let (scores, features) = sessions.model.score(&view)?;
+                let scores = usable(scores, self.card, row)?;
                 let beside = sessions.beside.iter_mut().zip(self.beside).zip(&columns.beside);
                 let beside = beside.map(|((model, card), places)| {
                     let scores = usable(model.score(std::slice::from_ref(&view))?.remove(0), card, row)?;
@@ -129,6 +133,7 @@ impl Measuring<'_> {
                     heads: columns.model.iter().map(|of| of.map(|place| f64::from(scores.heads[place]))).collect(),
                     beside: beside.collect::<Result<_, EvaluateError>>()?,
                     distortions: scores.distortions.into_iter().map(f64::from).collect(),
+                    features,
                 })
             })
             .collect()

@@ -22,6 +22,7 @@ mod measure;
 mod method;
 pub mod metrics;
 mod ms_ssim;
+mod opened;
 mod pool;
 mod reliability;
 pub mod report;

@@ -1,6 +1,6 @@
 //! What is evaluated: labelled samples of the originals that training never saw.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::label::labelled::{Labelled, Originals};
 use crate::label::zoo::Task;
 use crate::label::{LabelRow, read_labels};
 use crate::plan::Plan;
-use crate::sample::check_plan;
+use crate::sample::{CLEAN_ROW, check_plan, chosen};
 use crate::source::{Original, TEST};
 
 /// Heads of a task.
@@ -84,6 +84,20 @@ impl Samples {
     /// # Errors
     /// A table is missing, tables do not fit each other, or there is no sample that judges.
     pub fn read(work: &Path, task: Task, plan: Option<&Plan>, judged: Judged<'_>) -> Result<Self, EvaluateError> {
+        Self::read_some(work, task, plan, judged, usize::MAX)
+    }
+
+    /// The same with at most `variants` variants of each original that judges, [`chosen`] by their ids; clean pictures stay.
+    ///
+    /// # Errors
+    /// As [`Samples::read`].
+    pub fn read_some(
+        work: &Path,
+        task: Task,
+        plan: Option<&Plan>,
+        judged: Judged<'_>,
+        variants: usize,
+    ) -> Result<Self, EvaluateError> {
         let Labelled { rows, folds, originals: pictures } = Labelled::read(work, task, plan)?;
         let (mut test, mut seen) = (Vec::new(), Vec::new());
         for (row, fold) in rows.into_iter().zip(folds) {
@@ -93,6 +107,8 @@ impl Samples {
             return Err(EvaluateError::NoTestFold);
         }
         test.sort_by(LabelRow::by_original);
+        let test: Vec<LabelRow> =
+            test.chunk_by(|a, b| a.original == b.original).flat_map(|rows| some(rows, variants)).cloned().collect();
         let originals = pictures.of_rows(&test)?;
         let mut label_sets = vec![LabelSet {
             name: ALL_MODELS.into(),
@@ -125,6 +141,16 @@ impl Samples {
     pub fn heads(&self) -> [&'static str; HEADS] {
         heads_of(self.task)
     }
+}
+
+/// The clean picture and at most `limit` variants of an original's rows, in their order.
+fn some(rows: &[LabelRow], limit: usize) -> Vec<&LabelRow> {
+    let degraded: Vec<&LabelRow> = rows.iter().filter(|row| row.row != CLEAN_ROW).collect();
+    let kept: HashSet<&str> = chosen(degraded.iter().map(|row| row.sample.as_str()), limit)
+        .into_iter()
+        .map(|at| degraded[at].sample.as_str())
+        .collect();
+    rows.iter().filter(|row| row.row == CLEAN_ROW || kept.contains(row.sample.as_str())).collect()
 }
 
 /// A table's name without its ending.
@@ -237,6 +263,27 @@ mod tests {
         }
         let names: Vec<&str> = samples.label_sets.iter().map(|set| set.name.as_str()).collect();
         assert_eq!(names, [ALL_MODELS, "without nets"]);
+    }
+
+    #[test]
+    fn some_variants_of_each_original_judge_and_its_clean_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        fixture::work(folder.path(), 7);
+        let read = |variants| {
+            Samples::read_some(folder.path(), Task::Classification, None, Judged::TestFold, variants).unwrap()
+        };
+        let (few, all) = (read(4), read(usize::MAX));
+        assert_eq!((few.test.len(), few.seen.len(), few.originals.len()), (10, 55, 2));
+        for (original, range) in &few.originals {
+            let rows = &few.test[range.clone()];
+            assert!(
+                rows.iter().any(|row| row.sample == original.id) && rows.iter().all(|row| row.original == original.id)
+            );
+        }
+        assert_eq!(few.label_sets[1].labels.len(), 10);
+        let order: Vec<&str> = few.test.iter().map(|row| row.sample.as_str()).collect();
+        let whole: Vec<&str> = all.test.iter().map(|row| row.sample.as_str()).filter(|id| order.contains(id)).collect();
+        assert_eq!(order, whole, "in the order that all have");
     }
 
     #[test]

@@ -7,12 +7,12 @@ use miqa::engine::card::{FORMAT, File, Input, Licence, Output, Threshold, Traini
 use miqa::engine::{Card, Model, Runtime};
 use miqa::preprocess::{SIDE, View, from_rgb};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::ExportError;
 use super::spec::ModelSpec;
+use crate::hex::sha256_hex;
 use crate::plan::PlanId;
-use crate::source::{Original, VALIDATION, decode};
+use crate::source::{Original, TEST, VALIDATION, decode};
 use crate::train::dataset::{Prepared, SampleRow};
 use crate::train::recipe::Recipe;
 
@@ -73,7 +73,9 @@ pub fn card(facts: &Facts<'_>) -> Card {
     for row in facts.samples {
         *folds.entry(&row.fold).or_default().entry(&row.original).or_default() += 1;
     }
-    let split: Vec<String> = folds.iter().map(|(fold, o)| format!("{} {fold}", o.len())).collect();
+    let held_out = format!("{} {TEST}", facts.prepared.held_out);
+    let split: Vec<String> =
+        std::iter::once(held_out).chain(folds.iter().map(|(fold, o)| format!("{} {fold}", o.len()))).collect();
     let used = |o: &&Original| folds.values().any(|f| f.contains_key(o.id.as_str()));
     let mut licences: BTreeMap<&str, usize> = BTreeMap::new();
     for original in facts.originals.iter().filter(used) {
@@ -106,6 +108,8 @@ pub fn card(facts: &Facts<'_>) -> Card {
     let published = recipe.pretrained.as_ref().map(|weights| format!("{}: {}", weights.file, weights.licence));
     let trunk = recipe.trunk.as_ref().map(|trunk| format!("{}: {}", trunk.file, trunk.licence));
     let encoder = format!("{}: {}", recipe.region.encoder, recipe.region.licence);
+    let detectors =
+        recipe.region.detectors.iter().map(|detector| format!("{}: {}", detector.encoder, detector.licence));
     let trunk = trunk.filter(|trunk| *trunk != encoder);
     Card {
         format: FORMAT,
@@ -118,7 +122,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
         ),
         file: File {
             name: "model.onnx".to_owned(),
-            sha256: hex(&Sha256::digest(facts.model)),
+            sha256: sha256_hex(facts.model),
             bytes: facts.model.len() as u64,
         },
         input: Input {
@@ -141,8 +145,16 @@ pub fn card(facts: &Facts<'_>) -> Card {
             recipe: format!(
                 "{}: up to {} epochs, batch {}, AdamW rate {} decay {}, seed {}; {}; \
                  final layer normalisation before the heads; region features: pooled maps with deviations and the \
-                 encoder's own belief in {} views",
-                recipe.name, t.epochs, t.batch, t.rate, t.decay, t.seed, kept, recipe.region.views.len()
+                 encoder's own belief in {} views{}",
+                recipe.name,
+                t.epochs,
+                t.batch,
+                t.rate,
+                t.decay,
+                t.seed,
+                kept,
+                recipe.region.views.len(),
+                if recipe.region.detectors.is_empty() { "" } else { ", how sure detectors are of what they find" }
             ),
             split: format!("by original: {}", split.join(", ")),
         },
@@ -150,7 +162,7 @@ pub fn card(facts: &Facts<'_>) -> Card {
         form: None,
         licence: Licence {
             weights: "trained on pictures under the terms below; use is bound to them, so research use only where they say so".to_owned(),
-            parts: std::iter::once(encoder).chain(published).chain(trunk).chain(pictures).collect(),
+            parts: std::iter::once(encoder).chain(detectors).chain(published).chain(trunk).chain(pictures).collect(),
         },
         limits: weakest(facts).into_iter().chain([
             format!("{known}; others lower the score less surely."),
@@ -184,7 +196,11 @@ fn make(spec: &ModelSpec, recipe: &Recipe) -> String {
         ),
     };
     match spec.region_token {
-        true => format!("{branch}, {} region features from {}.", spec.region, recipe.region.encoder),
+        true => {
+            let detectors = recipe.region.detectors.iter().map(|detector| detector.encoder.as_str());
+            let encoders: Vec<&str> = std::iter::once(recipe.region.encoder.as_str()).chain(detectors).collect();
+            format!("{branch}, {} region features from {}.", spec.region, encoders.join(" and "))
+        }
         false => format!("{branch}, no region token."),
     }
 }
@@ -246,10 +262,6 @@ fn relative(path: &Path, folder: &Path) -> String {
     up.chain(down).collect::<Vec<_>>().join("/")
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -266,8 +278,8 @@ mod tests {
     #[test]
     fn the_engine_accepts_card_and_model_and_golden_scores_follow_the_picture() {
         let folder = tempfile::tempdir().unwrap();
-        let (encoder, region) = tiny_encoder();
-        let width = groups(&region, encoder.graph().unwrap()).unwrap().iter().map(|g| g.width).sum();
+        let (encoders, region) = tiny_encoder();
+        let width = groups(&region, &encoders).unwrap().iter().map(|g| g.width).sum();
         let recipe = Recipe { region, ..Recipe::read(None).unwrap() };
         let spec = ModelSpec { width: 16, depth: 1, heads: 2, patch: 56, region: width, ..recipe.model.clone() };
         let mut weights = Weights::default();
@@ -276,7 +288,7 @@ mod tests {
             let values = (0..count).map(|i: usize| 0.2 * (i as f32 * 0.7).sin() + 0.1).collect();
             weights.insert(&p.name, Array { shape: p.shape, values });
         }
-        let graph = build(&recipe.region, &encoder, None, Storage::Half).unwrap();
+        let graph = build(&recipe.region, &encoders, None, Storage::Half).unwrap();
         let model = assemble(&graph, &spec, &weights, Attention::Plain, Storage::Half).unwrap().to_bytes();
         let threshold = Threshold { close_below: 0.4, open_above: 0.5 };
         let parts = [("darkness", 0.7), ("fog", 0.61), ("gaussian_noise", 0.9), ("level_1", 0.3)];
@@ -290,6 +302,7 @@ mod tests {
         };
         let prepared = Prepared {
             samples: 0,
+            held_out: 7,
             region: width,
             groups: vec![],
             samples_key: String::new(),
@@ -316,6 +329,7 @@ mod tests {
         );
         assert!(written.training.labels.ends_with("of detection: a, b"), "{}", written.training.labels);
         assert!(written.training.data.contains("plans f0f0"), "{}", written.training.data);
+        assert_eq!(written.training.split, "by original: 7 test");
         std::fs::write(folder.path().join("card.toml"), toml::to_string_pretty(&written).unwrap()).unwrap();
         std::fs::write(folder.path().join("model.onnx"), &model).unwrap();
         let read = Card::read(folder.path()).unwrap();
@@ -334,7 +348,7 @@ mod tests {
         let runtime = Runtime::open(miqa::engine::Device::Cpu).unwrap();
         let golden = golden(&runtime, folder.path(), &files).unwrap();
         assert_eq!(golden.pictures[1].file, "pictures/1.png");
-        assert_eq!(golden.pictures[0].scores.len(), 3);
+        assert_eq!(golden.pictures[0].scores.len(), spec.outputs.len());
         assert_ne!(golden.pictures[0].distortions, golden.pictures[1].distortions);
     }
 

@@ -63,8 +63,8 @@ fn compare(runtime: &Runtime, model: &Model, spec: &ModelSpec, weights: &Weights
 #[test]
 fn random_weights_of_several_sizes_agree() {
     let runtime = Runtime::open(Device::Cpu).unwrap();
-    let (encoder, region) = tiny_encoder();
-    let width: usize = groups(&region, encoder.graph().unwrap()).unwrap().iter().map(|g| g.width).sum();
+    let (encoders, region) = tiny_encoder();
+    let width: usize = groups(&region, &encoders).unwrap().iter().map(|g| g.width).sum();
     let standard = Standard { mean: vec![0.1; width], divisor: vec![0.7; width] };
     for (sizes, region_token, attention, storage) in [
         ((32, 2, 2, 16), true, Attention::Plain, Storage::Float),
@@ -76,7 +76,7 @@ fn random_weights_of_several_sizes_agree() {
     ] {
         let (d, depth, heads, patch) = sizes;
         let spec = ModelSpec { region_token, ..tiny(d, depth, heads, patch, width) };
-        let region = build(&region, &encoder, Some(&standard), storage).unwrap();
+        let region = build(&region, &encoders, Some(&standard), storage).unwrap();
         exported_and_trained_agree(&runtime, &region, &spec, attention, storage);
     }
 }
@@ -84,8 +84,8 @@ fn random_weights_of_several_sizes_agree() {
 #[test]
 fn a_convolutional_patch_branch_agrees() {
     let runtime = Runtime::open(Device::Cpu).unwrap();
-    let (encoder, region) = tiny_encoder();
-    let width: usize = groups(&region, encoder.graph().unwrap()).unwrap().iter().map(|g| g.width).sum();
+    let (encoders, region) = tiny_encoder();
+    let width: usize = groups(&region, &encoders).unwrap().iter().map(|g| g.width).sum();
     for (layout, region_token, storage) in [
         (Layout::Nchw, true, Storage::Float),
         (Layout::Nchw, false, Storage::Half),
@@ -94,7 +94,7 @@ fn a_convolutional_patch_branch_agrees() {
         let (file, source) = every_operator(layout);
         let (trunk, _) = read(&source, &file, SIDE as u32).unwrap();
         let spec = ModelSpec { crop: SIDE as u32, trunk: Some(trunk), region_token, ..tiny(24, 0, 0, 16, width) };
-        let region = build(&region, &encoder, None, storage).unwrap();
+        let region = build(&region, &encoders, None, storage).unwrap();
         exported_and_trained_agree(&runtime, &region, &spec, Attention::Plain, storage);
     }
 }

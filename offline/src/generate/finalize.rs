@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{FileRow, STAGE};
 use crate::columns;
+use crate::hex::sha256_hex;
 use crate::plan::Plan;
-use crate::shard::{
-    CommitRecord, Destination, ErrorRow, Sealed, StageError, StoredFile, sealed, sha256_hex, status, tool,
-};
+use crate::shard::{CommitRecord, Destination, ErrorRow, Sealed, StageError, StoredFile, sealed, status, tool};
 use crate::store::Store;
 use crate::table;
 

@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::Format;
 use crate::columns;
+use crate::hex::sha256_hex;
 use crate::plan::PlannedVariant;
-use crate::shard::{Done, StoredFile, sha256_hex};
+use crate::shard::{Done, StoredFile};
 use crate::store::{Store, StoreError, Upload};
 
 /// How files lie in the destination.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::hex::sha256_hex;
 use crate::plan::fixture::{planned, write};
 use crate::plan::{Plan, PlannedOriginal};
 use crate::recipe::Recipe;
 use crate::shard::{
-    CommitRecord, Destination, Ended, ErrorRow, GRACE, Losses, ShardState, StageError, Tick, Worker, Wrong, sha256_hex,
-    status,
+    CommitRecord, Destination, Ended, ErrorRow, GRACE, Losses, ShardState, StageError, Tick, Worker, Wrong, status,
 };
 use crate::store::{LocalStore, Store};
 use crate::table;

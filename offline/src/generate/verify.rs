@@ -3,8 +3,9 @@
 use super::estimate::drawn;
 use super::finalize::{MANIFEST, Manifest, archives};
 use super::{FileRow, Format, STAGE};
+use crate::hex::sha256_hex;
 use crate::plan::{Plan, Rendering};
-use crate::shard::{CommitRecord, Destination, Inputs, StageError, Wrong, check_files, open_sealed, sha256_hex};
+use crate::shard::{CommitRecord, Destination, Inputs, StageError, Wrong, check_files, open_sealed};
 use crate::store::Store;
 use crate::table;
 

@@ -237,7 +237,8 @@ pub fn of_task(zoo: &Zoo, task: super::zoo::Task) -> Vec<&ZooModel> {
 #[expect(clippy::unwrap_used, reason = "a failed set-up is a failed test")]
 mod tests {
     use super::*;
-    use crate::shard::{Inputs, sha256_hex};
+    use crate::hex::sha256_hex;
+    use crate::shard::Inputs;
     use crate::store::LocalStore;
     use crate::table::encode;
 

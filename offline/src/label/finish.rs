@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::stage::STAGE;
+use crate::hex::sha256_hex;
 use crate::plan::Plan;
 use crate::shard::{
     CommitRecord, Destination, ErrorRow, Sealed, StageError, StoredFile, Wrong, check_files, open_sealed, sealed,
-    sha256_hex, status, tool,
+    status, tool,
 };
 use crate::store::Store;
 use crate::table;

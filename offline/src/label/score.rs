@@ -28,8 +28,11 @@ pub enum Tau {
 pub struct ScoreRow {
     /// Id of the sample.
     pub sample: String,
-    /// Probability of a classifier's first class; mean score of a detector's objects, 0 without any.
+    /// Probability of a classifier's first class; mean score of a detector's objects of at least the reference score, 0 without
+    /// any.
     pub confidence: Vec<f32>,
+    /// Largest score of a detector's objects, 0 without any; empty for classifiers.
+    pub surest: Vec<f32>,
     /// C_i: agreement with the answer to the clean picture (equation 2), at the chosen τ.
     pub consistency: Vec<f32>,
     /// A_i: agreement with the truth (equation 3), at the chosen τ; empty where the truth is unknown.
@@ -56,6 +59,7 @@ impl ScoreRow {
         Self {
             sample,
             confidence: room(),
+            surest: by_threshold(),
             consistency: room(),
             accuracy: room(),
             consistency_ap50: by_threshold(),
@@ -71,6 +75,7 @@ impl ScoreRow {
 columns!(ScoreRow {
     sample,
     confidence,
+    surest,
     consistency,
     accuracy,
     consistency_ap50,
@@ -180,7 +185,8 @@ fn objects(
     let clean = Reference::of(&found(of_model.first().ok_or("no sample")?)?, rules.reference_score, overlap);
     for (row, given) in rows.iter_mut().zip(of_model) {
         let found = found(given)?;
-        row.confidence.push(mean_score(&found));
+        row.confidence.push(mean_score(&found, rules.reference_score));
+        row.surest.push(found.iter().map(|object| object.score).fold(0.0, f32::max));
         let consistency = matching.consistency(&found, &clean);
         row.consistency.push(rules.tau.of(consistency));
         row.consistency_ap50.push(consistency.ap50 as f32);
@@ -241,9 +247,13 @@ impl Tau {
     }
 }
 
-fn mean_score(found: &[Detection]) -> f32 {
-    let sum: f64 = found.iter().map(|object| f64::from(object.score)).sum();
-    if found.is_empty() { 0.0 } else { (sum / found.len() as f64) as f32 }
+/// Mean score of those that count, 0 without any.
+fn mean_score(found: &[Detection], least: f32) -> f32 {
+    let (count, sum) = found
+        .iter()
+        .filter(|object| object.score >= least)
+        .fold((0.0_f64, 0.0), |(count, sum), object| (count + 1.0, sum + f64::from(object.score)));
+    if count > 0.0 { (sum / count) as f32 } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -296,7 +306,9 @@ mod tests {
             // Half of class 3 of the two classes over the score that counts: 51 of 101 recall points.
             assert!((scores[1].consistency[0] - 51.0 / 202.0).abs() < 1e-6, "{task}: {:?}", scores[1]);
             assert_eq!((scores[2].consistency[0], scores[2].accuracy[0], scores[2].confidence[0]), (0.0, 0.0, 0.0));
-            assert!((scores[0].confidence[0] - 0.4275).abs() < 1e-6);
+            // The mean of 0.9, 0.4 and 0.31: what is under the score that counts is not found.
+            assert!((scores[0].confidence[0] - 1.61 / 3.0).abs() < 1e-6);
+            assert_eq!((scores[0].surest[0], scores[2].surest[0]), (0.9, 0.0));
             let unknown = score(task, &original(), &answers, Right::Unknown, Rules::default()).unwrap();
             assert!(unknown.iter().all(|row| row.accuracy.is_empty() && row.consistency.len() == 1));
         }

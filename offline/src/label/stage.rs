@@ -7,6 +7,7 @@ use super::predictions::{LabelError, PredictionRow, predict};
 use super::zoo::{PinnedZoo, Zoo};
 use crate::plan::PlannedOriginal;
 use crate::recipe::Recipe;
+use crate::sample::thinned;
 use crate::shard::{At, Done, Made, Stage, StageError};
 
 /// Name of the stage in keys and records.
@@ -18,6 +19,9 @@ pub const ZOO: &str = "zoo";
 /// The setting that names the files of entries without a hash: [`PinnedZoo::weights`].
 const WEIGHTS: &str = "weights";
 
+/// The setting that says how many variants of each original are labelled, where not all are.
+const VARIANTS: &str = "variants_each";
+
 /// The predictions of a zoo.
 pub struct Predictions<'a> {
     /// By what samples are rendered.
@@ -26,6 +30,8 @@ pub struct Predictions<'a> {
     pub zoo: &'a PinnedZoo,
     /// How they are run.
     pub asking: Asking<'a>,
+    /// So many variants of each original at most, [`crate::sample::chosen`] by their ids; all of them unless given.
+    pub variants: Option<u32>,
 }
 
 impl<'a> Stage for Predictions<'a> {
@@ -39,7 +45,8 @@ impl<'a> Stage for Predictions<'a> {
     fn settings(&self) -> BTreeMap<String, String> {
         let zoo = (ZOO.to_owned(), self.zoo.fingerprint.clone());
         let weights = self.zoo.weights.clone().map(|weights| (WEIGHTS.to_owned(), weights));
-        std::iter::once(zoo).chain(weights).collect()
+        let variants = self.variants.map(|variants| (VARIANTS.to_owned(), variants.to_string()));
+        std::iter::once(zoo).chain(weights).chain(variants).collect()
     }
 
     fn hand(&self) -> Result<Self::Hand, StageError> {
@@ -52,6 +59,7 @@ impl<'a> Stage for Predictions<'a> {
         at: &At,
         planned: PlannedOriginal,
     ) -> Result<Made<PredictionRow>, StageError> {
+        let planned = thinned(planned, self.variants.map_or(usize::MAX, |n| n as usize));
         match predict(models.as_mut(), &self.zoo.zoo, self.recipe, planned, &|| at.is_stopped()) {
             Ok(Some(rows)) => Ok(Made::Done(Done { rows, archive: None })),
             Ok(None) => Ok(Made::Stopped),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::zoo::coco_class;
 use crate::agree::{Annotation, Runs};
-use crate::shard::sha256_hex;
+use crate::hex::sha256_hex;
 use crate::source::coco::{CocoAnnotations, CocoImage, CocoInstance};
 use crate::source::{Original, SourceError};
 

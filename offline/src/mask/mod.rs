@@ -35,6 +35,7 @@ pub use error::MaskError;
 pub use row::{MaskRow, read_masks};
 pub use runs::{Runs, RunsError};
 
+use crate::hex::hex;
 use crate::source::Original;
 
 /// A source that works an original at a time.
@@ -88,7 +89,7 @@ impl FromStr for MaskChoice {
 
 /// The first eight hexadecimal digits of a hash.
 fn short_hex(hash: &[u8]) -> String {
-    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash[..4])
 }
 
 #[cfg(test)]

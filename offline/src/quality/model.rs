@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::hex::{hex, sha256_hex};
 use crate::label::zoo::Input;
 
 /// Why a model's description can't be used.
@@ -130,8 +131,7 @@ impl QualityModel {
         model.check().map_err(refuse)?;
         let file = path.with_file_name(&model.file);
         let bytes = std::fs::read(&file).map_err(|e| refuse(format!("file = {}: {e}", file.display())))?;
-        let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let found = hex(&Sha256::digest(&bytes));
+        let found = sha256_hex(&bytes);
         if let Some(expected) = model.sha256.clone().filter(|expected| !expected.eq_ignore_ascii_case(&found)) {
             return Err(QualityModelError::Hash { model: model.name, path: file, expected, found });
         }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{StageError, StoredFile, Wrong, sha256_hex};
+use super::{StageError, StoredFile, Wrong};
+use crate::hex::sha256_hex;
 use crate::store::Store;
 
 /// What `finalize` writes last: an object of JSON with a field for the hash of all the rest.

@@ -32,7 +32,7 @@ pub use destination::Destination;
 pub use error::StageError;
 pub use losses::{Losses, Tolerance};
 pub use manifest::{SealError, Sealed, check_files, open_sealed, sealed};
-pub use record::{CommitRecord, ErrorRow, Inputs, RecordError, StoredFile, record_key, seconds_now, sha256_hex, tool};
+pub use record::{CommitRecord, ErrorRow, Inputs, RecordError, StoredFile, record_key, seconds_now, tool};
 pub use stage::{At, Done, Made, Stage};
 pub use status::{ShardState, Status, status};
 pub use stop::{GRACE, Stop};

@@ -1,8 +1,8 @@
 //! The commit record of a shard: what it wrote, made visible at once.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::hex::sha256_hex;
 use crate::store::{Store, StoreError};
 
 /// What a shard was made from.
@@ -125,12 +125,6 @@ pub fn tool() -> String {
 #[must_use]
 pub fn seconds_now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// SHA-256 in hexadecimal digits.
-#[must_use]
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl CommitRecord {

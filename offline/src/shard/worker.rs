@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::losses::Lost;
 use super::stage::{At, Done, Made, Stage};
-use super::{
-    CommitRecord, Destination, ErrorRow, Inputs, Losses, StageError, Stop, StoredFile, seconds_now, sha256_hex, tool,
-};
+use super::{CommitRecord, Destination, ErrorRow, Inputs, Losses, StageError, Stop, StoredFile, seconds_now, tool};
+use crate::hex::sha256_hex;
 use crate::plan::Plan;
 use crate::store::Store;
 use crate::table;

@@ -35,7 +35,7 @@ pub struct SampleRow {
     pub level: u8,
     /// Level of the background where it has another.
     pub background_level: Option<u8>,
-    /// `train`, `validation` or `test`.
+    /// `train` or `validation`.
     pub fold: String,
     /// Label of `cls_composite`; none, like all that follow, where there was no model of the task or the truth is unknown.
     pub cls_composite: Option<f32>,
@@ -55,8 +55,6 @@ pub struct SampleRow {
     pub seg_consistency: Option<f32>,
     /// Label of `seg_accuracy`.
     pub seg_accuracy: Option<f32>,
-    /// Largest softmax probability of the region encoder's classifier on this sample.
-    pub confidence: f32,
     /// Place of its crop in the file of crops; none where crops are made when they are wanted.
     pub crop: Option<u32>,
 }
@@ -77,7 +75,6 @@ columns!(SampleRow {
     seg_composite,
     seg_consistency,
     seg_accuracy,
-    confidence,
     crop,
 });
 
@@ -124,6 +121,8 @@ pub fn label_of(head: &str) -> Option<Label> {
 pub struct Prepared {
     /// Number of samples.
     pub samples: usize,
+    /// Number of originals of the test fold, none of whose samples are here.
+    pub held_out: usize,
     /// Width Dr of the region features.
     pub region: usize,
     /// Stretches of the region features.
@@ -318,8 +317,7 @@ impl Dataset {
         }
     }
 
-    /// Standardised region features of sample `i`, of its mirror image if `flipped`; of test samples those of the picture itself
-    /// stand for both.
+    /// Standardised region features of sample `i`, of its mirror image if `flipped`.
     #[must_use]
     pub fn features(&self, i: usize, flipped: bool) -> &[f32] {
         let width = self.prepared.region;

@@ -1,6 +1,6 @@
 //! Labelled samples → a folder that training maps into memory.
 //!
-//! Three stages, the first two resumable by original: render every sample and cut its 288×288 crop as serving does; run
+//! Of originals that train or choose only. Three stages, the first two resumable by original: render every sample and cut its 288×288 crop as serving does; run
 //! the region graph on each crop and its mirror image; standardise the features on the folds that train. Only what a
 //! changed recipe, table or original touches is done again. Samples of a plan are many, 250 kB a crop: unless their crops
 //! are to be stored they are rendered for the region graph here, and again whenever training wants them.
@@ -25,7 +25,7 @@ use super::recipe::Recipe;
 use super::samples::{Folder, OfOriginal, Samples, TrainSample, digest};
 use super::weights_file::weights_file;
 use crate::export::onnx::Model;
-use crate::export::region::{Standard, any_batch, build, groups};
+use crate::export::region::{Encoders, Standard, any_batch, build, groups};
 use crate::export::session::ImageSession;
 use crate::label::labelled::model_input;
 use crate::label::labels_of;
@@ -45,9 +45,9 @@ pub struct Request<'a> {
     pub recipe: &'a Recipe,
     /// Folder of a model that the samples are shown to beside, if the trained one should learn from it too.
     pub teacher: Option<&'a Path>,
-    /// Folders in which the region encoder is searched.
+    /// Folders in which the region encoders are searched.
     pub zoo: &'a [PathBuf],
-    /// Whether to store the crops of plans' samples too, those of the test fold aside.
+    /// Whether to store the crops of plans' samples too.
     pub store_crops: bool,
     /// Worker threads.
     pub workers: usize,
@@ -66,12 +66,12 @@ impl Request<'_> {
 /// Prepares `W/train/`; `None` if it was asked to stop before the end.
 ///
 /// # Errors
-/// [`TrainError`] for tables, originals or an encoder that are missing or do not fit each other.
+/// [`TrainError`] for tables, originals or encoders that are missing or do not fit each other.
 pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepared>, TrainError> {
     let layout = request.layout()?;
     std::fs::create_dir_all(layout.folder()).map_err(TrainError::file(layout.folder()))?;
     let samples = Samples::read(request.folders, request.recipe.train.variants, request.store_crops)?;
-    let encoder = find_encoder(request)?;
+    let encoders = find_encoders(request)?;
     let region = &request.recipe.region;
     let storage = request.recipe.export.storage;
     let pictures: Vec<String> = (0..samples.originals.len()).map(|original| samples.pictures_key(original)).collect();
@@ -91,27 +91,18 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
 
     let job = Job { samples: &samples, request, layout: &layout };
     let Some(crops) = job.cut(&pictures)? else { return Ok(None) };
-    let groups = groups(region, encoder.graph()?)?;
+    let groups = groups(region, &encoders)?;
     let width = groups.iter().map(|g| g.width).sum();
-    let raw_graph = build(region, &encoder, None, storage)?;
-    let views = |of: &OfOriginal| if of.test { "still" } else { "and mirrored" };
-    let raw_keys = pictures.iter().zip(&samples.originals);
-    let raw_keys: Vec<String> = raw_keys.map(|(key, of)| digest([key.as_str(), &graph_key, views(of)])).collect();
+    let raw_graph = build(region, &encoders, None, storage)?;
+    let raw_keys: Vec<String> = pictures.iter().map(|key| digest([key.as_str(), &graph_key])).collect();
     let region_pass = Pass {
         what: "features",
         graph: &raw_graph,
         file: layout.file(RAW),
-        floats: raw_floats(width),
+        floats: FEATURE_VIEWS * width,
         mirrored: true,
         keys: &raw_keys,
-        take: &|outputs: &mut Outputs| {
-            let mut values = outputs.remove("features").unwrap_or_default();
-            if values.len() == width {
-                values.extend_from_within(..);
-            }
-            values.extend(outputs.get("confidence").and_then(|c| c.first()));
-            values
-        },
+        take: &|outputs: &mut Outputs| outputs.remove("features").unwrap_or_default(),
     };
     let Some(raw) = job.run(runtime, &region_pass, &crops)? else { return Ok(None) };
     if let Some(teacher) = &teacher {
@@ -125,10 +116,10 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
         (0..of.range.len()).map(move |row| (raw + row, crop.map(|crop| (crop + row) as u32)))
     });
     let places: Vec<(usize, Option<u32>)> = places.collect();
-    let values = map(&layout.file(RAW), raw.rows() * raw_floats(width) * size_of::<f32>())?;
+    let values = map(&layout.file(RAW), raw.rows() * FEATURE_VIEWS * width * size_of::<f32>())?;
     let values: &[f32] = bytemuck::cast_slice(&values);
     let rows: Vec<&[f32]> =
-        places.iter().map(|&(place, _)| &values[place * raw_floats(width)..][..raw_floats(width)]).collect();
+        places.iter().map(|&(place, _)| &values[place * FEATURE_VIEWS * width..][..FEATURE_VIEWS * width]).collect();
     let training = rows
         .iter()
         .zip(&samples.samples)
@@ -137,23 +128,23 @@ pub fn prepare(request: &Request<'_>, runtime: &Runtime) -> Result<Option<Prepar
     let standard = Standard::fit(training, &groups)?;
     let mut features = Vec::with_capacity(rows.len() * FEATURE_VIEWS * width);
     for row in &rows {
-        for view in row[..FEATURE_VIEWS * width].chunks_exact(width) {
+        for view in row.chunks_exact(width) {
             let from = features.len();
             features.extend_from_slice(view);
             standard.apply(&mut features[from..], region.clip);
         }
     }
     replace(&layout.features(), bytemuck::cast_slice(&features))?;
-    let graph = build(region, &encoder, Some(&standard), storage)?;
+    let graph = build(region, &encoders, Some(&standard), storage)?;
     replace(&layout.region(), &graph.to_bytes())?;
-    let computed = rows.iter().zip(&places).map(|(row, &(_, crop))| (row[FEATURE_VIEWS * width], crop));
-    table::write(&layout.samples(), &samples.rows(computed))?;
+    table::write(&layout.samples(), &samples.rows(places.iter().map(|&(_, crop)| crop)))?;
     let originals: BTreeMap<&str, &Original> =
         samples.originals.iter().map(|of| (of.original.id.as_str(), &of.original)).collect();
     let originals: Vec<Original> = originals.into_values().cloned().collect();
     write_sources(&layout.originals(), &originals).map_err(SampleError::from)?;
     let prepared = Prepared {
         samples: rows.len(),
+        held_out: samples.held_out,
         region: width,
         groups,
         samples_key,
@@ -193,11 +184,6 @@ fn labellers(folders: &[Folder<'_>]) -> BTreeMap<String, Vec<String>> {
 const RAW: &str = "features.raw.f32";
 const RAW_TEACHER: &str = "teacher.raw.f32";
 
-/// Floats a sample in the file of raw features: both views' features and the confidence.
-fn raw_floats(width: usize) -> usize {
-    FEATURE_VIEWS * width + 1
-}
-
 /// What a finished folder says, if it is the one that is wanted and so many crops are stored at least.
 fn finished(layout: &Layout, key: &str, stored: usize) -> Option<Prepared> {
     let text = std::fs::read_to_string(layout.prepared()).ok()?;
@@ -208,11 +194,16 @@ fn finished(layout: &Layout, key: &str, stored: usize) -> Option<Prepared> {
     (prepared.features_key == key && prepared.crops >= stored && whole).then_some(prepared)
 }
 
-/// The recipe's encoder.
-fn find_encoder(request: &Request<'_>) -> Result<Model, TrainError> {
+/// The recipe's frozen models.
+fn find_encoders(request: &Request<'_>) -> Result<Encoders, TrainError> {
     let region = &request.recipe.region;
-    let (path, bytes) = weights_file("region encoder", &region.encoder, &region.sha256, request.zoo)?;
-    Ok(any_batch(Model::from_bytes(&path, &bytes)?))
+    let find = |file: &str, sha256: &str| -> Result<Model, TrainError> {
+        let (path, bytes) = weights_file("region encoder", file, sha256, request.zoo)?;
+        Ok(any_batch(Model::from_bytes(&path, &bytes)?))
+    };
+    let detectors: Result<Vec<Model>, TrainError> =
+        region.detectors.iter().map(|detector| find(&detector.encoder, &detector.sha256)).collect();
+    Ok(Encoders { classifier: find(&region.encoder, &region.sha256)?, detectors: detectors? })
 }
 
 /// Samples on their way into a folder.
@@ -312,8 +303,6 @@ impl Job<'_> {
             let (stored, blocks) = (&stored, &blocks);
             Ok(move |original: usize| {
                 let of = &self.samples.originals[original];
-                // What only judges is never seen mirrored.
-                let mirror = pass.mirrored && !of.test;
                 let stored = stored.as_ref().filter(|_| of.stored);
                 let mut source = match stored {
                     Some(map) => Source::Stored(&map[crops.first(original) * BYTES..]),
@@ -324,7 +313,7 @@ impl Job<'_> {
                         Source::Stored(crops) => Cow::Borrowed(&crops[row * BYTES..][..BYTES]),
                         Source::Made(crops) => Cow::Owned(crops.cut(row)?.as_bytes().to_vec()),
                     };
-                    let mut outputs = if mirror {
+                    let mut outputs = if pass.mirrored {
                         session.run(&crop.iter().copied().chain(mirrored(&crop)).collect::<Vec<u8>>())?
                     } else {
                         session.run(&crop)?
@@ -395,7 +384,7 @@ struct Pass<'a> {
     file: PathBuf,
     /// Floats a sample.
     floats: usize,
-    /// Whether the mirror image is shown beside, to those that do not only judge.
+    /// Whether the mirror image is shown beside.
     mirrored: bool,
     /// A key an original.
     keys: &'a [String],

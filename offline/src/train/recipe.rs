@@ -315,7 +315,7 @@ mod tests {
             ("feature_noise = ", "feature_noise = -1.0 #", "train.feature_noise"),
             ("heads = ", "heads = 5 #", "model.heads"),
             ("folds = ", "folds = [\"test\"] #", "train.folds"),
-            ("seed = ", "variants = 0\nseed = ", "train.variants"),
+            ("variants = ", "variants = 0 #", "train.variants"),
             ("\"cls_composite\"", "\"composite\"", "model.outputs"),
             ("seed = ", "ranking = -1.0\nseed = ", "train.ranking"),
             ("seed = ", "region_weights = { roi_dominated = -1.0 }\nseed = ", "train.region_weights.roi_dominated"),

@@ -9,12 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::TrainError;
 use super::dataset::{LABELS, SampleRow};
+use crate::hex::hex;
 use crate::label::labelled::{Folds, Labelled, Originals};
 use crate::label::labels_of;
 use crate::label::zoo::Task;
 use crate::plan::{Plan, Rendering};
 use crate::recipe::Recipe;
-use crate::sample::{Sample, SampleError, SampleSource};
+use crate::sample::{Sample, SampleError, SampleSource, chosen};
 use crate::source::{Original, TEST, TRAIN, read_sources};
 
 /// A work folder whose samples train.
@@ -44,8 +45,6 @@ pub(super) struct OfOriginal {
     pub(super) range: Range<usize>,
     /// Number of its folder.
     folder: usize,
-    /// Whether it only judges.
-    pub(super) test: bool,
     /// Whether crops of its samples are stored.
     pub(super) stored: bool,
 }
@@ -54,16 +53,18 @@ pub(super) struct OfOriginal {
 pub(super) struct Samples {
     pub(super) samples: Vec<TrainSample>,
     pub(super) originals: Vec<OfOriginal>,
+    /// Number of originals of the test fold, which are left aside: what judges is computed where it judges.
+    pub(super) held_out: usize,
     /// Where each folder's pictures come from.
     pictures: Vec<Originals>,
 }
 
 impl Samples {
     /// Reads the labels of every task that a folder has. A folder without any gives samples without labels, those of its
-    /// training originals: a teacher labels them. Of an original outside the test fold at most `limit` variants are
-    /// taken. Crops are stored where there is no plan; of a plan's samples if `store` says so, those that only judge aside.
+    /// training originals: a teacher labels them. Of an original at most `limit` variants are taken. Crops are stored where there is
+    /// no plan; of a plan's samples if `store` says so.
     pub(super) fn read(folders: &[Folder<'_>], limit: Option<usize>, store: bool) -> Result<Self, TrainError> {
-        let mut all = Self { samples: Vec::new(), originals: Vec::new(), pictures: Vec::new() };
+        let mut all = Self { samples: Vec::new(), originals: Vec::new(), held_out: 0, pictures: Vec::new() };
         for (number, folder) in folders.iter().enumerate() {
             let (mut samples, pictures) = match labelled(folder)? {
                 Some(labelled) => labelled,
@@ -71,15 +72,17 @@ impl Samples {
             };
             samples.sort_by(|a, b| a.place().cmp(&b.place()));
             for of_original in samples.chunk_by(|a, b| a.original == b.original) {
+                if of_original[0].fold == TEST {
+                    all.held_out += 1;
+                    continue;
+                }
                 let start = all.samples.len();
-                let test = of_original[0].fold == TEST;
                 all.samples.extend(thinned(of_original, limit));
                 all.originals.push(OfOriginal {
                     original: pictures.get(&of_original[0].original)?.clone(),
                     range: start..all.samples.len(),
                     folder: number,
-                    test,
-                    stored: folder.plan.is_none() || store && !test,
+                    stored: folder.plan.is_none() || store,
                 });
             }
             all.pictures.push(pictures);
@@ -134,9 +137,9 @@ impl Samples {
         hex(&hash.finalize())
     }
 
-    /// The rows of the prepared folder, from each sample's confidence and the place of its crop.
-    pub(super) fn rows(&self, computed: impl Iterator<Item = (f32, Option<u32>)>) -> Vec<SampleRow> {
-        let row = |(sample, (confidence, crop)): (&TrainSample, _)| {
+    /// The rows of the prepared folder, from the place of each sample's crop.
+    pub(super) fn rows(&self, crops: impl Iterator<Item = Option<u32>>) -> Vec<SampleRow> {
+        let row = |(sample, crop): (&TrainSample, _)| {
             let [cls, det, seg]: [[Option<f32>; 3]; 3] =
                 std::array::from_fn(|task| std::array::from_fn(|kind| sample.labels[3 * task + kind]));
             SampleRow {
@@ -155,11 +158,10 @@ impl Samples {
                 seg_composite: seg[0],
                 seg_consistency: seg[1],
                 seg_accuracy: seg[2],
-                confidence,
                 crop,
             }
         };
-        self.samples.iter().zip(computed).map(row).collect()
+        self.samples.iter().zip(crops).map(row).collect()
     }
 }
 
@@ -226,16 +228,12 @@ fn unlabelled(folder: &Folder<'_>) -> Result<(Vec<TrainSample>, Originals), Trai
 }
 
 /// The clean picture and at most `limit` variants; which ones, hashes of their ids decide, so that they stay the same when
-/// others come or go. All of them in the test fold.
+/// others come or go.
 fn thinned(samples: &[TrainSample], limit: Option<usize>) -> Vec<TrainSample> {
-    let limit = limit.filter(|_| samples[0].fold != TEST).unwrap_or(usize::MAX);
-    let key = |sample: &TrainSample| -> [u8; 32] { Sha256::digest(&sample.id).into() };
-    let mut variants: Vec<([u8; 32], usize)> = (0..samples.len())
-        .filter(|&at| samples[at].picture != Sample::Clean)
-        .map(|at| (key(&samples[at]), at))
-        .collect();
-    variants.sort_unstable();
-    let mut kept: Vec<usize> = variants.into_iter().take(limit).map(|(_, at)| at).collect();
+    let limit = limit.unwrap_or(usize::MAX);
+    let variants: Vec<usize> = (0..samples.len()).filter(|&at| samples[at].picture != Sample::Clean).collect();
+    let ids = variants.iter().map(|&at| samples[at].id.as_str());
+    let mut kept: Vec<usize> = chosen(ids, limit).into_iter().map(|at| variants[at]).collect();
     kept.extend((0..samples.len()).filter(|&at| samples[at].picture == Sample::Clean));
     kept.sort_unstable();
     kept.into_iter().map(|at| samples[at].clone()).collect()
@@ -249,8 +247,4 @@ pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
         hash.update(part);
     }
     hex(&hash.finalize())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

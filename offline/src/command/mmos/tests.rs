@@ -177,7 +177,7 @@ fn a_run_that_fails_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn tables_of_a_former_run_that_this_one_does_not_make_go() {
+fn tables_of_a_former_run_of_the_same_task_that_this_one_does_not_make_go() {
     let place = Place::new();
     let annotations = place.annotations("a.json", 40);
     let lite = ["--without-family", "efficientnet_lite"];
@@ -186,6 +186,7 @@ fn tables_of_a_former_run_that_this_one_does_not_make_go() {
     fs::copy(place.path("labels.parquet"), place.path("labels-old.parquet")).unwrap();
     let rows = read_labels(&place.path("labels.parquet")).unwrap();
     table::write(&place.path("labels-segmentation.parquet"), &rows).unwrap();
+    let of_detection = place.summary()["labels-detection"].clone();
     place.mmos(&["--zoo", "builtin:cls"]).unwrap();
     let left = |name: &str| place.path(name).exists();
     for (name, there) in [
@@ -194,12 +195,13 @@ fn tables_of_a_former_run_that_this_one_does_not_make_go() {
         ("labels-old.parquet", true),
         ("labels-segmentation.parquet", true),
         ("labels-without-efficientnet_lite.parquet", false),
-        ("labels-detection.parquet", false),
-        ("scores-detection.parquet", false),
+        ("labels-detection.parquet", true),
+        ("scores-detection.parquet", true),
     ] {
         assert_eq!(left(name), there, "{name}");
     }
-    assert_eq!(place.summary().as_object().unwrap().keys().collect::<Vec<_>>(), ["labels"]);
+    assert_eq!(place.summary().as_object().unwrap().keys().collect::<Vec<_>>(), ["labels", "labels-detection"]);
+    assert_eq!(place.summary()["labels-detection"], of_detection, "another task's");
     place.validate(&["--zoo", "builtin:cls"]).unwrap();
 }
 
@@ -220,7 +222,7 @@ fn annotations_count_once_and_what_lacks_them_is_counted() {
     };
     assert_eq!(without(&summary, "labels"), (6, 1, "p3".into()));
     assert_eq!(without(&summary, "labels-detection"), (12, 2, "p2".into()));
-    let sha256 = crate::shard::sha256_hex(&fs::read(&annotations).unwrap());
+    let sha256 = crate::hex::sha256_hex(&fs::read(&annotations).unwrap());
     assert_eq!(summary["labels-detection"]["annotations"], serde_json::json!([{ "name": "a.json", "sha256": sha256 }]));
     assert_eq!(summary["labels-detection"]["rules"]["tau"], "0.50");
     for name in ["labels-detection.parquet", "scores-detection.parquet"] {

@@ -114,6 +114,7 @@ mod tests {
                 beside: Vec::new(),
                 heads: vec![label.map(|label| (label.unwrap() + wobble).clamp(0.0, 1.0))],
                 distortions: vec![named("darkness"), named("fog")],
+                features: Vec::new(),
             }
         };
         let measured: Vec<Measurement> = samples.test.iter().enumerate().map(measure).collect();

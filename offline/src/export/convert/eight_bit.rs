@@ -16,13 +16,14 @@ const FEW_CHANNELS: i64 = 4;
 
 /// The operations that compute in 8 bits, by their place in the graph.
 ///
-/// These are products with constant weights: convolutions, `MatMul` and `Gemm`. Convolutions also write 8 bits, and so do sums of two
-/// values that are 8-bit; other products write floats. The last layer of every output stays in floats, as does all that is
+/// These are products with constant weights: convolutions, `MatMul` and `Gemm`. Convolutions also write 8 bits, and so does what
+/// joins values that are 8-bit: sums and products of two, concatenations, and the sigmoid of x · sigmoid(x); other products write
+/// floats. The last layer of every output stays in floats, as does all that is
 /// no product: normalisations, softmax, beliefs, means and deviations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EightBit {
     products: BTreeSet<usize>,
-    sums: BTreeSet<usize>,
+    joins: BTreeSet<usize>,
     /// Bounds (`Clip`, `Relu`) behind a convolution, with it.
     bounds: Vec<(usize, usize)>,
 }
@@ -40,7 +41,7 @@ impl EightBit {
         }
         let suits = |index: &usize| before_product[*index] && constant_weight(&graph.nodes[*index], &wiring);
         let products = (0..graph.nodes.len()).filter(suits).collect();
-        Self { products, ..Self::default() }.with_sums(graph, &wiring)
+        Self { products, ..Self::default() }.with_joins(graph, &wiring)
     }
 
     /// Those whose products are worth it.
@@ -51,7 +52,7 @@ impl EightBit {
         // Products outside the list are small, or of two moving values; that they miss in the sum makes the rule a little stricter.
         let all: f64 = self.products.iter().map(cost).sum();
         let products = self.products.iter().copied().filter(|index| cost(index) >= SHARE * all).collect();
-        Self { products, ..Self::default() }.with_sums(graph, &wiring)
+        Self { products, ..Self::default() }.with_joins(graph, &wiring)
     }
 
     /// How many products there are.
@@ -66,10 +67,10 @@ impl EightBit {
         self.products.contains(&index)
     }
 
-    /// Whether an operation is a sum in 8 bits.
+    /// Whether an operation joins values in 8 bits.
     #[must_use]
-    pub fn is_sum(&self, index: usize) -> bool {
-        self.sums.contains(&index)
+    pub fn is_join(&self, index: usize) -> bool {
+        self.joins.contains(&index)
     }
 
     /// The convolution whose values an operation bounds.
@@ -114,15 +115,22 @@ impl EightBit {
     fn written<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = &'a String> {
         let convs = self.products.iter().copied().filter(|&i| graph.nodes[i].op == "Conv" && !self.is_bounded(i));
         let bounds = self.bounds.iter().map(|(bound, _)| *bound);
-        convs.chain(bounds).chain(self.sums.iter().copied()).map(|index| &graph.nodes[index].outputs[0])
+        convs.chain(bounds).chain(self.joins.iter().copied()).map(|index| &graph.nodes[index].outputs[0])
     }
 
-    fn with_sums(mut self, graph: &Graph, wiring: &Wiring<'_>) -> Self {
+    fn with_joins(mut self, graph: &Graph, wiring: &Wiring<'_>) -> Self {
         self.bounds = self.products.iter().filter_map(|&conv| Some((bound_of(graph, wiring, conv)?, conv))).collect();
         let mut written: HashSet<String> = self.written(graph).cloned().collect();
         for (index, node) in graph.nodes.iter().enumerate() {
-            if node.op == "Add" && node.inputs.iter().all(|input| written.contains(input)) {
-                self.sums.insert(index);
+            let of_bytes = node.inputs.iter().all(|input| written.contains(input));
+            let joins = match node.op.as_str() {
+                "Add" | "Mul" | "Concat" => true,
+                // Other sigmoids are gates or probabilities, which 8 bits would round to nothing.
+                "Sigmoid" => weighs_itself(graph, wiring, node),
+                _ => false,
+            };
+            if joins && of_bytes {
+                self.joins.insert(index);
                 written.extend(node.outputs.iter().cloned());
             }
         }
@@ -140,6 +148,12 @@ fn bound_of(graph: &Graph, wiring: &Wiring<'_>, conv: usize) -> Option<usize> {
         "Clip" if graph.nodes[reader].inputs[1..].iter().all(constant) => Some(reader),
         _ => None,
     }
+}
+
+/// Whether a sigmoid's only reader multiplies it by what it was made of.
+fn weighs_itself(graph: &Graph, wiring: &Wiring<'_>, sigmoid: &Node) -> bool {
+    let reader = sigmoid.outputs.first().and_then(|output| wiring.only_reader(output)).map(|at| &graph.nodes[at]);
+    reader.is_some_and(|reader| reader.op == "Mul" && reader.inputs.contains(&sigmoid.inputs[0]))
 }
 
 /// Whether an operation is a product with a constant float weight, and a constant bias if any, in a form that 8-bit kernels have.

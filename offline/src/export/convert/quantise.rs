@@ -78,7 +78,7 @@ impl Writer<'_> {
             } else {
                 self.push(product)
             }
-        } else if self.eight.is_sum(index) {
+        } else if self.eight.is_join(index) {
             self.through_bytes(node.clone())
         } else if self.eight.bounded(index).is_some() {
             let quantiser = self.quantiser(&node.outputs[0])?;
@@ -136,7 +136,7 @@ impl Writer<'_> {
 
     fn writes_bytes(&self, at: usize) -> bool {
         let product = self.eight.is_product(at) && self.graph.nodes[at].op == "Conv" && !self.eight.is_bounded(at);
-        product || self.eight.is_sum(at) || self.eight.bounded(at).is_some()
+        product || self.eight.is_join(at) || self.eight.bounded(at).is_some()
     }
 
     /// The name and steps of a product's input, which goes through bytes here unless it has been.

@@ -21,8 +21,8 @@ use crate::render::random::philox;
 
 /// A whole small model: region branch, two blocks, heads.
 pub(crate) fn small_model(attention: Attention) -> Model {
-    let (encoder, region) = tiny_encoder();
-    let width: usize = groups(&region, encoder.graph().unwrap()).unwrap().iter().map(|g| g.width).sum();
+    let (encoders, region) = tiny_encoder();
+    let width: usize = groups(&region, &encoders).unwrap().iter().map(|g| g.width).sum();
     let spec = tiny(32, 2, 2, 32, width);
     let mut weights = Weights::default();
     for (key, p) in spec.parameters().into_iter().enumerate() {
@@ -38,11 +38,11 @@ pub(crate) fn small_model(attention: Attention) -> Model {
         weights.insert(&p.name, Array { shape: p.shape, values });
     }
     let standard = Standard { mean: vec![0.1; width], divisor: vec![0.7; width] };
-    let region = build(&region, &encoder, Some(&standard), Storage::Half).unwrap();
+    let region = build(&region, &encoders, Some(&standard), Storage::Half).unwrap();
     assemble(&region, &spec, &weights, attention, Storage::Half).unwrap()
 }
 
-/// A network as encoders are: convolutions of all kinds with bounds, a sum, a pool and a classifier, then a small last layer.
+/// A network as encoders are: convolutions of all kinds with bounds, a sum, a pool, a swish, a concatenation and a classifier, then a small last layer.
 fn conv_net(key: u32) -> Model {
     let mut b = GraphBuilder::new("net", Storage::Float);
     let side = Extent::Fixed(288);
@@ -62,7 +62,11 @@ fn conv_net(key: u32) -> Model {
     let sum = b.op("Add", &[&deep, &narrow], vec![]);
     let pooled = b.op("MaxPool", &[&sum], vec![Attribute::of_ints("kernel_shape", &[2, 2])]);
     let last = conv(&mut b, &pooled, key + 4, [20, 12, 1], 1, 1);
-    let mean = b.op("GlobalAveragePool", &[&last], vec![]);
+    let gate = b.op("Sigmoid", &[&last], vec![]);
+    let swish = b.op("Mul", &[&last, &gate], vec![]);
+    let both = b.op("Concat", &[&swish, &last], vec![Attribute::of_int("axis", 1)]);
+    let joined = conv(&mut b, &both, key + 8, [20, 40, 1], 1, 1);
+    let mean = b.op("GlobalAveragePool", &[&joined], vec![]);
     let flat = b.op("Flatten", &[&mean], vec![]);
     let weight = b.exact("fc", &[40, 20], &noise(key + 5, 800));
     let bias = b.exact("fc_bias", &[40], &noise(key + 6, 40));
@@ -163,10 +167,15 @@ fn eight_bits_stay_within_a_few_steps_of_the_floats() {
         let model = conv_net(key);
         let fitted = fit(&runtime, &model, &all[..5], 1).unwrap();
         // Not the first convolution and not the last layer; the bounds have become the ends of bytes.
-        assert_eq!(fitted.products, 4, "depthwise, two pointwise and 3×3; the classifier is too small");
+        assert_eq!(fitted.products, 5, "depthwise, three pointwise and 3×3; the classifier is too small");
+        let through_bytes = |op: &str| {
+            let nodes = &fitted.model.graph().unwrap().nodes;
+            nodes.iter().filter(|node| node.op == op && node.outputs[0].ends_with(".floats")).count()
+        };
+        assert_eq!(["Add", "Sigmoid", "Mul", "Concat"].map(through_bytes), [1; 4]);
         assert_eq!((count(&fitted.model, "Clip"), count(&fitted.model, "Relu")), (1, 0));
         let (difference, spread) = apart(&run(&runtime, &model, &all), &run(&runtime, &fitted.model, &all));
-        // Five operations in a row, each within half of 1/255 of its range and 1/127 of its weights.
+        // Nine operations in a row, each within half of 1/255 of its range and 1/127 of its weights.
         assert!(difference > 0.0 && difference < 0.05 * spread, "{difference}, spread {spread}");
         let best = fitted.tried.iter().map(|(_, apart)| *apart).fold(f64::INFINITY, f64::min);
         assert!(fitted.tried.iter().any(|(rule, apart)| *rule == fitted.rule && *apart == best));

@@ -4,6 +4,9 @@ use crate::export::onnx::Attribute;
 /// Number of belief features a view: log p₁, log p₁ − log p₂, entropy, p₁ + … + p₅, p₁.
 pub const BELIEF_WIDTH: usize = 5;
 
+/// Place of p₁ among them.
+pub const LARGEST_AT: usize = 4;
+
 /// Number of comparison features of a view with the first one: Σ√(pq), q at p's largest class, KL(p‖q).
 pub(super) const AGREEMENT_WIDTH: usize = 3;
 
@@ -13,8 +16,6 @@ const LEADERS: i64 = 5;
 pub(super) struct Belief {
     /// [N, [`BELIEF_WIDTH`]].
     pub(super) features: Value,
-    /// Largest probability, [N, 1].
-    pub(super) confidence: Value,
     log: Value,
     probability: Value,
     class: Value,
@@ -39,7 +40,7 @@ pub(super) fn belief(b: &mut GraphBuilder, logits: &Value) -> Belief {
     let five = sum(b, &five);
     let confidence = b.op("Exp", &[&first], vec![]);
     let features = b.op("Concat", &[&first, &margin, &entropy, &five, &confidence], vec![Attribute::of_int("axis", 1)]);
-    Belief { features, confidence, log, probability, class }
+    Belief { features, log, probability, class }
 }
 
 /// How far the belief `q` about another view follows the belief `p` about the first: [N, [`AGREEMENT_WIDTH`]].

@@ -1,23 +1,32 @@
 use miqa::preprocess::SIDE;
 
 use super::belief::{self, AGREEMENT_WIDTH, BELIEF_WIDTH, Belief};
-use super::spec::{FeatureGroup, RegionSpec, Standard, ViewSpec};
+use super::findings::{self, FINDINGS_AGREEMENT_WIDTH, FINDINGS_WIDTH, Findings};
+use super::spec::{Colour, DetectorSpec, FeatureGroup, RegionSpec, Standard, TapSpec, ViewSpec};
 use crate::export::ExportError;
 use crate::export::graph::{GraphBuilder, OPSET, Storage, Value};
 use crate::export::onnx::{Attribute, Element, Extent, Graph, Model, Tensor};
 
-/// Writes the region graph: `image` u8 [N, 288, 288, 3] → `features` f32 [N, Dr] and `confidence` f32 [N], the
-/// largest softmax probability of the encoder's own classifier on the first view.
+/// The frozen models of a recipe.
+#[derive(Clone, Debug)]
+pub struct Encoders {
+    /// The classifier.
+    pub classifier: Model,
+    /// The detectors, in the recipe's order.
+    pub detectors: Vec<Model>,
+}
+
+/// Writes the region graph: `image` u8 [N, 288, 288, 3] → `features` f32 [N, Dr].
 ///
 /// Without `standard` the features are raw; with it they are standardised and clipped. The encoder's large
 /// constants are stored as `storage` says, the standard always as 32-bit floats.
 ///
 /// # Errors
-/// [`ExportError`] for a recipe that makes no sense, tensors the encoder does not have, or operators that can't be
+/// [`ExportError`] for a recipe that makes no sense, tensors an encoder does not have, or operators that can't be
 /// carried over.
 pub fn build(
     spec: &RegionSpec,
-    encoder: &Model,
+    encoders: &Encoders,
     standard: Option<&Standard>,
     storage: Storage,
 ) -> Result<Model, ExportError> {
@@ -26,38 +35,15 @@ pub fn build(
     let side = Extent::Fixed(i64::from(SIDE));
     let batch = Extent::Named("batch".to_owned());
     let image = b.input("image", Element::U8, &[batch.clone(), side.clone(), side, Extent::Fixed(3)]);
-    let pixels = normalise(&mut b, &image, spec);
-
     let mut parts = Vec::new();
-    let mut beliefs: Vec<Belief> = Vec::new();
-    for (i, view) in spec.views.iter().enumerate() {
-        b.scope(&format!("view/{}", view.name));
-        let picture = look(&mut b, &pixels, view);
-        let mut wanted: Vec<&str> = view.taps.iter().map(|t| t.tensor.as_str()).collect();
-        // The first view's belief is also the confidence output, so it is computed even if it is no feature.
-        if i == 0 || view.belief {
-            wanted.push(&spec.logits);
-        }
-        let bind = [(spec.input.as_str(), &picture)];
-        let maps = b.merge(encoder, &format!("encoder/{}", view.name), "encoder", Storage::Half, &bind, &wanted)?;
-        for (tap, map) in view.taps.iter().zip(&maps) {
-            parts.extend(pool(&mut b, map, tap.deviation));
-        }
-        if let Some(logits) = maps.get(view.taps.len()) {
-            let belief = belief::belief(&mut b, logits);
-            if view.belief {
-                parts.push(belief.features.clone());
-                if i > 0 {
-                    parts.push(belief::agreement(&mut b, &beliefs[0], &belief));
-                }
-            }
-            beliefs.push(belief);
-        }
+    classify(&mut b, &image, spec, &encoders.classifier, &mut parts)?;
+    for (detector, model) in spec.detectors.iter().zip(&encoders.detectors) {
+        detect(&mut b, &image, detector, model, &mut parts)?;
     }
 
     b.scope("features");
     let mut features = b.op("Concat", &parts.iter().collect::<Vec<_>>(), vec![Attribute::of_int("axis", 1)]);
-    let width: usize = groups(spec, encoder.graph()?)?.iter().map(|g| g.width).sum();
+    let width: usize = groups(spec, encoders)?.iter().map(|g| g.width).sum();
     if let Some(standard) = standard {
         if standard.mean.len() != width || standard.divisor.len() != width {
             let why = format!("the standard has {} features, the recipe describes {width}", standard.mean.len());
@@ -71,37 +57,131 @@ pub fn build(
         features = b.op("Clip", &[&scaled, &low, &high], vec![]);
     }
     let columns = Extent::Fixed(i64::try_from(width).unwrap_or(i64::MAX));
-    b.output(&features, "features", Element::F32, &[batch.clone(), columns]);
-    let flat = b.ints(&[-1]);
-    let confidence = b.op("Reshape", &[&beliefs[0].confidence, &flat], vec![]);
-    b.output(&confidence, "confidence", Element::F32, &[batch]);
+    b.output(&features, "features", Element::F32, &[batch, columns]);
     let text = toml::to_string(spec).map_err(|e| ExportError::Recipe(e.to_string()))?;
     Ok(b.finish(OPSET, &[("miqa.region", text)]))
+}
+
+/// The classifier's part of the features.
+fn classify(
+    b: &mut GraphBuilder,
+    image: &Value,
+    spec: &RegionSpec,
+    encoder: &Model,
+    parts: &mut Vec<Value>,
+) -> Result<(), ExportError> {
+    b.scope("pixels");
+    let pixels = normalise(b, image, "pixels", &spec.mean, &spec.std);
+    let mut first: Option<Belief> = None;
+    for view in &spec.views {
+        b.scope(&format!("view/{}", view.name));
+        let picture = look(b, &pixels, view);
+        let mut wanted: Vec<&str> = view.taps.iter().map(|t| t.tensor.as_str()).collect();
+        if view.belief {
+            wanted.push(&spec.logits);
+        }
+        let bind = [(spec.input.as_str(), &picture)];
+        let maps = b.merge(encoder, &format!("encoder/{}", view.name), "encoder", Storage::Half, &bind, &wanted)?;
+        parts.extend(pooled(b, &view.taps, &maps));
+        let Some(logits) = maps.get(view.taps.len()) else { continue };
+        let belief = belief::belief(b, logits);
+        parts.push(belief.features.clone());
+        match &first {
+            Some(first) => parts.push(belief::agreement(b, first, &belief)),
+            None => first = Some(belief),
+        }
+    }
+    Ok(())
+}
+
+/// A detector's part of the features.
+fn detect(
+    b: &mut GraphBuilder,
+    image: &Value,
+    spec: &DetectorSpec,
+    model: &Model,
+    parts: &mut Vec<Value>,
+) -> Result<(), ExportError> {
+    let root = format!("detector/{}", spec.name);
+    b.scope(&root);
+    let image = match spec.colour {
+        Colour::Rgb => image.clone(),
+        Colour::Bgr => {
+            let order = b.ints(&[2, 1, 0]);
+            b.op("Gather", &[image, &order], vec![Attribute::of_int("axis", 3)])
+        }
+    };
+    let pixels = normalise(b, &image, &root, &spec.mean, &spec.std);
+    let mut first: Option<Findings> = None;
+    for view in &spec.views {
+        b.scope(&format!("{root}/{}", view.name));
+        let picture = look(b, &pixels, view);
+        let mut wanted: Vec<&str> = view.taps.iter().map(|t| t.tensor.as_str()).collect();
+        if view.belief {
+            wanted.push(&spec.rows);
+        }
+        let maps = b.merge(
+            model,
+            &format!("{root}/encoder/{}", view.name),
+            &format!("{root}/encoder"),
+            Storage::Half,
+            &[(spec.input.as_str(), &picture)],
+            &wanted,
+        )?;
+        parts.extend(pooled(b, &view.taps, &maps));
+        let Some(rows) = maps.get(view.taps.len()) else { continue };
+        let findings = findings::findings(b, rows, spec.objectness);
+        parts.push(findings.features.clone());
+        match &first {
+            Some(first) => parts.push(findings::agreement(b, first, &findings)),
+            None => first = Some(findings),
+        }
+    }
+    Ok(())
 }
 
 /// The stretches of the feature vector in their order.
 ///
 /// # Errors
-/// [`ExportError::NoValue`] for a tap whose number of channels can't be found in the encoder's graph.
-pub fn groups(spec: &RegionSpec, encoder: &Graph) -> Result<Vec<FeatureGroup>, ExportError> {
+/// [`ExportError::NoValue`] for a tap whose number of channels can't be found in its encoder's graph.
+pub fn groups(spec: &RegionSpec, encoders: &Encoders) -> Result<Vec<FeatureGroup>, ExportError> {
     let mut groups = Vec::new();
-    for (i, view) in spec.views.iter().enumerate() {
+    let widths = (BELIEF_WIDTH, AGREEMENT_WIDTH);
+    stretches(&mut groups, "", &spec.views, encoders.classifier.graph()?, "belief", widths)?;
+    for (detector, model) in spec.detectors.iter().zip(&encoders.detectors) {
+        let widths = (FINDINGS_WIDTH, FINDINGS_AGREEMENT_WIDTH);
+        let prefix = format!("{}/", detector.name);
+        stretches(&mut groups, &prefix, &detector.views, model.graph()?, "findings", widths)?;
+    }
+    Ok(groups)
+}
+
+/// The stretches of one model's views; `widths` are those of what it says of a view and of how far that follows the first.
+fn stretches(
+    groups: &mut Vec<FeatureGroup>,
+    prefix: &str,
+    views: &[ViewSpec],
+    graph: &Graph,
+    says: &str,
+    widths: (usize, usize),
+) -> Result<(), ExportError> {
+    for (i, view) in views.iter().enumerate() {
+        let at = format!("{prefix}{}", view.name);
         for tap in &view.taps {
-            let width = channels(encoder, &tap.tensor)?;
+            let width = channels(graph, &tap.tensor)?;
             for kind in ["mean", "deviation"].iter().take(1 + usize::from(tap.deviation)) {
-                let name = format!("{}/{}/{kind}", view.name, tap.tensor);
-                groups.push(FeatureGroup { name, width, gain: tap.gain });
+                groups.push(FeatureGroup { name: format!("{at}/{}/{kind}", tap.tensor), width, gain: tap.gain });
             }
         }
         if view.belief {
             let gain = view.belief_gain;
-            groups.push(FeatureGroup { name: format!("{}/belief", view.name), width: BELIEF_WIDTH, gain });
+            groups.push(FeatureGroup { name: format!("{at}/{says}"), width: widths.0, gain });
             if i > 0 {
-                groups.push(FeatureGroup { name: format!("{}/agreement", view.name), width: AGREEMENT_WIDTH, gain });
+                groups.push(FeatureGroup { name: format!("{at}/agreement"), width: widths.1, gain });
             }
         }
     }
-    Ok(groups)
+    Ok(())
 }
 
 /// Channels of a map: those of the convolution it comes from, through operators that keep them.
@@ -130,15 +210,24 @@ fn constant<'a>(graph: &'a Graph, name: &'a str) -> Option<&'a Tensor> {
     graph.initialisers.iter().find(|tensor| tensor.name == name)
 }
 
-/// u8 NHWC → float NCHW, normalised.
-fn normalise(b: &mut GraphBuilder, image: &Value, spec: &RegionSpec) -> Value {
-    b.scope("pixels");
+/// u8 NHWC → float NCHW, normalised; the constants are called after `name`.
+fn normalise(b: &mut GraphBuilder, image: &Value, name: &str, mean: &[f32; 3], std: &[f32; 3]) -> Value {
     let channels_first = b.op("Transpose", &[image], vec![Attribute::of_ints("perm", &[0, 3, 1, 2])]);
     let float = b.op("Cast", &[&channels_first], vec![Attribute::of_int("to", Element::F32 as i64)]);
-    let mean = b.exact("pixels/mean", &[1, 3, 1, 1], &spec.mean);
-    let std = b.exact("pixels/std", &[1, 3, 1, 1], &spec.std);
-    let centred = b.op("Sub", &[&float, &mean], vec![]);
-    b.op("Div", &[&centred, &std], vec![])
+    let mut pixels = float;
+    // What changes nothing would still cost a pass over the picture.
+    for (op, what, values, nothing) in [("Sub", "mean", mean, 0.0), ("Div", "std", std, 1.0)] {
+        if values.iter().any(|&value| value != nothing) {
+            let constant = b.exact(&format!("{name}/{what}"), &[1, 3, 1, 1], values);
+            pixels = b.op(op, &[&pixels, &constant], vec![]);
+        }
+    }
+    pixels
+}
+
+/// What is pooled of a view's maps.
+fn pooled(b: &mut GraphBuilder, taps: &[TapSpec], maps: &[Value]) -> Vec<Value> {
+    taps.iter().zip(maps).flat_map(|(tap, map)| pool(b, map, tap.deviation)).collect()
 }
 
 /// The picture of one view.

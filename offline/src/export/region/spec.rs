@@ -1,3 +1,4 @@
+use miqa::preprocess::SIDE;
 use serde::{Deserialize, Serialize};
 
 use crate::export::ExportError;
@@ -26,6 +27,53 @@ pub struct RegionSpec {
     /// The pictures the encoder sees, the first being the reference for the comparisons between views.
     #[serde(rename = "view")]
     pub views: Vec<ViewSpec>,
+    /// Frozen detectors beside the classifier.
+    #[serde(default, rename = "detector", skip_serializing_if = "Vec::is_empty")]
+    pub detectors: Vec<DetectorSpec>,
+}
+
+/// A frozen detector: how sure it is of what it finds is to the detection heads what the classifier's belief is to the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorSpec {
+    /// Short name, used in feature names.
+    pub name: String,
+    /// File name of its ONNX model; searched like the encoder's.
+    pub encoder: String,
+    /// SHA-256 of that file, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Licence of its weights, for the model card.
+    pub licence: String,
+    /// Its input, or any tensor behind it that pictures can be given as: float NCHW.
+    pub input: String,
+    /// Order of its colour channels (default RGB).
+    #[serde(default)]
+    pub colour: Colour,
+    /// Its places, before non-maximum suppression: [N, places, 4 + classes] or, with `objectness`, [N, places, 5 + classes]; four
+    /// numbers of a box, perhaps the probability of an object, then a probability a class. The number of places may depend on
+    /// the view.
+    pub rows: String,
+    /// Whether the fifth number is the probability of an object, by which those of the classes are multiplied.
+    #[serde(default)]
+    pub objectness: bool,
+    /// Subtracted from each channel, in 0..255 and in the order of `colour`.
+    pub mean: [f32; 3],
+    /// Divides each channel after that.
+    pub std: [f32; 3],
+    /// The pictures it sees, all of one side, so that its places are the same; `belief` stands for what it finds.
+    #[serde(rename = "view")]
+    pub views: Vec<ViewSpec>,
+}
+
+/// Order of colour channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Colour {
+    /// Red first.
+    #[default]
+    Rgb,
+    /// Blue first.
+    Bgr,
 }
 
 fn default_clip() -> f32 {
@@ -89,7 +137,8 @@ pub struct TapSpec {
 /// A stretch of the feature vector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureGroup {
-    /// `view/tensor/mean`, `view/tensor/deviation`, `view/belief` or `view/agreement`.
+    /// `view/tensor/mean`, `view/tensor/deviation`, `view/belief` or `view/agreement`; of detectors `findings` in place of
+    /// `belief`, all after `detector/`.
     pub name: String,
     /// Number of features.
     pub width: usize,
@@ -157,33 +206,66 @@ impl RegionSpec {
     /// [`ExportError::Recipe`] naming the key.
     pub fn check(&self) -> Result<(), ExportError> {
         let wrong = |why: String| Err(ExportError::Recipe(why));
-        if self.views.is_empty() {
-            return wrong("region.view: at least one view is needed".to_owned());
-        }
         if self.clip.is_nan() || self.clip <= 0.0 {
             return wrong(format!("region.clip = {}: must be above 0", self.clip));
         }
-        let mut any = false;
-        for (i, view) in self.views.iter().enumerate() {
-            let key = format!("region.view {}", view.name);
-            if self.views[..i].iter().any(|v| v.name == view.name) {
+        check_views("region.view", &self.views)?;
+        for (i, detector) in self.detectors.iter().enumerate() {
+            let key = format!("region.detector {}", detector.name);
+            if self.detectors[..i].iter().any(|d| d.name == detector.name) {
                 return wrong(format!("{key}: name used twice"));
             }
-            if view.crop.is_some_and(|c| !(32..=miqa::preprocess::SIDE).contains(&c)) {
-                return wrong(format!("{key}: crop must be 32 to {}", miqa::preprocess::SIDE));
+            check_views(&format!("{key}.view"), &detector.views)?;
+            let first = &detector.views[0];
+            if let Some(other) = detector.views.iter().find(|v| v.side() != first.side() || v.flip != first.flip) {
+                return wrong(format!(
+                    "{key}.view {}: must be of the side of {} and flipped like it",
+                    other.name, first.name
+                ));
             }
-            if !(1..=8).contains(&view.shrink) {
-                return wrong(format!("{key}: shrink must be 1 to 8"));
-            }
-            if view.resize.is_some_and(|r| !(32..=1024).contains(&r)) {
-                return wrong(format!("{key}: resize must be 32 to 1024"));
-            }
-            let gains = view.taps.iter().map(|t| t.gain).chain([view.belief_gain]);
-            if gains.into_iter().any(|g| g.is_nan() || g <= 0.0) {
-                return wrong(format!("{key}: gains must be above 0"));
-            }
-            any |= view.belief || !view.taps.is_empty();
         }
-        if any { Ok(()) } else { wrong("region.view: neither taps nor belief, so there is no feature".to_owned()) }
+        Ok(())
     }
+}
+
+impl ViewSpec {
+    /// Side of the picture in pixels.
+    fn side(&self) -> u32 {
+        self.resize.unwrap_or(self.crop.unwrap_or(SIDE) / self.shrink)
+    }
+}
+
+/// Checks the views of one model; `key` stands in messages.
+fn check_views(key: &str, views: &[ViewSpec]) -> Result<(), ExportError> {
+    let wrong = |why: String| Err(ExportError::Recipe(why));
+    if views.is_empty() {
+        return wrong(format!("{key}: at least one view is needed"));
+    }
+    if !views.iter().any(|view| view.belief || !view.taps.is_empty()) {
+        return wrong(format!("{key}: neither taps nor belief, so there is no feature"));
+    }
+    let believed = views.iter().any(|view| view.belief);
+    if let Some(first) = views.first().filter(|first| believed && !first.belief) {
+        return wrong(format!("{key} {}: the first needs belief = true, others are compared with it", first.name));
+    }
+    for (i, view) in views.iter().enumerate() {
+        let key = format!("{key} {}", view.name);
+        if views[..i].iter().any(|v| v.name == view.name) {
+            return wrong(format!("{key}: name used twice"));
+        }
+        if view.crop.is_some_and(|c| !(32..=SIDE).contains(&c)) {
+            return wrong(format!("{key}: crop must be 32 to {SIDE}"));
+        }
+        if !(1..=8).contains(&view.shrink) {
+            return wrong(format!("{key}: shrink must be 1 to 8"));
+        }
+        if view.resize.is_some_and(|r| !(32..=1024).contains(&r)) {
+            return wrong(format!("{key}: resize must be 32 to 1024"));
+        }
+        let gains = view.taps.iter().map(|t| t.gain).chain([view.belief_gain]);
+        if gains.into_iter().any(|g| g.is_nan() || g <= 0.0) {
+            return wrong(format!("{key}: gains must be above 0"));
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Zoo, ZooError, load_file};
-use crate::shard::sha256_hex;
+use crate::hex::sha256_hex;
 
 /// Digits of a hash that tell files of one entry apart.
 const SHORT: usize = 16;

@@ -49,7 +49,6 @@ fn work(samples: usize) -> tempfile::TempDir {
             cls_consistency: Some(quality),
             cls_accuracy: (i % 3 > 0).then_some(quality / 2.0),
             cls_composite: (i % 3 > 0).then_some(quality * 0.75),
-            confidence: 0.5,
             crop: Some(i as u32),
             ..SampleRow::default()
         });
@@ -58,6 +57,7 @@ fn work(samples: usize) -> tempfile::TempDir {
     std::fs::write(layout.features(), features).unwrap();
     table::write(&layout.samples(), &rows).unwrap();
     let prepared = Prepared {
+        held_out: 0,
         samples,
         region: REGION,
         groups: vec![],
