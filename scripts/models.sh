@@ -5,6 +5,8 @@
 #   DATA=<folder>     imagenet/ with labels.csv, coco/val2017 with instances.json, video/, models/
 #   WORK=<folder>     where everything goes (default work/models): cls, det, scenes, clips and the five folds
 #   FOLDS=5           also cross-validates: trains without each fifth of the originals, one model more each, and pools the reports
+#   VARIANTS=40       labels and judges on so many of each original's 250 variants (those that train): a fifth of the time
+#   SEEN=40           variants of each picture of one object on which detectors label too
 #   RECIPES="edge …"  recipes to train (default edge); OUT=<folder> for the models (default $WORK/models)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,6 +19,7 @@ bin=${BIN:-target/release/miqa-offline}
 zoo=$(scripts/zoo.sh all)
 scripts/zoo.sh masks >/dev/null
 zoo_dirs=(--zoo-dir "$data" --zoo-dir "$zoo")
+some=(${VARIANTS:+--variants "$VARIANTS"})
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 mkdir -p "$work"
 
@@ -32,18 +35,19 @@ step "cls: labelled pictures of one object"
 [ -f "$cls/sources.parquet" ] || "$bin" select --work "$cls" --images "$data/imagenet" --labels "$data/imagenet/labels.csv" \
   --licence "ImageNet terms: research use" --shards 100
 planned "$cls" --masks saliency --zoo-dir "$zoo"
-"$bin" label --work "$cls" --plan "$cls/plan.parquet" --zoo builtin:cls "${zoo_dirs[@]}"
-"$bin" mmos --work "$cls" --plan "$cls/plan.parquet" --zoo builtin:cls --without-family efficientnet_lite
+"$bin" label --work "$cls" --plan "$cls/plan.parquet" --zoo builtin:cls "${some[@]}" "${zoo_dirs[@]}"
+"$bin" mmos --work "$cls" --plan "$cls/plan.parquet" --zoo builtin:cls "${some[@]}" --without-family efficientnet_lite
 # What detectors keep seeing needs no boxes: their consistency on the variants that train.
-seen=(--work "$cls" --plan "$cls/plan.parquet" --zoo builtin:det --variants 40)
+seen=(--work "$cls" --plan "$cls/plan.parquet" --zoo builtin:det --variants "${SEEN:-40}")
 "$bin" label "${seen[@]}" "${zoo_dirs[@]}"
 "$bin" mmos "${seen[@]}"
 
 step "det: scenes with boxes"
 [ -f "$det/sources.parquet" ] || "$bin" select --work "$det" --images "$data/coco/val2017" --coco "$data/coco/instances.json" --shards 24
 planned "$det" --masks "coco:$data/coco/instances.json"
-"$bin" label --work "$det" --plan "$det/plan.parquet" --zoo builtin:det --zoo builtin:cls "${zoo_dirs[@]}"
-"$bin" mmos --work "$det" --plan "$det/plan.parquet" --zoo builtin:det --zoo builtin:cls \
+"$bin" label --work "$det" --plan "$det/plan.parquet" --zoo builtin:det --zoo builtin:cls "${some[@]}" \
+  "${zoo_dirs[@]}"
+"$bin" mmos --work "$det" --plan "$det/plan.parquet" --zoo builtin:det --zoo builtin:cls "${some[@]}" \
   --annotations "$data/coco/instances.json" --without-family efficientnet_lite --without-family yolox
 
 # Frames of cameras. Of each clip one half trains, the other judges: car-detection.mp4 up to 20.2 s, which `make run` shows,
