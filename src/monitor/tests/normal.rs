@@ -77,7 +77,9 @@ fn a_relative_gate_goes_by_the_card_until_there_is_a_normal() {
     monitor.step(at(2), Input::Retune(card));
     assert_eq!(monitor.gate.settings(), own);
     // Another configuration keeps what is known of the camera.
-    monitor.reconfigure(settings("[gate]\nclose_below = \"normal:-0.4\"\nopen_above = \"normal:-0.1\"\n").expect("settings"));
+    monitor.reconfigure(
+        settings("[gate]\nclose_below = \"normal:-0.4\"\nopen_above = \"normal:-0.1\"\n").expect("settings"),
+    );
     let own = monitor.gate.settings();
     assert!((own.close_below - 0.1).abs() < 1e-6 && (own.open_above - 0.4).abs() < 1e-6, "{own:?}");
     monitor.step(at(3), baseline(None));
