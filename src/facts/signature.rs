@@ -1,8 +1,8 @@
 //! What a scene looks like, coarsely and whatever the light: the sign by which a camera that looks elsewhere is known.
 //!
-//! The rows between the captions in 16 × 6 cells; of each, how far it is brighter or darker than the cells around it, by
-//! their own contrast. So a brighter day, a grey picture, a lamp's gradient and a blur change little, and another view
-//! changes everything.
+//! The rows between the captions in 16 × 6 cells; of each, how far it is brighter or darker than the cells on either side, by
+//! the contrast around it. So a brighter day, a grey picture, a lamp's spot and a blur change little, and another view
+//! changes much.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,10 @@ const COLUMNS: usize = ACROSS / 2;
 const ROWS: usize = (DOWN - 2 * CAPTION_ROWS) / 2;
 
 /// Contrast (coded levels) that counts as none: noise and an encoder's error stay below.
-const FLOOR: f32 = 3.0;
+const FLOOR: f32 = 2.0;
 
-/// What a cell as far off its surroundings as these deviate is written as.
-const UNIT: f32 = 40.0;
+/// What a cell is written as that stands out as much as those around it do.
+const UNIT: f32 = 60.0;
 
 /// The coarse structure of one picture, or the mean of several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,15 +36,33 @@ impl Signature {
             four.map(sum).iter().sum::<u32>() as f32 / (4 * BLOCK) as f32
         };
         let means: Vec<f32> = (0..Self::CELLS).map(mean).collect();
+        let at = |column: usize, row: usize| means[row * COLUMNS + column];
+        // Second differences: what brightness and its slopes add is nothing, what a lamp's spot adds is everywhere the same.
+        let bend = |i: usize| {
+            let (column, row) = (i % COLUMNS, i / COLUMNS);
+            let inside = |i: usize, n: usize| (1..n - 1).contains(&i);
+            let mut bend = 0.0;
+            if inside(column, COLUMNS) {
+                bend += means[i] - f32::midpoint(at(column - 1, row), at(column + 1, row));
+            }
+            if inside(row, ROWS) {
+                bend += means[i] - f32::midpoint(at(column, row - 1), at(column, row + 1));
+            }
+            bend
+        };
+        let mut bends: Vec<f32> = (0..Self::CELLS).map(bend).collect();
+        let mut sorted = bends.clone();
+        sorted.sort_by(f32::total_cmp);
+        let everywhere = sorted[Self::CELLS / 2];
+        bends.iter_mut().for_each(|bend| *bend -= everywhere);
         let cell = |i: usize| {
             let (column, row) = (i % COLUMNS, i / COLUMNS);
             let columns = column.saturating_sub(2)..(column + 3).min(COLUMNS);
             let rows = row.saturating_sub(1)..(row + 2).min(ROWS);
             let around = rows.flat_map(|row| columns.clone().map(move |column| row * COLUMNS + column));
-            let around: Vec<f32> = around.map(|i| means[i]).collect();
-            let middle = around.iter().sum::<f32>() / around.len() as f32;
-            let variance = around.iter().map(|v| (v - middle).powi(2)).sum::<f32>() / around.len() as f32;
-            (UNIT * (means[i] - middle) / (FLOOR + variance.sqrt())).clamp(-127.0, 127.0) as i8
+            let (n, squares) = around.fold((0.0, 0.0), |(n, sum), i| (n + 1.0, sum + bends[i] * bends[i]));
+            let contrast: f32 = f32::sqrt(squares / n);
+            (UNIT * bends[i] / (FLOOR + contrast)).round().clamp(-127.0, 127.0) as i8
         };
         Self((0..Self::CELLS).map(cell).collect())
     }
@@ -59,8 +77,8 @@ impl Signature {
         Self(sums.iter().map(|sum| (sum / f32::max(weights, f32::EPSILON)).round() as i8).collect())
     }
 
-    /// How alike two scenes are: the cosine of the two, from −1 to 1; two unrelated views lie within 0.2 of 0, one view at
-    /// two times mostly above 0.7. A picture without structure is like nothing: 0.
+    /// How alike two scenes are: the cosine of the two, from −1 to 1; two unrelated views lie within 0.3 of 0, averages
+    /// of one view at two times mostly above 0.7. A picture without structure is like nothing: 0.
     pub fn likeness(&self, other: &Self) -> f32 {
         let product =
             |a: &Self, b: &Self| a.0.iter().zip(&b.0).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum::<i32>();

@@ -110,7 +110,6 @@ impl Baseline {
         // By another light the same scene has about as much.
         let elsewhere = || self.courses.iter().find_map(|course| course.usual(Measure::Texture));
         let poorest = known.or_else(elsewhere).map(|[poorest, ..]| poorest);
-        let plain = look.scalars.too_plain();
         // What is black, frozen or a slate is said as that; what never has texture can't lose it.
         if let Some(usual) = poorest.filter(|usual| *usual >= Scalars::LITTLE_TEXTURE)
             && look.sight.is_none_or(|sight| sight == Sight::Plain)
@@ -122,10 +121,13 @@ impl Baseline {
             });
         }
         let lost = poorest.is_some_and(|usual| Cover::is_lost(look.scalars.texture, usual));
-        if look.sight.is_some() || plain || lost {
+        if look.sight.is_some() || lost {
             return news;
         }
-        if let Some(moved) = self.scene.look(wall, look.light, look.signature, known.is_some()) {
+        // What has next to no texture shows no view.
+        if !look.scalars.too_plain()
+            && let Some(moved) = self.scene.look(wall, look.light, look.signature, known.is_some())
+        {
             *self = Self { looked: wall, re_aimed: Some(moved.since), ..Self::new(self.origin.clone()) };
             news.push(BaselineNews::ReAimed { likeness: moved.likeness, since: moved.since });
         }

@@ -10,13 +10,13 @@ use crate::facts::{LightMode, Signature};
 
 /// Looks in an average: a quarter of an hour.
 const AVERAGED: u8 = 15;
-/// From this likeness on two averages show the same view.
-const SAME: f32 = 0.5;
+/// From this part of the usual likeness on two averages show the same view: in the dark noise makes everything less alike.
+const SAME: f32 = 0.6;
 /// While learning only what is as like as this is no view of its own.
-const NEAR: f32 = 0.75;
+const NEAR: f32 = 0.7;
 /// Views by each light.
 const VIEWS: usize = 8;
-/// Weight of the newest average in the view it belongs to.
+/// Weight of the newest average in the view it belongs to, and of its likeness in what is usual.
 const FOLLOW: f32 = 0.1;
 /// Averages in a row that are like no view: two hours.
 const AWAY: u8 = 8;
@@ -27,6 +27,8 @@ const AWAY: u8 = 8;
 struct Known {
     light: LightMode,
     views: Vec<Signature>,
+    /// How much averages are usually like the nearest view.
+    usual: f32,
 }
 
 /// Another view.
@@ -58,7 +60,8 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn is_sound(&self) -> bool {
         let lights: Vec<_> = self.known.iter().map(|known| known.light).collect();
-        lights.len() <= 3 && self.known.iter().all(|known| known.views.len() <= VIEWS)
+        lights.len() <= 3
+            && self.known.iter().all(|known| known.views.len() <= VIEWS && (0.0..=1.0).contains(&known.usual))
     }
 
     /// Takes a look of time `wall` (seconds since 1970) in which there is something to see; `learnt` once this light's days
@@ -76,16 +79,20 @@ impl Scene {
         let known = match self.known.iter().position(|known| known.light == light) {
             Some(i) => &mut self.known[i],
             None => {
-                self.known.push(Known { light, views: Vec::new() });
+                self.known.push(Known { light, views: Vec::new(), usual: 1.0 });
                 self.known.last_mut()?
             }
         };
         let likeness = known.views.iter().map(|view| view.likeness(&seen));
         let nearest = likeness.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
         let like = nearest.map_or(0.0, |(_, likeness)| likeness);
+        let same = SAME * known.usual;
+        if nearest.is_some() && (!learnt || like >= same) {
+            known.usual += FOLLOW * (like.max(0.0) - known.usual);
+        }
         match nearest {
             Some((i, likeness))
-                if likeness >= if learnt { SAME } else { NEAR } || !learnt && known.views.len() == VIEWS =>
+                if likeness >= if learnt { same } else { NEAR } || !learnt && known.views.len() == VIEWS =>
             {
                 known.views[i] = Signature::mean([(&known.views[i], 1.0 - FOLLOW), (&seen, FOLLOW)]);
             }

@@ -107,7 +107,7 @@ fn spoil(scene: &RgbImage, condition: Condition, blur: f32, chance: &mut Chance)
             Lamp::Infrared => {
                 let off = (x as f32 / w - 0.5).powi(2) + (y as f32 / h - 0.5).powi(2);
                 let lit = 1.25 - 1.6 * off;
-                [(grey * lit * exposure + 6.0 * chance.gaussian()).clamp(0.0, 255.0) as u8; 3]
+                [(grey * lit * exposure + 2.5 * chance.gaussian()).clamp(0.0, 255.0) as u8; 3]
             }
         };
     }
