@@ -23,7 +23,7 @@ pub struct Band {
 pub struct CleanBy {
     /// The light in which it shows first.
     pub light: LightMode,
-    /// When half of a day's pictures lie under the floor, in seconds since 1970.
+    /// When half of a day's pictures lie under the gate's floor, in seconds since 1970.
     pub by: u64,
     /// The earliest that goes with what was seen.
     pub earliest: u64,

@@ -25,9 +25,11 @@ const LEAST_FALL: f32 = 0.04;
 /// Further away no date is said, in days.
 const HORIZON: f32 = 60.0;
 /// A date is said anew once it has moved by this many days or by this share of the time left, whichever is more.
-const MOVED: (f32, f32) = (1.0, 0.15);
+const MOVED: (f32, f32) = (1.0, 0.2);
 /// Days without a certain fall until a date is taken back.
 const DOUBT: u8 = 4;
+/// By a light whose pictures never reach the floor a loss of so much wants cleaning.
+const UNDER: f32 = 0.15;
 /// Which of a day's quantiles is its middle, and which its best pictures'.
 const MIDDLE: usize = 1;
 const BEST: usize = 2;
@@ -151,14 +153,36 @@ impl Course {
         self.told.take().map(|_| BaselineNews::Clean { light: self.light, cleaned: true })
     }
 
+    /// The level before anything fell: since the last cleaning the best of the middles of five days.
+    fn clean(&self) -> Option<f32> {
+        let middles = self.series(MIDDLE);
+        middles.windows(5).filter_map(|five| median(five.iter().map(|(_, value)| *value))).reduce(f32::max)
+    }
+
+    /// In how many days half of the pictures want cleaning: at best knowledge, at the earliest, at the latest.
+    ///
+    /// A little dirt costs models little: what grows evenly lowers the score first slowly, then ever faster. So the root of
+    /// what is lost is taken to grow evenly, as of the last days; the interval reaches to where a straight line would.
+    fn reaches(&self, straight: Trend, floor: f32) -> Option<[f32; 3]> {
+        let clean = self.clean()?;
+        let lowest = lowest(clean, floor);
+        let [even, even_earliest, even_latest] = straight.reaches(lowest)?;
+        let root = |lost: f32| -lost.signum() * lost.abs().sqrt();
+        let roots: Vec<_> = self.series(MIDDLE).iter().map(|(day, middle)| (*day, root(clean - middle))).collect();
+        let last = &roots[roots.len().saturating_sub(STRETCHES[2])..];
+        let bent = Trend::through(last).and_then(|trend| trend.reaches(root(clean - lowest)));
+        let Some([by, earliest, latest]) = bent else { return Some([even, even_earliest, even_latest]) };
+        Some([by, earliest.min(even_earliest), latest.max(even_latest)])
+    }
+
     /// Says by when to clean, if that has become credible or has moved.
     fn fall(&mut self, floor: f32) -> Option<BaselineNews> {
         let (last, middle) = *self.series(MIDDLE).last()?;
-        let found = self.falling().and_then(|fall| Some((fall.middle, fall.middle.reaches(floor)?)));
+        let found = self.falling().and_then(|fall| Some((fall.middle, self.reaches(fall.middle, floor)?)));
         let Some((trend, [by, earliest, latest])) = found.filter(|(_, [by, ..])| *by <= HORIZON) else {
             let told = self.told?;
             // Below the floor it may well lie flat: that is no better.
-            if middle < floor {
+            if self.clean().is_some_and(|clean| middle < lowest(clean, floor)) {
                 return None;
             }
             self.doubt += 1;
@@ -191,6 +215,12 @@ impl Course {
         self.told = Some(clean);
         Some(BaselineNews::CleanBy(clean))
     }
+}
+
+/// The score at which a light's pictures want cleaning: the gate's floor, or where the floor lies above what was ever
+/// usual by this light, so far under that.
+fn lowest(clean: f32, floor: f32) -> f32 {
+    if clean > floor + UNDER / 2.0 { floor } else { clean - UNDER }
 }
 
 /// A fall to act on: certain, and not too small. Rain and traffic lower a day's middle; dirt its best pictures, too.
@@ -260,7 +290,7 @@ mod tests {
         let &(first, _) = dates.first().expect("said");
         assert!((14..=20).contains(&first), "{dates:?}");
         let &(_, date) = dates.last().expect("said");
-        assert!((date - 30.5).abs() < 2.0 && dates.len() <= 6, "{dates:?}");
+        assert!((date - 30.5).abs() < 2.0 && dates.len() <= 10, "{dates:?}");
         let cleaned = BaselineNews::Clean { light: LightMode::Colour, cleaned: true };
         assert_eq!(said.last(), Some(&(29, cleaned)), "{said:?}");
         assert_eq!(course.told(), None);

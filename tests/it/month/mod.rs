@@ -60,7 +60,7 @@ struct Said {
 fn play(table: &Table, mut look: impl FnMut(u64) -> Seen) -> Said {
     let card = card();
     let text = format!(
-        "[gate]\nhead = \"{HEAD}\"\nsmooth = \"0s\"\n[[stream]]\nname = \"yard\"\nlocation = \"test:ball\"\ninterval = \"1m\"\n{}",
+        "[gate]\nhead = \"{HEAD}\"\nsmooth = \"2m\"\n[[stream]]\nname = \"yard\"\nlocation = \"test:ball\"\ninterval = \"1m\"\n{}",
         RULES.replace("CLOSE", &table.close_below.to_string())
     );
     let config = Config::parse(&text, Path::new("month.toml")).unwrap();
@@ -83,7 +83,8 @@ fn play(table: &Table, mut look: impl FnMut(u64) -> Seen) -> Said {
             light,
             scalars,
             signature: &signature,
-            score: (!plain).then_some(score),
+            // As the daemon does: the smoothed one.
+            score: monitor.status().smoothed.filter(|_| !plain),
             sight: plain.then_some(Sight::Plain),
         };
         let news = baseline.look(BEGIN + 60 * minute, &seen, monitor.floor());
@@ -149,7 +150,7 @@ fn judge(table: &Table, said: &Said, a_day: f32) {
         said.news.iter().filter(|(minute, news)| matches!(news, BaselineNews::Ready { .. }) && *minute > RE_AIMED);
     assert!(anew.count() >= 2);
     // Dirt: a date that is credible before it comes, the last one said within a fifth.
-    let date = |by: u64| (by - BEGIN) as f32 / 86_400.0;
+    let date = |by: u64| (by as f64 - BEGIN as f64) as f32 / 86_400.0;
     let dates: Vec<_> = said
         .news
         .iter()
