@@ -1,5 +1,8 @@
 //! What must survive the program: what a bridge changed elsewhere, alerts that fire, overrides. One small versioned JSON
-//! file in the state folder, written atomically; a lock keeps a second program out.
+//! file in the state folder, written atomically; a lock keeps a second program out. What is good to keep and no loss goes
+//! onto a [`Shelf`] beside it.
+
+mod shelf;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::event::ByHand as Override;
 use crate::event::{GateState, day};
+pub use shelf::{Shelf, ShelfError};
 
 /// The version of the file's form that this program reads and writes.
 pub const VERSION: u32 = 1;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Bound, BrokerKeys, Config, ConfigError, Keys, RegionKeys, Rule, RuleKeys, Subject};
+use super::{Bound, BrokerKeys, Config, ConfigError, GateBound, Keys, RegionKeys, Rule, RuleKeys, Subject};
 /// What counts although the file alone doesn't say it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Known {
@@ -75,9 +75,13 @@ impl Keys {
         for (i, (keys, stream)) in self.stream.iter_mut().zip(&checked.streams).enumerate() {
             keys.gate = gate.filled(&keys.gate, &stream.gate);
             if let Some(thresholds) = known.thresholds.get(i) {
-                keys.gate.close_below = Some(thresholds.close_below.into());
-                keys.gate.degrade_below = Some(thresholds.degrade_below);
-                keys.gate.open_above = Some(thresholds.open_above.into());
+                // What is relative stays so: what the card gives holds only until the camera's normal is known.
+                let relative = |bound: &Option<GateBound>| matches!(bound, Some(GateBound::UnderNormal(_)));
+                if !relative(&keys.gate.close_below) && !relative(&keys.gate.open_above) {
+                    keys.gate.close_below = Some(thresholds.close_below.into());
+                    keys.gate.degrade_below = Some(thresholds.degrade_below);
+                    keys.gate.open_above = Some(thresholds.open_above.into());
+                }
             }
             keys.facts = facts.filled(&keys.facts);
             keys.fast_interval = Some(stream.fast_interval);

@@ -65,6 +65,8 @@ pub struct FactKeys {
     pub corrupt_after: Option<After>,
     /// How long pictures must look smeared, or `"off"`. Default `"1s"`.
     pub smear_after: Option<After>,
+    /// How long a lit picture must have too little texture to judge, or `"off"`. Default `"10s"`.
+    pub plain_after: Option<After>,
     /// How long any of these (but frozen, which ends with the first movement) must be gone before it ends.
     /// Default `"1s"`.
     pub clear_after: Option<Period>,
@@ -87,6 +89,8 @@ pub struct Facts {
     pub corrupt_after: After,
     /// Until smeared pictures are smear.
     pub smear_after: After,
+    /// Until a lit picture with too little texture is plain.
+    pub plain_after: After,
     /// Until any of these but frozen ends.
     pub clear_after: Period,
     /// Until another light mode counts.
@@ -109,6 +113,7 @@ impl Facts {
             Sight::Frozen => self.frozen_after,
             Sight::Corrupt => self.corrupt_after,
             Sight::Smear => self.smear_after,
+            Sight::Plain => self.plain_after,
         };
         match after {
             After::Off => None,
@@ -137,6 +142,7 @@ impl FactKeys {
             slate_after: after(stream.slate_after, self.slate_after, 3000),
             corrupt_after: after(stream.corrupt_after, self.corrupt_after, 1000),
             smear_after: after(stream.smear_after, self.smear_after, 1000),
+            plain_after: after(stream.plain_after, self.plain_after, 10_000),
             clear_after: period(stream.clear_after, self.clear_after, 1000),
             light_after: period(stream.light_after, self.light_after, 5000),
         }
@@ -152,6 +158,7 @@ impl FactKeys {
             slate_after: Some(facts.slate_after),
             corrupt_after: Some(facts.corrupt_after),
             smear_after: Some(facts.smear_after),
+            plain_after: Some(facts.plain_after),
             clear_after: Some(facts.clear_after),
             light_after: Some(facts.light_after),
         }
@@ -217,6 +224,7 @@ mod tests {
             ("slate_after", facts.slate_after.to_string()),
             ("corrupt_after", facts.corrupt_after.to_string()),
             ("smear_after", facts.smear_after.to_string()),
+            ("plain_after", facts.plain_after.to_string()),
             ("clear_after", facts.clear_after.to_string()),
             ("light_after", facts.light_after.to_string()),
         ] {

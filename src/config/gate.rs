@@ -23,10 +23,11 @@ pub struct GateKeys {
     /// Model output that decides. Default `"cls_consistency"`.
     pub head: Option<String>,
     /// Score (0–1) below which the gate closes, or `"auto:-10%"`: where the models behind the picture have lost a tenth of
-    /// what they reach on clean pictures. Default: the model's card.
+    /// what they reach on clean pictures; or `"normal:-0.2"`: so many points under this camera's normal, the card's until
+    /// that is learnt. Default: the model's card.
     pub close_below: Option<GateBound>,
     /// Score (0–1) from which it opens again, at least `close_below`, or likewise. Default: the model's card; with an
-    /// automatic `close_below` 0.7 times its share.
+    /// automatic `close_below` 0.7 times its share, with a relative one half its points.
     pub open_above: Option<GateBound>,
     /// Score (0–1) below which an open gate is degraded, between the two. Default: halfway between them.
     pub degrade_below: Option<f32>,
@@ -148,6 +149,12 @@ impl GateKeys {
         }
         if self.when_unknown == Some(GateState::Degraded) {
             return Some(("when_unknown", "\"degraded\" must be \"unknown\", \"open\" or \"closed\"".into()));
+        }
+        if let (Some(GateBound::UnderNormal(close)), Some(GateBound::UnderNormal(open))) =
+            (self.close_below, self.open_above)
+            && open > close
+        {
+            return Some(("open_above", format!("\"normal:-{open}\" is below close_below (\"normal:-{close}\")")));
         }
         match (close, open) {
             (Some(close), Some(open)) if open < close => {

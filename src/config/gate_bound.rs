@@ -13,6 +13,8 @@ pub enum GateBound {
     /// The score at which the models behind the picture have lost this share of what they reach on clean pictures, 0.01 to
     /// 0.9; the model's card knows it. Written `"auto:-10%"`.
     Fall(f32),
+    /// So many points under what is normal for this camera by the light it sees by, 0.01 to 0.9. Written `"normal:-0.2"`.
+    UnderNormal(f32),
 }
 
 impl GateBound {
@@ -21,8 +23,12 @@ impl GateBound {
     pub fn score(self) -> Option<f32> {
         match self {
             Self::Score(score) => Some(score),
-            Self::Fall(_) => None,
+            Self::Fall(_) | Self::UnderNormal(_) => None,
         }
+    }
+
+    fn wrong(text: &str) -> String {
+        format!("\"{text}\" must be a score from 0 to 1, \"auto:-10%\" (1 to 90) or \"normal:-0.2\" (0.01 to 0.9)")
     }
 }
 
@@ -39,10 +45,14 @@ impl FromStr for GateBound {
         if let Ok(score) = text.parse::<f32>() {
             return Ok(Self::Score(score));
         }
+        if let Some(points) = text.strip_prefix("normal:-") {
+            let points = points.trim().parse().ok().filter(|points| (0.01..=0.9).contains(points));
+            return points.map(Self::UnderNormal).ok_or_else(|| Self::wrong(text));
+        }
         let percent = text.strip_prefix("auto:-").and_then(|rest| rest.strip_suffix('%')?.trim().parse::<f32>().ok());
         match percent {
             Some(percent) if (1.0..=90.0).contains(&percent) => Ok(Self::Fall(percent / 100.0)),
-            _ => Err(format!("\"{text}\" must be a score from 0 to 1, or \"auto:-10%\" (1 to 90)")),
+            _ => Err(Self::wrong(text)),
         }
     }
 }
@@ -53,6 +63,7 @@ impl fmt::Display for GateBound {
             Self::Score(score) => score.fmt(f),
             // A percent of a share in 32 bits is seldom a whole number.
             Self::Fall(share) => write!(f, "auto:-{}%", (share * 1e4).round() / 100.0),
+            Self::UnderNormal(points) => write!(f, "normal:-{points}"),
         }
     }
 }
@@ -61,7 +72,7 @@ impl Serialize for GateBound {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Score(score) => serializer.serialize_f32(*score),
-            Self::Fall(_) => serializer.collect_str(self),
+            Self::Fall(_) | Self::UnderNormal(_) => serializer.collect_str(self),
         }
     }
 }
@@ -74,7 +85,7 @@ impl<'de> Deserialize<'de> for GateBound {
             type Value = GateBound;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a score from 0 to 1, or \"auto:-10%\"")
+                f.write_str("a score from 0 to 1, \"auto:-10%\" or \"normal:-0.2\"")
             }
 
             fn visit_f64<E>(self, score: f64) -> Result<GateBound, E> {
@@ -118,6 +129,7 @@ mod tests {
             ("1", GateBound::Score(1.0)),
             ("\"auto:-10%\"", GateBound::Fall(0.1)),
             ("\"auto:-7.5%\"", GateBound::Fall(0.075)),
+            ("\"normal:-0.2\"", GateBound::UnderNormal(0.2)),
         ] {
             let keys: Keys = toml::from_str(&format!("close_below = {text}")).unwrap();
             assert_eq!(keys.close_below, bound, "{text}");
@@ -127,7 +139,17 @@ mod tests {
         assert_eq!(GateBound::Fall(0.1).to_string(), "auto:-10%");
         assert_eq!("auto:-30%".parse(), Ok(GateBound::Fall(0.3)));
         assert_eq!("0.25".parse(), Ok(GateBound::Score(0.25)));
-        for wrong in ["\"auto\"", "\"auto:10%\"", "\"auto:-95%\"", "\"auto:-0%\"", "\"auto:-x%\"", "\"0.4\"", "true"] {
+        for wrong in [
+            "\"auto\"",
+            "\"auto:10%\"",
+            "\"auto:-95%\"",
+            "\"auto:-0%\"",
+            "\"auto:-x%\"",
+            "\"normal:-0\"",
+            "\"normal:0.2\"",
+            "\"0.4\"",
+            "true",
+        ] {
             toml::from_str::<Keys>(&format!("close_below = {wrong}")).unwrap_err();
         }
     }

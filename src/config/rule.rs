@@ -40,7 +40,7 @@ pub struct RuleKeys {
     /// Distortion (probability 0–1) that the rule watches.
     pub distortion: Option<String>,
     /// What the rule watches for in the pictures themselves: `"frozen"`, `"black"`, `"one_colour"`, `"slate"`, `"corrupt"`,
-    /// `"smear"`, or `"any"` of them.
+    /// `"smear"`, `"plain"`, or `"any"` of them.
     pub sight: Option<SightKey>,
     /// `true`: the rule watches for a stream without frames.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -51,6 +51,9 @@ pub struct RuleKeys {
     pub over: Option<Period>,
     /// After so long a drop is the new normal, and the alert resolves. Default `"30m"`.
     pub accept_after: Option<Period>,
+    /// So many points (0–1) under what is normal for this camera by the light it sees by; for the gate's own head. Rests
+    /// while that is being learnt.
+    pub under_normal: Option<f32>,
     /// Smoothed value below which the rule fires; this or `fire_above`.
     pub fire_below: Option<f32>,
     /// Smoothed value from which it resolves, at least `fire_below`. Default: `fire_below`.
@@ -85,7 +88,7 @@ pub enum SightKey {
 
 impl SightKey {
     /// Every word there is.
-    const WORDS: [&str; 7] = [
+    const WORDS: [&str; 8] = [
         "any",
         Sight::Slate.name(),
         Sight::Black.name(),
@@ -93,6 +96,7 @@ impl SightKey {
         Sight::Frozen.name(),
         Sight::Corrupt.name(),
         Sight::Smear.name(),
+        Sight::Plain.name(),
     ];
 }
 
@@ -127,6 +131,8 @@ pub enum Subject {
         /// After so long a drop is the new normal.
         accept_after: Period,
     },
+    /// How far the score lies under this camera's normal.
+    UnderNormal,
 }
 
 impl Subject {
@@ -138,6 +144,7 @@ impl Subject {
             Self::Sight(SightKey::One(sight)) => sight.name(),
             Self::Lost => "lost",
             Self::Drop { .. } => "drop",
+            Self::UnderNormal => "under_normal",
         }
     }
 }
@@ -197,6 +204,7 @@ impl RuleKeys {
             ("fire_above", self.fire_above),
             ("resolve_below", self.resolve_below),
             ("drop", self.drop),
+            ("under_normal", self.under_normal),
         ];
         for (key, value) in values {
             if let Some(reason) = value.and_then(super::off_scale) {
@@ -206,13 +214,13 @@ impl RuleKeys {
         let bound = match &subject {
             Subject::Head(_) | Subject::Distortion(_) => self.bound()?,
             other => {
-                if let Some((key, _)) = values.iter().find(|(key, value)| *key != "drop" && value.is_some()) {
+                let own = |key: &str| key == "drop" || key == "under_normal";
+                if let Some((key, _)) = values.iter().find(|(key, value)| !own(key) && value.is_some()) {
                     return Err((key, format!("goes with head or distortion, not with {}", other.name())));
                 }
                 // What is seen or lost has the value 1 while it holds and 0 otherwise.
-                self.drop.map_or(Bound::Above { fire: 0.5, resolve: 0.5 }, |drop| Bound::Above {
-                    fire: drop,
-                    resolve: drop / 2.0,
+                self.drop.or(self.under_normal).map_or(Bound::Above { fire: 0.5, resolve: 0.5 }, |points| {
+                    Bound::Above { fire: points, resolve: points / 2.0 }
                 })
             }
         };
@@ -234,10 +242,14 @@ impl RuleKeys {
             ("sight", self.sight.is_some()),
             ("lost", self.lost),
             ("drop", self.drop.is_some()),
+            ("under_normal", self.under_normal.is_some()),
         ];
         let mut named = chosen.iter().filter(|(_, chosen)| *chosen).map(|(key, _)| *key);
         let Some(first) = named.next() else {
-            return Err(("head", "is missing; name a head, a distortion, a sight, lost or drop to watch".into()));
+            return Err((
+                "head",
+                "is missing; name a head, a distortion, a sight, lost, drop or under_normal to watch".into(),
+            ));
         };
         if let Some(second) = named.next() {
             return Err((second, format!("stands beside {first}; a rule watches one of them")));
@@ -251,6 +263,7 @@ impl RuleKeys {
             (_, Some(distortion), _) => Subject::Distortion(distortion.clone()),
             (_, _, Some(sight)) => Subject::Sight(sight),
             _ if self.lost => Subject::Lost,
+            _ if self.under_normal.is_some() => Subject::UnderNormal,
             (head, ..) if self.drop.is_some() => Subject::Drop {
                 head: head.clone(),
                 over: self.over.unwrap_or(Period::from_millis(300_000)),

@@ -103,6 +103,9 @@ pub struct StreamKeys {
     /// `false`: no picture of this stream is ever kept, whatever `[snapshots]` says. Default `true`.
     #[serde(default = "yes")]
     pub snapshots: bool,
+    /// `false`: nothing is learnt of what is normal for this stream, as for a camera on a car. Default `true`.
+    #[serde(default = "yes")]
+    pub baseline: bool,
     /// Time without a frame after which the stream counts as stalled. Default `"3s"`.
     #[serde(default = "three_seconds")]
     pub stall_after: Period,
@@ -176,6 +179,8 @@ pub struct Stream {
     pub stall_after: Period,
     /// Whether pictures of it may be kept.
     pub snapshots: bool,
+    /// Whether it is learnt what is normal for it.
+    pub baseline: bool,
     /// What is looked for in every picture.
     pub facts: Facts,
     /// Parts of the picture that count; `views` where there are none.
@@ -255,7 +260,8 @@ impl StreamKeys {
         };
         let quarter = Period::from_millis(u64::try_from(self.interval.get().as_millis() / 4).unwrap_or(u64::MAX));
         let fast_interval = self.fast_interval.unwrap_or(quarter.max(five_a_second())).min(self.interval);
-        let Self { name, transport, decode, repeat, views, interval, pace, stall_after, snapshots, .. } = self;
+        let Self { name, transport, decode, repeat, views, interval, pace, stall_after, snapshots, baseline, .. } =
+            self;
         Ok(Stream {
             name,
             location,
@@ -268,6 +274,7 @@ impl StreamKeys {
             pace,
             stall_after,
             snapshots,
+            baseline,
             facts,
             regions,
             gate,

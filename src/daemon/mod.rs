@@ -6,6 +6,7 @@
 mod clock;
 mod framing;
 mod latency;
+mod learn;
 mod outlet;
 mod roster;
 mod schedule;
@@ -41,6 +42,7 @@ use crate::{
     state::{StateError, Store},
 };
 use clock::Clock;
+use learn::Library;
 use outlet::Outlet;
 use roster::Roster;
 use schedule::Load;
@@ -182,7 +184,9 @@ pub fn run(
         Control::start(store.folder()).map_err(failed).ok()
     });
     let run = if options.repeatable { "" } else { clock.run() };
-    let mut roster = Roster::start(config, card, runtime, outlet, run, options.wall)?;
+    let (library, unread) = store.as_ref().map(|store| Library::open(store.folder())).unwrap_or_default();
+    unread.into_iter().for_each(|event| outlet.say(event));
+    let mut roster = Roster::start(config, card, runtime, outlet, run, options.wall, library)?;
     if let Some(store) = &store {
         roster.take_up(store);
     }
@@ -241,6 +245,7 @@ impl Watch<'_> {
             if now.saturating_sub(measured) >= MEASURE {
                 measured = now;
                 roster.end_silences(self.store.as_deref());
+                roster.write_baselines(false);
                 streams.iter().for_each(|stream| stream.measure(stretch));
             }
             if roster.shared.is_alive(HUNG) {

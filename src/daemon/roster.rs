@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::{
     DaemonError, Read,
+    learn::Library,
     outlet::Outlet,
     stream::Watched,
     survive::orphan,
@@ -54,6 +55,7 @@ pub(super) struct Roster {
     told: Receiver<Told>,
     /// Why the configuration that was read last is not in force.
     refused: Option<String>,
+    library: Library,
 }
 
 impl Roster {
@@ -65,6 +67,7 @@ impl Roster {
         outlet: Arc<Outlet>,
         run: &str,
         wall: Wall,
+        library: Library,
     ) -> Result<Self, DaemonError> {
         let (ring, bell) = bounded(RINGS);
         let (tell, told) = unbounded();
@@ -88,12 +91,14 @@ impl Roster {
             tell,
             told,
             refused,
+            library,
         };
         let settings = roster.settings(&roster.config)?;
         roster.hire(roster.config.streams.len())?;
         tracing::info!(provider = %roster.runtime.provider(), workers = roster.workers.len(), model = %roster.card.name, "ready");
         let streams = roster.config.streams.iter().zip(settings);
         let streams: Vec<_> = streams.map(|(stream, settings)| roster.watched(stream, settings)).collect();
+        streams.iter().for_each(|stream| roster.begin(stream));
         roster.shared.watch(streams.clone());
         for stream in &streams {
             roster.play(stream)?;
@@ -150,6 +155,19 @@ impl Roster {
             let _full = ring.try_send(());
         };
         Watched::new(stream.clone(), settings, &self.outlet, self.wall, bell)
+    }
+
+    /// What is learnt of a stream goes on.
+    fn begin(&mut self, stream: &Watched) {
+        let now = self.now();
+        self.library.begin(stream, &self.card.file.sha256, now);
+    }
+
+    /// Writes down what was learnt, if it is time or `last`.
+    pub(super) fn write_baselines(&mut self, last: bool) {
+        let (now, streams) = (self.now(), self.shared.streams());
+        let event = self.library.write(now, last, streams.iter().map(AsRef::as_ref));
+        event.into_iter().for_each(|event| self.outlet.say(event));
     }
 
     fn play(&mut self, watched: &Arc<Watched>) -> std::io::Result<()> {
@@ -234,6 +252,7 @@ impl Roster {
         drop(leaving);
         for stream in old.iter().filter(|s| leaves(&s.stream.name)) {
             stream.stop(self.now());
+            self.library.end(stream);
         }
         for name in &change.removed {
             self.outlet.board().remove(name);
@@ -250,6 +269,7 @@ impl Roster {
                 }
                 None => {
                     let watched = self.watched(stream, settings);
+                    self.begin(&watched);
                     streams.push(Arc::clone(&watched));
                     fresh.push(watched);
                 }
@@ -282,6 +302,7 @@ impl Roster {
                 tracing::error!("a worker panicked; please report this");
             }
         }
+        self.write_baselines(true);
         let streams = self.shared.streams();
         streams.iter().for_each(|stream| stream.stop(self.now()));
         streams.to_vec()

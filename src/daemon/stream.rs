@@ -11,6 +11,7 @@ use std::{
 use super::{
     framing::Framing,
     latency::Latencies,
+    learn::Learner,
     outlet::Outlet,
     schedule::Work,
     timetable::{Timetable, Wall},
@@ -45,6 +46,7 @@ pub(super) struct Watched {
     metrics: StreamMetrics,
     monitor: Mutex<Monitor>,
     inspector: Mutex<Inspector>,
+    learner: Mutex<Learner>,
     timetable: Mutex<Timetable>,
     wall: Wall,
     /// When the newest evidence reached us, in program time.
@@ -90,6 +92,7 @@ impl Watched {
                 metrics: outlet.metrics().stream(&stream.name),
                 framing: Framing::new(&stream),
                 inspector: Mutex::new(Inspector::new(&stream.facts)),
+                learner: Mutex::default(),
                 timetable: Mutex::new(Timetable::new(stream.gate.schedules.clone(), settings.gate(), wall)),
                 wall,
                 monitor: Mutex::new(Monitor::new(settings)),
@@ -159,12 +162,14 @@ impl Watched {
         if let (true, Some(frame)) = (evidence, frame) {
             *lock(&self.evidence) = Some(frame.arrived);
         }
+        let mut score = None;
         // Readers get a new lease with every score; time alone changes nothing unless it moved the gate.
         if !tick || !events.is_empty() {
             let status = monitor.status();
             if evidence {
                 self.pace(monitor.pending());
                 self.remember(now, frame, &status);
+                score = status.smoothed;
             }
             self.outlet.put(status, *lock(&self.evidence), monitor.stale_after());
         }
@@ -173,6 +178,11 @@ impl Watched {
                 self.illustrate(alert, frame);
             }
             self.outlet.say(event);
+        }
+        if evidence {
+            let floor = monitor.floor();
+            drop(monitor);
+            self.learn(now, score, floor);
         }
     }
 
@@ -183,6 +193,22 @@ impl Watched {
         if self.slot.interval() != interval.get() {
             self.slot.set_interval(interval.get());
         }
+    }
+
+    pub(super) fn learner(&self) -> &Mutex<Learner> {
+        &self.learner
+    }
+
+    pub(super) fn inspector(&self) -> &Mutex<Inspector> {
+        &self.inspector
+    }
+
+    pub(super) fn metrics(&self) -> &StreamMetrics {
+        &self.metrics
+    }
+
+    pub(super) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     fn album(&self) -> Option<&Album> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Seconds;
+use super::{BaselineStatus, Seconds};
 
 /// Whether a picture is good enough for the models behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,11 +58,14 @@ pub enum Sight {
     Corrupt,
     /// The decoder has covered up lost data and says nothing.
     Smear,
+    /// Lit, but with too little texture for a score to say anything: a blank wall, a cloth, thick fog.
+    Plain,
 }
 
 impl Sight {
     /// All of them, the most telling first: a slate is also frozen, black often as well. The first that is seen decides.
-    pub const ALL: [Self; 6] = [Self::Slate, Self::Black, Self::OneColour, Self::Frozen, Self::Corrupt, Self::Smear];
+    pub const ALL: [Self; 7] =
+        [Self::Slate, Self::Black, Self::OneColour, Self::Frozen, Self::Corrupt, Self::Smear, Self::Plain];
 
     /// The word used in configuration and events.
     pub const fn name(self) -> &'static str {
@@ -73,14 +76,15 @@ impl Sight {
             Self::Slate => "slate",
             Self::Corrupt => "corrupt",
             Self::Smear => "smear",
+            Self::Plain => "plain",
         }
     }
 
-    /// What it makes of a gate: a damaged picture says nothing of the camera, the others say that there is nothing to
-    /// look at.
+    /// What it makes of a gate: a damaged picture says nothing of the camera, in a plain one there is nothing to judge by,
+    /// the others say that there is nothing to look at.
     pub const fn state(self) -> GateState {
         match self {
-            Self::Corrupt => GateState::Unknown,
+            Self::Corrupt | Self::Plain => GateState::Unknown,
             Self::Frozen | Self::Black | Self::OneColour | Self::Slate | Self::Smear => GateState::Closed,
         }
     }
@@ -119,11 +123,13 @@ pub enum GateReason {
     Corrupt,
     /// The picture is smeared by loss.
     Smear,
+    /// The picture is lit, but has too little texture to judge.
+    Plain,
 }
 
 impl GateReason {
     /// All reasons, in the order of their codes in binary forms.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Starting,
         Self::ScoreGood,
         Self::ScorePoor,
@@ -138,6 +144,7 @@ impl GateReason {
         Self::Slate,
         Self::Corrupt,
         Self::Smear,
+        Self::Plain,
     ];
 
     /// The word used in events.
@@ -157,6 +164,7 @@ impl GateReason {
             Self::Slate => "slate",
             Self::Corrupt => "corrupt",
             Self::Smear => "smear",
+            Self::Plain => "plain",
         }
     }
 }
@@ -170,6 +178,7 @@ impl From<Sight> for GateReason {
             Sight::Slate => Self::Slate,
             Sight::Corrupt => Self::Corrupt,
             Sight::Smear => Self::Smear,
+            Sight::Plain => Self::Plain,
         }
     }
 }
@@ -191,6 +200,7 @@ impl fmt::Display for GateReason {
             Self::Slate => "placeholder instead of a picture",
             Self::Corrupt => "picture damaged",
             Self::Smear => "picture smeared",
+            Self::Plain => "too little texture to judge",
         })
     }
 }
@@ -300,4 +310,7 @@ pub struct GateStatus {
     /// secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// How the camera's baseline stands; absent where none is learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineStatus>,
 }

@@ -14,6 +14,8 @@ pub enum EventKind {
     Gate,
     /// An alert fired or was resolved.
     Alert,
+    /// News of a camera's baseline.
+    Baseline,
     /// Scoring can't keep up, or can again.
     Overload,
     /// A changed configuration is in force.
@@ -26,8 +28,16 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Stream, Self::Gate, Self::Alert, Self::Overload, Self::Reloaded, Self::Error, Self::Summary];
+    pub const ALL: [Self; 8] = [
+        Self::Stream,
+        Self::Gate,
+        Self::Alert,
+        Self::Baseline,
+        Self::Overload,
+        Self::Reloaded,
+        Self::Error,
+        Self::Summary,
+    ];
 
     /// The word used in configuration and in names of topics.
     pub const fn name(self) -> &'static str {
@@ -35,6 +45,7 @@ impl EventKind {
             Self::Stream => "stream",
             Self::Gate => "gate",
             Self::Alert => "alert",
+            Self::Baseline => "baseline",
             Self::Overload => "overload",
             Self::Reloaded => "reloaded",
             Self::Error => "error",
@@ -53,6 +64,7 @@ impl Event {
             | Self::StreamResumed { .. } => EventKind::Stream,
             Self::Gate(_) => EventKind::Gate,
             Self::Alert(_) | Self::Silence { .. } => EventKind::Alert,
+            Self::Baseline(_) => EventKind::Baseline,
             Self::Overload { .. } => EventKind::Overload,
             Self::Reloaded { .. } => EventKind::Reloaded,
             Self::Error { .. } => EventKind::Error,
@@ -78,6 +90,7 @@ impl Event {
             | Self::StreamResumed { stream, .. } => Some(stream),
             Self::Gate(gate) => Some(&gate.stream),
             Self::Alert(alert) => Some(&alert.stream),
+            Self::Baseline(news) => Some(&news.stream),
             Self::Silence { stream, .. } => Some(stream),
             Self::Error { stream, .. } => stream.as_deref(),
             Self::Overload { .. } | Self::Reloaded { .. } | Self::Summary(_) => None,

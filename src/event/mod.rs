@@ -3,6 +3,7 @@
 //! Sinks and every later interface speak only this. New fields and kinds may be added; none is renamed or reused.
 
 mod alert;
+mod baseline;
 mod gate;
 mod kind;
 mod onvif;
@@ -17,6 +18,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use alert::{AlertEvent, AlertState, Unjudged};
+pub use baseline::{Band, BaselineEvent, BaselineNews, BaselineStatus, CleanBy};
 pub use gate::{ByHand, Cause, GateEvent, GateReason, GateState, GateStatus, Sight};
 pub use kind::EventKind;
 pub use onvif::word as onvif_word;
@@ -110,6 +112,8 @@ pub enum Event {
     Gate(GateEvent),
     /// An alert started or ended.
     Alert(AlertEvent),
+    /// News of a camera's baseline.
+    Baseline(BaselineEvent),
     /// Somebody silenced alerts, or the silence is over.
     Silence {
         /// The stream.
@@ -207,6 +211,7 @@ impl fmt::Display for Event {
                 }
                 Ok(())
             }
+            Self::Baseline(news) => news.fmt(f),
             Self::Silence { stream, rule, until, at } => {
                 let rule = rule.as_ref().map_or_else(|| "all alerts".into(), |rule| format!("alerts of rule {rule}"));
                 match until {

@@ -19,6 +19,9 @@ pub enum LightMode {
 }
 
 impl LightMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Colour, Self::Infrared, Self::LowLight];
+
     /// The word used in configuration and events.
     pub fn name(self) -> &'static str {
         match self {
@@ -37,7 +40,7 @@ const INFRARED: (f32, f32) = (0.002, 0.01);
 
 /// Median level (of 255) below which light is low, and from which it no longer is. The median, since headlights and
 /// lamps are bright but small.
-const LOW: (f32, f32) = (40.0, 55.0);
+pub(super) const LOW: (f32, f32) = (40.0, 55.0);
 
 /// The mode of a stream with its delay.
 #[derive(Clone, Debug)]

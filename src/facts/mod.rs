@@ -8,6 +8,7 @@ mod hold;
 mod light;
 mod plain;
 mod sample;
+mod signature;
 mod smear;
 mod still;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{config::Facts, event::Sight, frame::Frame};
 
 pub use light::LightMode;
+pub use signature::Signature;
 
 use hold::{Hold, Times, Turn};
 
@@ -55,6 +57,11 @@ impl Scalars {
     /// Whether there is too little texture to judge how well the picture is seen.
     pub fn too_plain(&self) -> bool {
         self.texture < Self::LITTLE_TEXTURE
+    }
+
+    /// The same although there is light enough: not the dark hides the scene.
+    pub fn plain_though_lit(&self) -> bool {
+        self.too_plain() && self.median >= light::LOW.0
     }
 }
 
@@ -124,7 +131,7 @@ impl Inspector {
             let (bridge, clear) = match sight {
                 // A picture that moved lives; and the run is as long as the anchor is old, so it has no gaps.
                 Sight::Frozen => (Duration::ZERO, Duration::ZERO),
-                Sight::Slate | Sight::Black | Sight::OneColour => (Duration::ZERO, clear),
+                Sight::Slate | Sight::Black | Sight::OneColour | Sight::Plain => (Duration::ZERO, clear),
                 Sight::Corrupt => (CORRUPT_GAP, clear.max(CORRUPT_GAP)),
                 Sight::Smear => (SMEAR_GAP, clear.max(SMEAR_GAP)),
             };
@@ -166,7 +173,9 @@ impl Inspector {
             self.light.step(now, &plain.scalars);
             self.scalars = Some(plain.scalars);
             let slate = plain.drawn && self.still.repeats();
-            seen = [slate, plain.black, plain.one_colour, still, false, smear];
+            // What says more is not said twice.
+            let little = plain.scalars.plain_though_lit() && !(plain.one_colour || plain.drawn);
+            seen = [slate, plain.black, plain.one_colour, still, false, smear, little];
         }
         seen[Sight::Corrupt as usize] = frame.corrupt;
         let step = |(sight, hold): &mut (Sight, Hold)| {
@@ -192,6 +201,11 @@ impl Inspector {
     /// The newest frame's measures; none before the first frame.
     pub fn scalars(&self) -> Option<Scalars> {
         self.scalars
+    }
+
+    /// What the newest frame's scene looks like; none before the first frame. Made when asked for.
+    pub fn signature(&self) -> Option<Signature> {
+        self.scalars.map(|_| Signature::of(&self.samples))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Standing;
-use crate::event::{ByHand, Cause, GateReason, GateState, Seconds};
+use crate::event::{BaselineStatus, ByHand, Cause, GateReason, GateState, Seconds};
 
 /// Why a line was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct Line {
     /// More on why, for people; absent if there is nothing to add, and where the writer has no room (the mapped file).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// How the camera's baseline stands; absent where none is learnt, in renewals, and where the writer has no room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineStatus>,
     /// For how many seconds from when it was written the line may be believed.
     pub valid_for: Seconds,
     /// The same as a time of `CLOCK_MONOTONIC`, in nanoseconds.
@@ -73,6 +76,8 @@ impl Line {
             causes: Some(status.causes),
             since: status.since,
             detail: status.detail,
+            // Many a second, and it changes with the days.
+            baseline: status.baseline.filter(|_| kind != Kind::Renewal),
             valid_for: Seconds(std::time::Duration::from_nanos(valid_until.saturating_sub(now))),
             valid_until,
             gone,

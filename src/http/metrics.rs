@@ -17,7 +17,11 @@ use prometheus_client::{
 };
 
 use super::gates::{GateCollector, Gates};
-use crate::{event::Sight, gate::Board};
+use crate::{
+    event::{BaselineStatus, Sight},
+    facts::LightMode,
+    gate::Board,
+};
 
 /// Upper bounds of the latencies' buckets, in seconds.
 const BUCKETS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0];
@@ -73,7 +77,7 @@ pub struct Metrics {
     families: Families,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Families {
     seen: Family<Labels, Counter>,
     scored: Family<Labels, Counter>,
@@ -83,6 +87,9 @@ struct Families {
     abandoned: Family<Labels, Counter>,
     stretch: Family<Labels, Gauge<f64, AtomicU64>>,
     latency: Family<Labels, Histogram, fn() -> Histogram>,
+    normal: Family<Labels, Gauge<f64, AtomicU64>>,
+    learnt: Family<Labels, Gauge<f64, AtomicU64>>,
+    clean_by: Family<Labels, Gauge<f64, AtomicU64>>,
 }
 
 impl Metrics {
@@ -108,6 +115,9 @@ impl Metrics {
             abandoned: Family::default(),
             stretch: Family::default(),
             latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            normal: Family::default(),
+            learnt: Family::default(),
+            clean_by: Family::default(),
         };
         registry.register("frames_seen", "Frames decoded", families.seen.clone());
         registry.register("frames_scored", "Frames scored", families.scored.clone());
@@ -121,6 +131,11 @@ impl Metrics {
         registry.register("interval_stretch_ratio", help, families.stretch.clone());
         let help = "Time from a frame's arrival to its verdict";
         registry.register("latency_seconds", help, families.latency.clone());
+        let help = "Usual score of this camera by this light, 0 to 1: what a tenth, half, nine tenths of a day lie below; NaN while it is learnt";
+        registry.register("baseline_score", help, families.normal.clone());
+        registry.register("baseline_days", "Days learnt by this light", families.learnt.clone());
+        let help = "Unix time by which the lens should be cleaned; NaN if that can't be said";
+        registry.register("clean_by_timestamp_seconds", help, families.clean_by.clone());
         let sights = Sight::ALL.iter().map(|sight| sight.name().to_owned());
         let gates = Arc::new(Gates::new(board, about.distortions.iter().cloned().chain(sights).collect()));
         let sinks = Arc::new(Sinks::default());
@@ -146,6 +161,7 @@ impl Metrics {
             abandoned: of.abandoned.get_or_create_owned(&labels),
             latency: of.latency.get_or_create_owned(&labels),
             stretch,
+            baselines: (name.to_owned(), of.clone()),
         }
     }
 
@@ -158,6 +174,13 @@ impl Metrics {
         }
         of.stretch.remove(&labels);
         of.latency.remove(&labels);
+        of.clean_by.remove(&labels);
+        for light in LightMode::ALL {
+            of.learnt.remove(&lit(name, light, None));
+            for quantile in QUANTILES {
+                of.normal.remove(&lit(name, light, Some(quantile)));
+            }
+        }
     }
 
     /// Shows a sink; `read` is called at each scrape. A label that is already shown is replaced.
@@ -186,6 +209,14 @@ fn labels(stream: &str) -> Labels {
     vec![("stream".into(), stream.into())]
 }
 
+/// The quantiles of a band, from below.
+const QUANTILES: [&str; 3] = ["0.1", "0.5", "0.9"];
+
+fn lit(stream: &str, light: LightMode, quantile: Option<&str>) -> Labels {
+    let quantile = quantile.map(|quantile| ("quantile".into(), quantile.into()));
+    labels(stream).into_iter().chain([("light".into(), light.name().into())]).chain(quantile).collect()
+}
+
 /// A label's value without what would have to be escaped.
 fn plain(value: &str) -> String {
     value.chars().map(|c| if c.is_control() || "\"\\".contains(c) { ' ' } else { c }).collect()
@@ -200,6 +231,8 @@ pub struct StreamMetrics {
     abandoned: Counter,
     latency: Histogram,
     stretch: Gauge<f64, AtomicU64>,
+    /// The stream's name, and where series of its baseline are.
+    baselines: (String, Families),
 }
 
 impl StreamMetrics {
@@ -220,6 +253,20 @@ impl StreamMetrics {
     /// Real interval / configured interval.
     pub fn stretch(&self, ratio: f64) {
         self.stretch.set(ratio);
+    }
+
+    /// How the stream's baseline stands by each light. A stream without one has no such series.
+    pub fn baseline(&self, statuses: &[BaselineStatus]) {
+        let (name, of) = &self.baselines;
+        for status in statuses {
+            of.learnt.get_or_create_owned(&lit(name, status.light, None)).set(f64::from(status.days));
+            let band = status.band.map(|band| [band.low, band.normal, band.high].map(f64::from));
+            for (quantile, value) in QUANTILES.iter().zip(band.unwrap_or([f64::NAN; 3])) {
+                of.normal.get_or_create_owned(&lit(name, status.light, Some(quantile))).set(value);
+            }
+            let clean = status.clean_by.map_or(f64::NAN, |clean| clean.by as f64);
+            of.clean_by.get_or_create_owned(&labels(name)).set(clean);
+        }
     }
 
     /// The source is started again.

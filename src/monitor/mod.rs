@@ -4,6 +4,7 @@
 //! depend on the machine's speed, and monotonic time for live streams.
 
 mod alert;
+pub mod baseline;
 mod drop;
 mod flaps;
 mod gate;
@@ -19,11 +20,11 @@ pub use settings::{Settings, SettingsError};
 
 use crate::{
     engine::Scores,
-    event::{ByHand, Event, GateReason, GateState, Seconds, Sight},
+    event::{BaselineStatus, ByHand, Event, GateReason, GateState, Seconds, Sight},
 };
 use flaps::Flaps;
 use gate::{Machine, Move};
-use rules::Rules;
+use rules::{Normal, Rules};
 use smooth::Smooth;
 
 /// Something that is known of a stream without a score.
@@ -70,6 +71,8 @@ pub enum Input<'a> {
     Fact(Fact),
     /// Other thresholds from now on.
     Retune(GateSettings),
+    /// How the camera's baseline stands now; `None` where none is learnt.
+    Baseline(Option<BaselineStatus>),
     /// Somebody sets what is enforced, until that stream time or until it is taken back with `None`.
     Override(Option<(ByHand, Option<Duration>)>),
     /// Time passed.
@@ -117,6 +120,9 @@ pub struct Monitor {
     trouble: Option<String>,
     /// The stream is over; its last facts were told.
     over: bool,
+    /// The gate's thresholds where nothing is relative.
+    base: GateSettings,
+    baseline: Option<BaselineStatus>,
 }
 
 impl Monitor {
@@ -138,6 +144,8 @@ impl Monitor {
             faulty: false,
             trouble: None,
             over: false,
+            base: settings.gate,
+            baseline: None,
             settings,
         }
     }
@@ -158,6 +166,8 @@ impl Monitor {
         (fresh.now, fresh.tally, fresh.set, fresh.lost) = (self.now, self.tally, self.set, self.lost);
         (fresh.trouble, fresh.over) = (self.trouble.take(), self.over);
         fresh.flaps = self.flaps.clone();
+        fresh.baseline = self.baseline.take();
+        fresh.retune();
         let moved = fresh.gate.inherit(&self.gate);
         *self = fresh;
         self.say_gate(now, moved, &mut events);
@@ -225,11 +235,34 @@ impl Monitor {
             Input::Scores(scores) => self.scores(now, scores, &mut events),
             Input::Sights(sights) => self.sights(now, sights, &mut events),
             Input::Fact(fact) => self.fact(now, fact, &mut events),
-            Input::Retune(settings) => self.gate.retune(settings),
+            Input::Retune(settings) => {
+                self.base = settings;
+                self.retune();
+            }
+            Input::Baseline(baseline) => {
+                self.baseline = baseline;
+                self.retune();
+            }
             Input::Override(set) => self.set(now, set, &mut events),
         }
         self.judge(now, fresh, &mut events);
         events
+    }
+
+    /// What is normal for the camera by the light it sees by.
+    fn normal(&self) -> Option<f32> {
+        self.baseline.as_ref().and_then(|baseline| Some(baseline.band?.normal))
+    }
+
+    /// The thresholds in force: relative ones where the camera's normal is known. Those of a schedule are what they are.
+    fn retune(&mut self) {
+        let relative = self.settings.relative.zip(self.normal()).filter(|_| self.base == self.settings.gate);
+        self.gate.retune(relative.map_or(self.base, |(relative, normal)| relative.apply(self.base, normal)));
+    }
+
+    /// The score from which on the gate makes do, whatever is normal.
+    pub fn floor(&self) -> f32 {
+        self.settings.gate.degrade_below
     }
 
     /// Moves the stream's time on and books the time passed to the gate's state.
@@ -360,7 +393,12 @@ impl Monitor {
 
     /// Lets the rules judge what is known now.
     fn judge(&mut self, now: Duration, fresh: bool, events: &mut Vec<Event>) {
-        let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, &self.sights, self.lost.is_some());
+        let normal = self.normal();
+        let score = self.heads[self.settings.head].0.value();
+        let fall = normal.zip(score).map(|(normal, score)| (normal - score).max(0.0));
+        let normal = Normal { known: normal.is_some(), fall };
+        let lost = self.lost.is_some();
+        let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, &self.sights, lost, normal);
         self.say_alerts(now, changes, events);
     }
 

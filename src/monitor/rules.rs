@@ -33,6 +33,15 @@ struct Active {
 #[derive(Clone, Debug)]
 pub(super) struct Rules(Vec<Active>);
 
+/// How the score lies to what is normal for the camera.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Normal {
+    /// There is a normal by this light.
+    pub(super) known: bool,
+    /// How far the score lies under it; none without a score.
+    pub(super) fall: Option<f32>,
+}
+
 /// What became of a rule's alert.
 pub(super) struct RuleChange {
     index: usize,
@@ -79,6 +88,11 @@ impl Rules {
         }
     }
 
+    /// Whether some rule goes by the camera's normal.
+    pub(super) fn want_normal(&self) -> bool {
+        self.0.iter().any(|active| active.watch.watched == Watched::UnderNormal)
+    }
+
     /// New scores arrived: how far they lie under their means.
     pub(super) fn scored(&mut self, now: Duration, heads: &[Series]) {
         for active in &mut self.0 {
@@ -98,6 +112,7 @@ impl Rules {
         distortions: &[Series],
         sights: &[Seen],
         lost: bool,
+        normal: Normal,
     ) -> Vec<RuleChange> {
         let scored = heads.iter().any(|(smooth, _)| smooth.value().is_some());
         let mut changes = Vec::new();
@@ -114,8 +129,11 @@ impl Rules {
                 Watched::Lost => (None, (scored || lost || !sights.is_empty()).then(|| yes(lost))),
                 Watched::Sight(key) => (None, (scored || !sights.is_empty()).then(|| yes(seen(key)))),
                 Watched::Drop { .. } => (None, if scored { active.fall } else { None }),
+                Watched::UnderNormal => (None, normal.fall),
             };
             let change = match active.value {
+                // Not by guess: what fires without a normal is over.
+                _ if active.watch.watched == Watched::UnderNormal && !normal.known => active.alert.end(),
                 Some(_) if !fresh && active.watch.watched != Watched::Lost => None,
                 Some(value) => active.alert.value(now, value),
                 None => {

@@ -35,6 +35,7 @@ impl Monitor {
             at: Seconds(self.gate.evidence().unwrap_or(now)),
             since: Seconds(self.gate.since()),
             detail: self.trouble.clone(),
+            baseline: self.baseline.clone(),
         }
     }
 
@@ -76,9 +77,20 @@ impl Monitor {
             Some(sight) => GateReason::from(*sight).to_string(),
             None if self.faulty => "the model's answer is no number".into(),
             None if !scored => "nothing was scored lately".into(),
-            None => return Vec::new(),
+            None => return self.unlearnt().into_iter().collect(),
         };
-        vec![Unjudged { what: "scores".into(), why }]
+        let scores = Unjudged { what: "scores".into(), why };
+        std::iter::once(scores).chain(self.unlearnt()).collect()
+    }
+
+    /// What goes by the camera's normal, while nobody knows that.
+    fn unlearnt(&self) -> Option<Unjudged> {
+        let wanted = self.settings.relative.is_some() || self.rules.want_normal();
+        let missing = match &self.baseline {
+            Some(baseline) => baseline.missing()?,
+            None => "nothing is learnt of what is normal for this stream".into(),
+        };
+        wanted.then_some(Unjudged { what: "normal".into(), why: missing })
     }
 
     pub(super) fn say_gate(&mut self, now: Duration, moved: Option<Move>, events: &mut Vec<Event>) {

@@ -20,6 +20,27 @@ pub(super) enum Watched {
     Sight(SightKey),
     Lost,
     Drop { head: usize, over: Duration, accept_after: Duration },
+    UnderNormal,
+}
+
+/// Thresholds in points under the camera's normal; the other ones stay what they are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Relative {
+    close: Option<f32>,
+    open: Option<f32>,
+}
+
+impl Relative {
+    /// With a relative `close_below` alone a gate opens at this part of its points.
+    const OPENS_AT: f32 = 0.5;
+
+    /// These thresholds of a gate, for a camera with that normal.
+    pub(super) fn apply(self, base: GateSettings, normal: f32) -> GateSettings {
+        let under = |points: f32| (normal - points).clamp(0.0, 1.0);
+        let close_below = self.close.map_or(base.close_below, under);
+        let open_above = self.open.map_or(base.open_above, under).max(close_below);
+        GateSettings { close_below, degrade_below: (close_below + open_above) / 2.0, open_above, ..base }
+    }
 }
 
 /// One rule as the monitor applies it.
@@ -41,6 +62,8 @@ pub struct Settings {
     /// Which head drives the gate.
     pub(super) head: usize,
     pub(super) gate: GateSettings,
+    /// What of the gate goes by the camera's normal, once there is one.
+    pub(super) relative: Option<Relative>,
     pub(super) smooth: Duration,
     pub(super) mode: GateMode,
     pub(super) when_unknown: GateState,
@@ -129,8 +152,15 @@ impl Settings {
         let place = format!("stream \"{stream}\" gate");
         let head = find(card, &place, &Subject::Head(gate.head.clone()))?;
         let default = card.thresholds.get(&gate.head);
+        let points = |bound| if let Some(GateBound::UnderNormal(points)) = bound { Some(points) } else { None };
+        let (close, open) = (points(gate.close_below), points(gate.open_above));
+        let halfway = close.filter(|_| gate.open_above.is_none()).map(|points| points * Relative::OPENS_AT);
+        let relative = (close.is_some() || open.is_some()).then_some(Relative { close, open: open.or(halfway) });
+        // Until there is a normal, the card's thresholds hold.
+        let fixed = |bound: Option<GateBound>| bound.filter(|bound| !matches!(bound, GateBound::UnderNormal(_)));
+        let (fixed_close, fixed_open) = (fixed(gate.close_below), fixed(gate.open_above));
         let score = |bound| match bound {
-            GateBound::Score(score) => Ok(score),
+            GateBound::Score(score) | GateBound::UnderNormal(score) => Ok(score),
             GateBound::Fall(share) => card.fall(&gate.head, share).ok_or_else(|| SettingsError::NoFall {
                 stream: stream.into(),
                 model: card.name.clone(),
@@ -138,8 +168,8 @@ impl Settings {
                 bound: bound.to_string(),
             }),
         };
-        let close = gate.close_below.map(score).transpose()?;
-        let open = match (gate.open_above, gate.close_below) {
+        let close = fixed_close.map(score).transpose()?;
+        let open = match (fixed_open, fixed_close) {
             (Some(open), _) => Some(score(open)?),
             (None, Some(GateBound::Fall(share))) => Some(score(GateBound::Fall(share * OPENS_AT))?),
             (None, _) => None,
@@ -175,6 +205,7 @@ impl Settings {
                 Subject::Distortion(_) => Watched::Distortion(find(card, &place, &rule.subject)?),
                 Subject::Sight(key) => Watched::Sight(*key),
                 Subject::Lost => Watched::Lost,
+                Subject::UnderNormal => Watched::UnderNormal,
                 Subject::Drop { head: name, over, accept_after } => {
                     let named = name.as_ref().map(|name| find(card, &place, &Subject::Head(name.clone())));
                     Watched::Drop {
@@ -203,6 +234,7 @@ impl Settings {
                 open_for: gate.open_for.get(),
                 stale_after: gate.stale_after.get(),
             },
+            relative,
             smooth: gate.smooth.get(),
             mode: gate.mode,
             when_unknown: gate.when_unknown,

@@ -1,6 +1,7 @@
 //! Scripts: scores and facts at times → what the monitor says.
 
 mod gate;
+mod normal;
 mod rules;
 mod settings;
 mod sights;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod baseline;
 mod broker;
 mod clip;
 mod facts;
@@ -14,6 +15,7 @@ mod gate_socket;
 mod gate_state;
 mod golden;
 mod http;
+mod month;
 mod mqtt_login;
 mod operation;
 mod program;

@@ -36,8 +36,7 @@ pub(crate) fn stderr(output: &Output) -> String {
 }
 
 /// Nothing is looked for in the pictures: test clips are of one colour and stand still.
-const NO_FACTS: &str =
-    "[facts]\nfrozen_after = \"off\"\nblack_after = \"off\"\none_colour_after = \"off\"\nslate_after = \"off\"\n";
+const NO_FACTS: &str = "[facts]\nfrozen_after = \"off\"\nblack_after = \"off\"\none_colour_after = \"off\"\nslate_after = \"off\"\nplain_after = \"off\"\n";
 
 /// A configuration file: the fixture model on the CPU, then `rest`; facts are looked for only if it says so.
 pub(crate) fn config(folder: &Path, model_name: &str, rest: &str) -> PathBuf {

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::{CommandError, Outcome, locate};
 use crate::{
-    config::{Config, EffectiveThresholds, Known},
+    config::{Config, EffectiveThresholds, GateBound, Known},
     engine::{Card, Model, Runtime},
     monitor::{GateSettings, Settings},
     secret::scrub,
@@ -64,7 +64,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     for stream in &config.streams {
         let gate = Settings::new(&stream.name, &stream.gate, &config.rules, &card)?.gate();
         write!(out, "stream    {}: {}, {} every {}", stream.name, stream.location, stream.views, stream.interval)?;
-        writeln!(out, "; gate {} closes below {}, opens from {}", stream.gate.head, gate.close_below, gate.open_above)?;
+        write!(out, "; gate {} closes below {}, opens from {}", stream.gate.head, gate.close_below, gate.open_above)?;
+        let relative = |bound: &Option<GateBound>| matches!(bound, Some(GateBound::UnderNormal(_)));
+        if relative(&stream.gate.close_below) || relative(&stream.gate.open_above) {
+            write!(out, " until the camera's normal is learnt")?;
+        }
+        writeln!(out)?;
     }
     let problems = problems(&config);
     for (key, reason) in &problems {

@@ -149,6 +149,11 @@ fn table(out: &mut impl Write, shown: &[Shown]) -> io::Result<()> {
         }
         writeln!(out)?;
     }
+    for line in shown.iter().map(|shown| &shown.line) {
+        if let Some(baseline) = &line.baseline {
+            writeln!(out, "baseline of {}: {baseline}", line.stream)?;
+        }
+    }
     // Nobody can tell from a file whether its writer has just been killed.
     if let Some((age, limit)) = shown.iter().filter(|shown| !shown.dead).find_map(|shown| shown.heard) {
         writeln!(
