@@ -121,7 +121,7 @@ impl Keys {
         for keys in mqtt.as_mut().map(|mqtt| &mut mqtt.broker).into_iter().chain(frigate) {
             paths.extend([&mut keys.password_file, &mut keys.ca_file].into_iter().flatten());
         }
-        for keys in http {
+        if let Some(keys) = http {
             let HttpKeys { token_file, tls_certificate_file, tls_key_file, files, .. } = keys;
             paths.extend([token_file, tls_certificate_file, tls_key_file, files].into_iter().flatten());
         }

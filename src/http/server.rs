@@ -4,7 +4,6 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };

@@ -14,6 +14,7 @@ mod gate_socket;
 mod gate_state;
 mod golden;
 mod http;
+mod http_api;
 mod mqtt_login;
 mod operation;
 mod program;

@@ -23,7 +23,7 @@ struct Bucket {
 
 /// The smoothed score by time of day, five seconds a bucket.
 #[derive(Debug, Default)]
-pub struct History {
+pub(super) struct History {
     /// The newest bucket's number: seconds since 1970 divided by [`STEP`].
     newest: u64,
     buckets: VecDeque<Bucket>,
@@ -31,7 +31,7 @@ pub struct History {
 
 /// A history as it is shown: one value a bucket, oldest first; `null` where nothing was scored.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct HistoryView {
+pub(in crate::http) struct HistoryView {
     /// End of the newest bucket, in seconds since 1970.
     pub end: u64,
     /// Seconds a bucket.
@@ -46,7 +46,7 @@ pub struct HistoryView {
 
 impl History {
     /// Takes a score (0–1), if there is one, and the gate's state at `now`, in seconds since 1970.
-    pub fn put(&mut self, now: u64, score: Option<f32>, state: GateState) {
+    pub(super) fn put(&mut self, now: u64, score: Option<f32>, state: GateState) {
         self.turn(now / STEP);
         let Some(bucket) = self.buckets.back_mut() else { return };
         bucket.state = Some(state);
@@ -74,7 +74,7 @@ impl History {
     }
 
     /// The last `points` buckets up to `now`, in seconds since 1970.
-    pub fn view(&self, now: u64, points: usize) -> HistoryView {
+    pub(super) fn view(&self, now: u64, points: usize) -> HistoryView {
         let number = (now / STEP).max(self.newest);
         let points = points.clamp(1, MOST);
         let first = (number + 1).saturating_sub(points as u64);

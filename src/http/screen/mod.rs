@@ -18,7 +18,7 @@ use tokio::sync::broadcast;
 
 pub use alerts::{AlertView, Known};
 pub(super) use feed::Told;
-pub use history::History;
+use history::History;
 pub(super) use painter::{Picture, Size};
 pub(super) use pane::Thresholds;
 pub use pane::{Normal, Pane, PaneAbout};
