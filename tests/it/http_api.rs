@@ -88,7 +88,9 @@ impl Daemon {
     }
 
     fn decided(&self, stream: &str) -> String {
-        self.get(&format!("/api/v1/gates/{stream}"))["decided"].as_str().unwrap_or_default().into()
+        // Just after the start the streams aren't there yet.
+        let answer = self.ask("GET", &format!("/api/v1/gates/{stream}"), &Value::Null);
+        if answer.status == 404 { String::new() } else { answer.json()["decided"].as_str().unwrap_or_default().into() }
     }
 }
 

@@ -6,14 +6,19 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Body, Lasts, Shared, ask, no_stream, problem, today};
-use crate::{control::Request as Ask, event::AlertState};
+use crate::{control::Request as Ask, event::AlertState, http::AlertView};
+
+#[derive(Serialize)]
+struct Alerts {
+    alerts: Vec<AlertView>,
+}
 
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
-    Json(json!({ "alerts": shared.served.screen.alerts() })).into_response()
+    Json(Alerts { alerts: shared.served.screen.alerts() }).into_response()
 }
 
 pub(super) async fn acknowledge(State(shared): State<Shared>, Path(alert): Path<String>) -> Result<Response, Response> {

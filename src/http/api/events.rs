@@ -11,8 +11,7 @@ use axum::{
     },
 };
 use futures_util::stream;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{Counted, Shared, problem, streams};
@@ -27,6 +26,14 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A connection is given a sign of life so often.
 const ALIVE: Duration = Duration::from_secs(10);
 
+/// What listeners are told each second.
+#[derive(Serialize)]
+struct Status {
+    streams: Vec<streams::View>,
+    stretch: f32,
+    configuration: Option<String>,
+}
+
 /// Tells where the gates stand, as long as anybody listens. Runs as long as the server.
 pub(in crate::http) async fn tell_standings(shared: Shared) {
     let mut tick = tokio::time::interval(EVERY);
@@ -37,12 +44,11 @@ pub(in crate::http) async fn tell_standings(shared: Shared) {
         if screen.listeners() == 0 {
             continue;
         }
-        let status = json!({
-            "streams": streams::views(&shared),
-            "stretch": screen.stretch(),
-            "configuration": screen.refused(),
-        });
-        screen.tell(Told::Status(status.to_string().into()));
+        let (stretch, configuration) = (screen.stretch(), screen.refused());
+        let status = Status { streams: streams::views(&shared), stretch, configuration };
+        if let Ok(status) = serde_json::to_string(&status) {
+            screen.tell(Told::Status(status.into()));
+        }
     }
 }
 

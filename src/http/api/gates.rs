@@ -6,8 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::{Body, Lasts, Shared, ask, no_stream, today};
 use crate::{
@@ -22,8 +21,13 @@ fn lines(shared: &Shared) -> Vec<Line> {
     standings.into_iter().map(|standing| Line::new(standing, Kind::State, now)).collect()
 }
 
+#[derive(Serialize)]
+struct Gates {
+    gates: Vec<Line>,
+}
+
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
-    Json(json!({ "gates": lines(&shared) })).into_response()
+    Json(Gates { gates: lines(&shared) }).into_response()
 }
 
 pub(super) async fn one(State(shared): State<Shared>, Path(stream): Path<String>) -> Response {

@@ -32,6 +32,9 @@ enum Wanted {
 pub(super) struct Sized {
     #[serde(default)]
     size: Wanted,
+    /// Anything: a browser that shows a picture asks for it anew only under another address.
+    #[serde(default, rename = "t")]
+    _anew: Option<String>,
 }
 
 fn jpeg(bytes: Bytes) -> Response {
@@ -74,7 +77,11 @@ pub(super) async fn live(
     Ok(shown(pane.live(size).await, "there is no picture yet; the stream gives no frames"))
 }
 
-pub(super) async fn good(State(shared): State<Shared>, Path(stream): Path<String>) -> Result<Response, Response> {
+pub(super) async fn good(
+    State(shared): State<Shared>,
+    Path(stream): Path<String>,
+    Query(Sized { .. }): Query<Sized>,
+) -> Result<Response, Response> {
     let pane = pane(&shared, &stream)?;
     Ok(shown(pane.good(), "there is no good picture yet: the gate has not been open since the start"))
 }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Body, Shared, ask, may_command, no_stream, problem, today};
 use crate::{
@@ -67,7 +67,18 @@ pub(super) fn views(shared: &Shared) -> Vec<View> {
 }
 
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
-    Json(json!({ "streams": views(&shared) })).into_response()
+    Json(Views { streams: views(&shared) }).into_response()
+}
+
+/// Every stream. A type of its own: as a `Value` scores would be written with the digits of doubles.
+#[derive(Serialize)]
+pub(super) struct Views {
+    streams: Vec<View>,
+}
+
+#[derive(Serialize)]
+struct Histories<'a> {
+    streams: BTreeMap<&'a str, screen::HistoryView>,
 }
 
 pub(super) async fn one(State(shared): State<Shared>, Path(stream): Path<String>) -> Response {
@@ -132,6 +143,6 @@ pub(super) async fn history(
 pub(super) async fn histories(State(shared): State<Shared>, Query(query): Query<Points>) -> Response {
     let (now, points) = (today(), query.points.unwrap_or(120).into());
     let panes = shared.served.screen.panes();
-    let all: BTreeMap<_, _> = panes.iter().map(|pane| (pane.name(), pane.history(now, points))).collect();
-    Json(json!({ "streams": all })).into_response()
+    let streams = panes.iter().map(|pane| (pane.name(), pane.history(now, points))).collect();
+    Json(Histories { streams }).into_response()
 }

@@ -85,14 +85,14 @@ async function begin() {
 }
 
 const THEMES = [null, "light", "dark"];
-const ICONS = { system: "M8 1a7 7 0 1 0 0 14zM8 1a7 7 0 0 1 0 14", light: "M8 4.500a3.500 3.500 0 1 0 0 7 3.500 3.500 0 0 0 0-7M8 0v2M8 14v2M0 8h2M14 8h2M2.500 2.500l1.300 1.300M12.200 12.200l1.300 1.300M13.500 2.500l-1.300 1.300M3.800 12.200l-1.300 1.300", dark: "M13.500 9.800A6 6 0 0 1 6.200 2.500 6 6 0 1 0 13.500 9.800z" };
+const ICONS = { system: "M8 1.500a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13M8 1.500v13M11 3v10M9.500 2v12M12.600 4.600v6.800", light: "M8 4.500a3.500 3.500 0 1 0 0 7 3.500 3.500 0 0 0 0-7M8 0v2M8 14v2M0 8h2M14 8h2M2.500 2.500l1.300 1.300M12.200 12.200l1.300 1.300M13.500 2.500l-1.300 1.300M3.800 12.200l-1.300 1.300", dark: "M13.500 9.800A6 6 0 0 1 6.200 2.500 6 6 0 1 0 13.500 9.800z" };
 function theme(chosen) {
   if (chosen) document.documentElement.dataset.theme = chosen;
   else delete document.documentElement.dataset.theme;
   const name = chosen ?? "system";
   const button = document.getElementById("theme");
   button.setAttribute("aria-label", chosen ? `Colours: ${chosen}` : "Colours: as the system");
-  button.replaceChildren(svg("svg", { viewBox: "-1 -1 18 18", width: 20, height: 20, "aria-hidden": "true", fill: name === "system" ? "currentColor" : "none", "fill-rule": "evenodd", stroke: "currentColor", "stroke-width": 1.600, "stroke-linecap": "round", "stroke-linejoin": "round" }, svg("path", { d: ICONS[name] })));
+  button.replaceChildren(svg("svg", { viewBox: "-1 -1 18 18", width: 20, height: 20, "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": 1.600, "stroke-linecap": "round", "stroke-linejoin": "round" }, svg("path", { d: ICONS[name] })));
   forgetColours();
 }
 let chosen = null;

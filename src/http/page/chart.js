@@ -25,9 +25,17 @@ const observer = new ResizeObserver((entries) => {
 export const watchSize = (canvas) => observer.observe(canvas);
 export const forgetSize = (canvas) => observer.unobserve(canvas);
 
+/// The part of a history that holds anything, at least so many buckets.
+function since(history, least) {
+  const known = history.gate.search(/[^-]/);
+  const from = Math.max(0, Math.min(known < 0 ? Infinity : known, history.mean.length - least));
+  return from ? { ...history, mean: history.mean.slice(from), low: history.low.slice(from), gate: history.gate.slice(from) } : history;
+}
+
 /// Draws a history (0 to 1 upwards). `axis`: with numbers and times.
-export function draw(canvas, history, { thresholds, normal, axis = false } = {}) {
+export function draw(canvas, whole, { thresholds, normal, axis = false } = {}) {
   const [width, height] = sizes.get(canvas) ?? [0, 0];
+  const history = since(whole, axis ? 60 : 36);
   if (width < 10 || height < 10) return;
   const ratio = Math.min(2, window.devicePixelRatio || 1);
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -51,12 +59,12 @@ export function draw(canvas, history, { thresholds, normal, axis = false } = {})
       c.fillStyle = p.muted; c.textAlign = "right"; c.fillText(score.toFixed(2), left - 6, y(score));
     }
     const span = n * history.step;
-    const every = span > 1800 ? 600 : 120;
+    const every = span > 1800 ? 600 : span > 600 ? 300 : 60;
     c.textAlign = "center"; c.textBaseline = "alphabetic";
     for (let t = Math.ceil((history.end - span) / every) * every; t <= history.end; t += every) {
       const at = left + ((t - history.end + span) / span) * (width - left);
       if (at < left + 18 || at > width - 18) continue;
-      c.fillText(new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }), at, height - 2);
+      c.fillText(new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }), at, height - 2);
     }
   }
   if (normal) {

@@ -26,7 +26,7 @@ export function length(seconds) {
 
 export function clock(seconds) {
   const day = new Date(seconds * 1000);
-  const time = day.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const time = day.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   return day.toDateString() === new Date().toDateString() ? time : `${day.toLocaleDateString([], { day: "numeric", month: "short" })} ${time}`;
 }
 
@@ -38,7 +38,7 @@ export function causes(list) {
 export function event(e) {
   switch (e.type) {
     case "gate": {
-      const likely = causes(e.causes);
+      const likely = causes(e.causes.filter((cause) => cause.distortion !== e.reason));
       const hand = e.by_hand ? `; set ${e.by_hand.state} by hand` : "";
       const moved = e.state === e.previous ? `still ${e.state}` : `${e.state}, was ${e.previous}`;
       return `gate ${moved}: ${reason(e.reason)}${likely ? `, likely ${likely}` : ""}${hand}`;
@@ -60,6 +60,7 @@ export function event(e) {
 export function why(stream) {
   const gate = stream.gate;
   if (stream.paused) return "paused: its source rests";
-  const likely = causes(gate.causes);
+  // What was seen in the picture is the reason already.
+  const likely = causes((gate.causes ?? []).filter((cause) => cause.distortion !== gate.reason));
   return `${reason(gate.reason)}${likely ? `, likely ${likely}` : ""}`;
 }

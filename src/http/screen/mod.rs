@@ -19,6 +19,7 @@ use tokio::sync::broadcast;
 pub use alerts::{AlertView, Known};
 pub(super) use feed::Told;
 use history::History;
+pub(super) use history::HistoryView;
 pub(super) use painter::{Picture, Size};
 pub(super) use pane::Thresholds;
 pub use pane::{Normal, Pane, PaneAbout};
