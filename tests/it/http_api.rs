@@ -155,6 +155,7 @@ fn streams_come_and_go_and_the_users_file_stays_as_it_is() {
     drop(daemon);
     // Over a restart: what was added is there, what rests rests.
     let daemon = Daemon::start(folder.path(), YARD, "");
+    daemon.until("streams", || daemon.get("/api/v1/streams")["streams"].as_array().is_some_and(|all| all.len() == 2));
     let streams = daemon.get("/api/v1/streams")["streams"].clone();
     let told: Vec<_> = streams.as_array().unwrap().iter().map(|s| (s["name"].clone(), s["added"].clone(), s["paused"].clone())).collect();
     assert_eq!(told, [(json!("yard"), json!(false), json!(true)), (json!("door"), json!(true), json!(false))]);

@@ -15,6 +15,8 @@ mod gate_state;
 mod golden;
 mod http;
 mod http_api;
+mod http_fuzz;
+mod http_page;
 mod mqtt_login;
 mod operation;
 mod program;

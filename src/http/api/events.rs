@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{Counted, Shared, problem, streams};
-use crate::http::screen::Told;
+use crate::http::screen::{REMEMBERED, Told};
 
 /// Event streams at a time.
 const MOST: usize = 24;
@@ -100,11 +100,14 @@ pub(super) async fn listen(State(shared): State<Shared>, headers: HeaderMap) -> 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limit {
-    limit: Option<u16>,
+    limit: Option<usize>,
 }
 
 pub(super) async fn log(State(shared): State<Shared>, Query(query): Query<Limit>) -> Response {
-    let limit = usize::from(query.limit.unwrap_or(100));
+    let limit = query.limit.unwrap_or(100);
+    if limit > REMEMBERED {
+        return problem(StatusCode::BAD_REQUEST, &format!("limit: {limit} must be 0 to {REMEMBERED}"));
+    }
     let events = shared.served.screen.events(None);
     let said = events.iter().rev().filter_map(|told| match told {
         Told::Said(_, json) => Some(&**json),

@@ -128,7 +128,17 @@ pub(super) async fn resume(State(shared): State<Shared>, Path(stream): Path<Stri
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Points {
-    points: Option<u16>,
+    points: Option<usize>,
+}
+
+impl Points {
+    /// Buckets that are asked for.
+    fn or(&self, usual: usize) -> Result<usize, Response> {
+        match self.points.unwrap_or(usual) {
+            points @ 1..=screen::MOST_POINTS => Ok(points),
+            points => Err(problem(StatusCode::BAD_REQUEST, &format!("points: {points} must be 1 to {}", screen::MOST_POINTS))),
+        }
+    }
 }
 
 pub(super) async fn history(
@@ -137,12 +147,12 @@ pub(super) async fn history(
     Query(query): Query<Points>,
 ) -> Result<Response, Response> {
     let pane = shared.served.screen.find(&stream).ok_or_else(no_stream)?;
-    Ok(Json(pane.history(today(), query.points.unwrap_or(720).into())).into_response())
+    Ok(Json(pane.history(today(), query.or(screen::MOST_POINTS)?)).into_response())
 }
 
-pub(super) async fn histories(State(shared): State<Shared>, Query(query): Query<Points>) -> Response {
-    let (now, points) = (today(), query.points.unwrap_or(120).into());
+pub(super) async fn histories(State(shared): State<Shared>, Query(query): Query<Points>) -> Result<Response, Response> {
+    let (now, points) = (today(), query.or(120)?);
     let panes = shared.served.screen.panes();
     let streams = panes.iter().map(|pane| (pane.name(), pane.history(now, points))).collect();
-    Json(Histories { streams }).into_response()
+    Ok(Json(Histories { streams }).into_response())
 }

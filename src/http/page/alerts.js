@@ -22,11 +22,12 @@ function thumb(src, text, alt) {
 /// One alert as a list's item; `close`: on its own camera's page.
 export function alertItem(alert, close = false) {
   const firing = alert.state === "firing";
+  const likely = causes(alert.causes.filter((cause) => cause.distortion !== alert.subject));
   const what = el("div", { class: "what" },
     el("strong", { text: alert.rule }), close ? null : " on ", close ? null : el("a", { href: `#/camera/${encodeURIComponent(alert.stream)}`, text: alert.stream }),
     el("p", { class: "muted small", text: [
       `${plain(alert.subject)} ${score(alert.smoothed)}`,
-      causes(alert.causes) && `likely ${causes(alert.causes)}`,
+      likely && `likely ${likely}`,
       alert.flaps > 1 && `${alert.flaps}× within the hour`,
       alert.silenced && "silenced: nobody was told",
       ...alert.unjudged.map((one) => `${plain(one.what)} not judged: ${one.why}`),
@@ -41,8 +42,8 @@ export function alertItem(alert, close = false) {
     else actions.append(el("button", { type: "button", "aria-label": `Acknowledge ${alert.rule} on ${alert.stream}`, text: "Acknowledge", onclick: () => done("Acknowledged", () => api.acknowledge(alert.id)) }));
     if (!close) actions.append(el("button", { type: "button", "aria-label": `Silence ${alert.rule} on ${alert.stream}`, text: "Silence…", onclick: () => silence(alert.stream, alert.rule) }));
   }
-  const when = firing ? `since ${clock(alert.fired)}` : `${clock(alert.fired)}, ${length(alert.resolved - alert.fired)}`;
-  what.append(el("p", { class: "when", text: firing ? when : `resolved; fired ${when}` }));
+  const when = firing ? `since ${clock(alert.fired)}` : `fired ${clock(alert.fired)}, resolved ${length(alert.resolved - alert.fired)} later`;
+  what.append(el("p", { class: "when", text: when }));
   return el("li", { class: "alert", "data-severity": alert.severity }, el("span", { class: "severity", text: alert.severity }), what, actions);
 }
 

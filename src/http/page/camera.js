@@ -171,13 +171,13 @@ export function view(main, name) {
   }
 
   function tell() {
-    const own = store.log.filter((e) => e.stream === name).slice(0, 40);
+    const own = store.log.filter((e) => e.stream === name).slice(0, 25);
     log.replaceChildren(...(own.length ? own.map((e) => el("li", {}, el("span", { class: "when", text: clock(e.time) }), el("span", { class: "what", text: event(e) }))) : [el("li", {}, el("span", { class: "muted", text: "Nothing since miqa started." }))]));
   }
 
   function warn() {
     const own = store.alerts.filter((alert) => alert.stream === name);
-    alerts.replaceChildren(...own.slice(0, 12).map((alert) => alertItem(alert, true)));
+    alerts.replaceChildren(...own.slice(0, 8).map((alert) => alertItem(alert, true)));
     none.hidden = own.length > 0;
   }
 

@@ -55,7 +55,9 @@ class Card {
     mark(this.node, "data-state", state);
     repill(this.pill, state);
     say(this.score, score(stream.gate.smoothed));
-    say(this.why, why(stream) + (stream.gate.detail && !stream.paused ? `: ${stream.gate.detail}` : ""));
+    // An overload is said once, above all cards.
+    const detail = stream.paused || stream.gate.detail?.startsWith("overloaded") ? null : stream.gate.detail;
+    say(this.why, why(stream) + (detail ? `: ${detail}` : ""));
     this.tag(stream);
     const live = stream.pictures && !stream.paused;
     if (live !== this.pictured) {

@@ -2,8 +2,8 @@
 
 import { api } from "/page/api.js";
 
-/// Pictures that are on their way at a time: a browser has six connections, one of which listens.
-const AT_ONCE = 2;
+/// Pictures that are on their way at a time: a browser has six connections, one of which listens and one is left for the rest.
+const AT_ONCE = 4;
 
 /// Milliseconds from one picture of a camera to the next, at best.
 const EVERY = 2000;

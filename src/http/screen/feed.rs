@@ -11,7 +11,7 @@ use super::lock;
 use crate::event::Said;
 
 /// Events that are remembered, for who comes (back) later.
-const REMEMBERED: usize = 500;
+pub(in crate::http) const REMEMBERED: usize = 500;
 
 /// What a listener may be behind; then it is told that it missed something.
 const BEHIND: usize = 256;

@@ -10,7 +10,7 @@ use crate::event::GateState;
 const STEP: u64 = 5;
 
 /// Buckets kept: an hour.
-const MOST: usize = 720;
+pub(in crate::http) const MOST: usize = 720;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {

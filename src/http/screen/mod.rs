@@ -17,9 +17,9 @@ use std::sync::{
 use tokio::sync::broadcast;
 
 pub use alerts::{AlertView, Known};
-pub(super) use feed::Told;
+pub(super) use feed::{REMEMBERED, Told};
 use history::History;
-pub(super) use history::HistoryView;
+pub(super) use history::{HistoryView, MOST as MOST_POINTS};
 pub(super) use painter::{Picture, Size};
 pub(super) use pane::Thresholds;
 pub use pane::{Normal, Pane, PaneAbout};

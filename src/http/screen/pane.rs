@@ -26,6 +26,9 @@ use crate::{
 /// A live picture younger than this is shown as it is.
 const FRESH: Duration = Duration::from_millis(900);
 
+/// One younger than this is shown at once, and a newer one made for whoever asks next: who looks asks again and again.
+const RECENT: Duration = Duration::from_secs(4);
+
 /// How long a newer picture is waited for; streams of which keyframes only are decoded give one in seconds.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -202,7 +205,7 @@ impl Pane {
         self.good.get()
     }
 
-    /// A picture of now: a fresh one, the next one, or after a while the newest there is.
+    /// A picture of now: a recent one, the next one, or after a while the newest there is.
     pub(in crate::http) async fn live(&self, size: Size) -> Option<Picture> {
         let place = if size == Size::Small { &self.small } else { &self.large };
         let begun = Instant::now();
@@ -211,6 +214,10 @@ impl Pane {
             return Some(picture.clone());
         }
         if self.about().paused {
+            return newest;
+        }
+        if newest.as_ref().is_some_and(|picture| picture.at.elapsed() < RECENT) {
+            self.wanted.fetch_or(size.bit(), Ordering::Relaxed);
             return newest;
         }
         loop {
