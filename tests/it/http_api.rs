@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     clip::{self, BLACK, WHITE},
     rtsp_camera::free_port,
-    support::{command, config},
+    support::{command, config, model},
 };
 
 /// A daemon with an HTTP server, ended with this.
@@ -27,9 +27,17 @@ impl Daemon {
     /// Starts one with this configuration beside `[http]` and waits until it answers.
     #[track_caller]
     pub(crate) fn start(folder: &Path, text: &str, http: &str) -> Self {
+        Self::start_with(folder, &model("tiny"), text, http)
+    }
+
+    /// The same with another model than the tests' own.
+    #[track_caller]
+    pub(crate) fn start_with(folder: &Path, scorer: &Path, text: &str, http: &str) -> Self {
         let port = free_port();
         let text = format!("{text}\n[http]\nlisten = \"127.0.0.1:{port}\"\n{http}\n");
         let file = config(folder, "tiny", &text);
+        let named = std::fs::read_to_string(&file).unwrap().replace(&format!("{:?}", model("tiny")), &format!("{scorer:?}"));
+        std::fs::write(&file, named).unwrap();
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let child = command()
             .args(["run", "--json", "--config"])
@@ -39,8 +47,17 @@ impl Daemon {
             .spawn()
             .unwrap();
         let daemon = Self { port, child };
-        daemon.until("an answer", || daemon.tried("GET", "/healthz", "", "").is_some_and(|answer| answer.status == 200));
+        let there = || if http.contains("tls_") { daemon.listens() } else { daemon.tried("GET", "/healthz", "", "").is_some() };
+        daemon.until("an answer", there);
         daemon
+    }
+
+    fn listens(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     #[track_caller]
@@ -291,4 +308,39 @@ fn what_is_too_much_is_refused_and_browsers_are_warned() {
     }
     let tag = page.head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
     assert_eq!(daemon.tried("GET", "/", &format!("If-None-Match: {tag}\r\n"), "").unwrap().status, 304);
+}
+
+#[test]
+fn over_tls_the_same_is_said_and_without_it_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(folder.path())
+        .output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        println!("skipped: over_tls_the_same_is_said_and_without_it_nothing: needs openssl");
+        return;
+    }
+    let daemon = Daemon::start(folder.path(), YARD, "tls_certificate_file = \"cert.pem\"\ntls_key_file = \"key.pem\"");
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{}", daemon.port), "-CAfile", "cert.pem", "-verify_return_error"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    client.stdin.as_mut().unwrap().write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut said = String::new();
+    client.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    client.wait().unwrap();
+    assert!(said.starts_with("HTTP/1.1 200") && said.ends_with("alive"), "{said}");
+    assert!(daemon.tried("GET", "/healthz", "", "").is_none(), "no word in the clear");
+    // Files that are none are said at start.
+    std::fs::write(folder.path().join("key.pem"), "").unwrap();
+    let text = format!("{YARD}[http]\ntls_certificate_file = \"cert.pem\"\ntls_key_file = \"key.pem\"\nlisten = \"127.0.0.1:0\"\n");
+    let ran = command().args(["run", "--config"]).arg(config(folder.path(), "tiny", &text.replace("\"state\"", "\"other\""))).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.code() == Some(2) && said.contains("key.pem") && said.contains("tls_key_file"), "{said}");
 }

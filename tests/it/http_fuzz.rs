@@ -4,8 +4,8 @@ use std::process::Command;
 
 use crate::http_api::Daemon;
 
-/// Seconds for all of it.
-const LIMIT: &str = "25";
+/// Seconds for all of it; a tenth of that does unless the machine is loaded.
+const LIMIT: &str = "45";
 
 /// Everything that can be said of an answer without knowing what it is about.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
@@ -28,7 +28,7 @@ fn every_answer_is_one_that_the_description_promises() {
         .arg(format!("{home}/bin/st"))
         .args(["run", &format!("http://127.0.0.1:{}/api/v1/openapi.json", daemon.port), "--checks", CHECKS])
         // An event stream has no end; `http_api` reads it.
-        .args(["--exclude-path", "/api/v1/events", "--phases", "examples,coverage,fuzzing", "--max-examples", "10"])
+        .args(["--exclude-path", "/api/v1/events", "--phases", "coverage,fuzzing", "--max-examples", "4"])
         .args(["--generation-deterministic", "--continue-on-failure", "--max-time", LIMIT, "--no-color"])
         .env("PYTHONPATH", &home)
         .current_dir(folder.path())

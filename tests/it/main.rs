@@ -16,6 +16,7 @@ mod golden;
 mod http;
 mod http_api;
 mod http_fuzz;
+mod http_load;
 mod http_page;
 mod mqtt_login;
 mod operation;

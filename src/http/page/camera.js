@@ -51,15 +51,15 @@ export function view(main, name) {
     el("div", { class: "bar" }, el("a", { class: "button", href: "#/", "aria-label": "All cameras", text: "←" }), title, buttons),
     el("div", { class: "sides" },
       el("div", { class: "stack" },
-        el("section", { class: "panel", "aria-labelledby": "pictures" }, el("h2", { id: "pictures", text: "Now against the last good picture" }),
+        el("section", { class: "panel early", "aria-labelledby": "pictures" }, el("h2", { id: "pictures", text: "Now against the last good picture" }),
           el("div", { class: "pair" },
             el("figure", {}, nowShot, el("figcaption", {}, "Now")),
             el("figure", {}, goodShot, el("figcaption", {}, "Last good", goodWhen)))),
         el("section", { class: "panel", "aria-labelledby": "hour" }, el("h2", { id: "hour", text: "The last hour" }), canvas, key),
         el("section", { class: "panel", "aria-labelledby": "said" }, el("h2", { id: "said", text: "What happened" }), log)),
       el("div", { class: "stack" },
-        el("section", { class: "panel", "aria-labelledby": "gate" }, el("h2", { id: "gate", text: "Gate" }), el("p", {}, state), facts),
-        el("section", { class: "panel", "aria-labelledby": "causes" }, el("h2", { id: "causes", text: "Likely causes" }), causes),
+        el("section", { class: "panel early", "aria-labelledby": "gate" }, el("h2", { id: "gate", text: "Gate" }), el("p", {}, state), facts),
+        el("section", { class: "panel early", "aria-labelledby": "causes" }, el("h2", { id: "causes", text: "Likely causes" }), causes),
         el("section", { class: "panel", "aria-labelledby": "alerts" }, el("h2", { id: "alerts", text: "Alerts" }), alerts, none))));
   facts.classList.add("spaced");
 

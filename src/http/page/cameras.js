@@ -106,7 +106,7 @@ function nothing() {
   return el("div", { class: "empty" },
     svg("svg", { viewBox: "0 0 64 64", width: 72, height: 72, "aria-hidden": "true", fill: "none", stroke: "currentColor", "stroke-width": 3, "stroke-linejoin": "round" },
       svg("rect", { x: 6, y: 18, width: 38, height: 28, rx: 5 }), svg("path", { d: "M44 28l14-7v22l-14-7" }), svg("circle", { cx: 25, cy: 32, r: 7 })),
-    el("h2", { text: "No cameras yet" }),
+    el("h1", { text: "No cameras yet" }),
     el("p", { text: may ? "Add one here, or write a [[stream]] into the configuration file and reload miqa." : "Write a [[stream]] into the configuration file and reload miqa." }),
     may ? el("button", { class: "primary", type: "button", onclick: addStream, text: "Add a stream" }) : null);
 }

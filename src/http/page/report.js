@@ -62,7 +62,7 @@ export function view(main) {
     }
     const begins = report.record_begins > report.since ? el("p", { class: "muted small", text: `The record begins ${clock(report.record_begins)}.` }) : null;
     place.replaceChildren(
-      el("section", { class: "panel", "aria-labelledby": "sums" }, el("h2", { id: "sums", text: "Time gated by camera" }), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "sums" }, table(report.streams)), begins),
+      el("section", { class: "panel", "aria-labelledby": "sums" }, el("h2", { id: "sums", text: "Time gated by camera" }), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of time gated" }, table(report.streams)), begins),
       el("section", { class: "panel", "aria-labelledby": "stretches" }, el("h2", { id: "stretches", text: "When and why" }), stretches(report.streams)));
   }
   load();
