@@ -11,7 +11,8 @@ packages=(
   gstreamer1.0-libav gstreamer1.0-tools
 )
 if [ "${1:-}" = test ]; then
-  packages+=(g++ git libfaketime mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0)
+  packages+=(g++ git libfaketime mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 chromium)
+  command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
 rust_is_new_enough() {
@@ -50,4 +51,6 @@ if [ "${GPU:-0}" = 1 ]; then GPU=0 scripts/onnxruntime.sh; fi
 if [ "${1:-}" = test ]; then
   scripts/libtorch.sh
   scripts/moto.sh >/dev/null
+  scripts/schemathesis.sh >/dev/null
+  scripts/page.sh
 fi

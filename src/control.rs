@@ -1,5 +1,5 @@
-//! What people ask of a running daemon ([`Request`]), and a unix socket in the state folder to ask it, for its owner only. One
-//! JSON line asks, one answers, and the connection ends.
+//! What people ask of a running daemon ([`Request`]), the [`Desk`] where it is asked, and a unix socket in the state folder
+//! to ask it, for its owner only. One JSON line asks, one answers, and the connection ends.
 //!
 //! Whoever can write to the state folder may ask. The daemon's own loop answers, so a daemon that hangs is noticed.
 
@@ -22,10 +22,10 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Select, Sender, bounded};
 use serde::{Deserialize, Serialize};
 
-use crate::{event::GateState, state::Silence};
+use crate::{config::Addition, event::GateState, state::Silence};
 
 /// The socket's name in the state folder.
 pub const FILE: &str = "control.sock";
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// What may be asked, over the socket or by a command over MQTT. Whoever receives it decides whether it is granted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// Set a gate by hand, or take that back.
@@ -61,6 +61,26 @@ pub enum Request {
         /// Until when, in seconds since 1970; `None` ends an earlier silence.
         until: Option<u64>,
     },
+    /// Watch one more stream. Only asked from within the program: what it holds can't be written down.
+    #[serde(skip)]
+    Add(Addition),
+    /// Watch a stream no longer that was added to the running daemon.
+    Remove {
+        /// The stream.
+        stream: String,
+    },
+    /// Let a stream's source rest, or play it again.
+    Pause {
+        /// The stream.
+        stream: String,
+        /// Whether it is to rest.
+        paused: bool,
+    },
+    /// Somebody looks after an alert.
+    Acknowledge {
+        /// The alert's id.
+        alert: String,
+    },
     /// Only tell how things are.
     Standing,
 }
@@ -79,8 +99,49 @@ pub struct Answer {
     pub configuration: Option<String>,
 }
 
-/// A request, and where its answer goes.
-type Asked = (Request, Sender<Answer>);
+/// A request, and what becomes of its answer. Dropped unanswered where the daemon ends.
+type Asked = (Request, Box<dyn FnOnce(Answer) + Send>);
+
+/// Requests that may wait; more are refused at once.
+const WAITING: usize = 64;
+
+/// Where whoever may ask the running daemon asks it.
+#[derive(Clone)]
+pub struct Desk(Sender<Asked>);
+
+/// The requests that wait at the [`Desk`].
+pub struct Asks(Receiver<Asked>);
+
+/// A desk and what waits at it.
+pub fn desk() -> (Desk, Asks) {
+    let (to, asked) = bounded(WAITING);
+    (Desk(to), Asks(asked))
+}
+
+impl Desk {
+    /// Asks; `answered` is called on the daemon's own thread, or dropped if it ends. False if too many wait already.
+    pub fn ask(&self, request: Request, answered: impl FnOnce(Answer) + Send + 'static) -> bool {
+        self.0.try_send((request, Box::new(answered))).is_ok()
+    }
+}
+
+impl Asks {
+    /// Answers what waits.
+    pub fn serve(&self, mut answer: impl FnMut(Request) -> Answer) {
+        for (request, answered) in self.0.try_iter() {
+            answered(answer(request));
+        }
+    }
+
+    /// Waits until something is asked or `other` has something, at most for `limit`.
+    pub fn wait<T>(&self, other: &Receiver<T>, limit: Duration) {
+        let mut either = Select::new();
+        either.recv(&self.0);
+        either.recv(other);
+        // What is ready is taken by whoever it is for.
+        let _ready = either.ready_timeout(limit);
+    }
+}
 
 /// The socket of a running daemon; it goes with this.
 #[derive(Debug)]
@@ -88,7 +149,6 @@ pub struct Control {
     folder: PathBuf,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    asked: Receiver<Asked>,
 }
 
 /// A path to the socket that is short enough whatever the folder's is.
@@ -101,7 +161,7 @@ impl Control {
     ///
     /// # Errors
     /// The system's.
-    pub fn start(folder: &Path) -> io::Result<Self> {
+    pub fn start(folder: &Path, desk: Desk) -> io::Result<Self> {
         let handle = File::open(folder)?;
         match std::fs::remove_file(folder.join(FILE)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -109,7 +169,6 @@ impl Control {
         }
         let listener = UnixListener::bind(place(&handle))?;
         std::fs::set_permissions(folder.join(FILE), Permissions::from_mode(0o600))?;
-        let (to, asked) = bounded(1);
         let stop = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&stop);
         let serve = move || {
@@ -118,27 +177,17 @@ impl Control {
                     return;
                 }
                 // A client that goes away has no answer to miss.
-                let _gone = client.and_then(|client| hear(&client, &to));
+                let _gone = client.and_then(|client| hear(&client, &desk));
             }
         };
         let thread = std::thread::Builder::new().name("control".into()).spawn(serve)?;
-        Ok(Self { folder: folder.into(), stop, thread: Some(thread), asked })
-    }
-
-    /// Answers what waits.
-    pub fn serve(&self, mut answer: impl FnMut(Request) -> Answer) {
-        for (request, to) in self.asked.try_iter() {
-            // Whoever asked may be gone.
-            let _gone = to.send(answer(request));
-        }
+        Ok(Self { folder: folder.into(), stop, thread: Some(thread) })
     }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        // What waits for an answer gets none, at once.
-        self.asked = crossbeam_channel::never();
         let woken = File::open(&self.folder).and_then(|folder| UnixStream::connect(place(&folder)));
         // Without the wake-up call the thread ends with the program.
         if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
@@ -149,7 +198,7 @@ impl Drop for Control {
     }
 }
 
-fn hear(mut client: &UnixStream, to: &Sender<Asked>) -> io::Result<()> {
+fn hear(mut client: &UnixStream, desk: &Desk) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
@@ -159,10 +208,10 @@ fn hear(mut client: &UnixStream, to: &Sender<Asked>) -> io::Result<()> {
         Err(error) => refused(format!("not understood ({error}); use the miqa that belongs to this daemon")),
         Ok(request) => {
             let (reply, replied) = bounded(1);
-            let asked = to.send_timeout((request, reply), ANSWER).map_err(drop);
-            asked
-                .and_then(|()| replied.recv_timeout(ANSWER).map_err(drop))
-                .unwrap_or_else(|()| refused("the daemon does not answer; look at its log and restart it".into()))
+            // Whoever asked may be gone by then.
+            let asked = desk.ask(request, move |answer| drop(reply.send(answer)));
+            let answer = if asked { replied.recv_timeout(ANSWER).ok() } else { None };
+            answer.unwrap_or_else(|| refused("the daemon does not answer; look at its log and restart it".into()))
         }
     };
     let mut line = serde_json::to_vec(&answer)?;
@@ -199,7 +248,8 @@ mod tests {
         let deep = folder.path().join("x".repeat(120));
         std::fs::create_dir(&deep).expect("made");
         std::fs::write(deep.join(FILE), "").expect("written");
-        let control = Control::start(&deep).expect("listens");
+        let (desk, asks) = desk();
+        let control = Control::start(&deep, desk).expect("listens");
         assert_eq!(std::fs::metadata(deep.join(FILE)).expect("there").permissions().mode() & 0o777, 0o600);
         let request = Request::Silence { stream: "yard".into(), rule: None, until: Some(7) };
         let asked = request.clone();
@@ -208,7 +258,7 @@ mod tests {
             let begun = Instant::now();
             let mut seen = None;
             while seen.is_none() && begun.elapsed() < Duration::from_secs(5) {
-                control.serve(|request| {
+                asks.serve(|request| {
                     seen = Some(request);
                     Answer { refused: Some("no".into()), ..Answer::default() }
                 });

@@ -47,6 +47,14 @@ enum Task {
     WriteKept(Arc<Vec<u8>>, PathBuf),
 }
 
+/// The file of an alert's picture: the last good one before it, or the one that fired it. Whatever the id, it lies in the
+/// folder.
+pub fn file(folder: &Path, alert: &str, good: bool) -> PathBuf {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let name: String = alert.chars().map(plain).collect();
+    folder.join(format!("{name}{}.jpg", if good { ".good" } else { "" }))
+}
+
 /// Writes snapshots; the thread ends when this is dropped.
 #[derive(Debug)]
 pub struct Album {
@@ -102,15 +110,12 @@ impl Album {
 
     /// Writes the pictures of an alert; `None` if the thread is too busy.
     pub fn write(&self, alert: &str, frame: &Frame, good: &Kept) -> Option<Pictures> {
-        let name: String =
-            alert.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
-        let path = |ending: &str| self.folder.join(format!("{name}{ending}.jpg"));
-        let snapshot = path("");
+        let snapshot = file(&self.folder, alert, false);
         if !self.ask(Task::Write(frame.clone(), snapshot.clone())) {
             return None;
         }
         let good = good.get().and_then(|bytes| {
-            let path = path(".good");
+            let path = file(&self.folder, alert, true);
             self.ask(Task::WriteKept(bytes, path.clone())).then(|| path.display().to_string())
         });
         Some(Pictures { snapshot: snapshot.display().to_string(), last_good: good })

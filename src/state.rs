@@ -1,13 +1,15 @@
 //! What must survive the program: what a bridge changed elsewhere, alerts that fire, overrides. One small versioned JSON
-//! file in the state folder, written atomically; a lock keeps a second program out. What is good to keep and no loss goes
-//! onto a [`Shelf`] beside it.
+//! file in the state folder, written atomically; a lock keeps a second program out. Streams that were added or paused have a
+//! file of their own beside it ([`Roll`]); what is good to keep and no loss goes onto a [`Shelf`] there.
 
+mod roll;
 mod shelf;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
     io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -15,6 +17,8 @@ use std::{
 use fail::fail_point;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+
+pub use roll::Roll;
 
 pub use crate::event::ByHand as Override;
 use crate::event::{GateState, day};
@@ -92,6 +96,9 @@ pub struct FiringAlert {
     /// Nobody was told: it was silenced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silenced: bool,
+    /// When somebody acknowledged it, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<u64>,
 }
 
 /// Alerts that somebody silenced for a while.
@@ -237,7 +244,9 @@ impl Store {
             return Ok(());
         }
         let path = self.folder.join(FILE);
-        write(&self.folder, &path, &state).map_err(|source| StateError::Io { path, source })?;
+        let put = serde_json::to_vec_pretty(&state).map_err(std::io::Error::from);
+        put.and_then(|text| write(&self.folder, &path, &self.folder.join(BESIDE), 0o666, &text))
+            .map_err(|source| StateError::Io { path, source })?;
         *held = state;
         Ok(())
     }
@@ -266,20 +275,19 @@ pub fn read(path: &Path) -> Result<State, StateError> {
 }
 
 /// Writes beside the file, then puts the new one in its place: whoever reads sees the old or the new state, never a part.
-fn write(folder: &Path, path: &Path, state: &State) -> std::io::Result<()> {
+fn write(folder: &Path, path: &Path, beside: &Path, mode: u32, text: &[u8]) -> std::io::Result<()> {
     fail_point!("state-before-write");
-    let beside = folder.join(BESIDE);
     let put = || {
-        let mut file = File::create(&beside)?;
-        file.write_all(&serde_json::to_vec_pretty(state)?)?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(beside)?;
+        file.write_all(text)?;
         fail_point!("state-before-sync");
         file.sync_all()?;
         fail_point!("state-before-rename");
-        std::fs::rename(&beside, path)
+        std::fs::rename(beside, path)
     };
     if let Err(error) = put() {
         // On a full disk the half that was written takes room, too. The first error tells more than one of this.
-        let _ = std::fs::remove_file(&beside);
+        let _ = std::fs::remove_file(beside);
         return Err(error);
     }
     fail_point!("state-before-folder-sync");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Bound, BrokerKeys, Config, ConfigError, GateBound, Keys, RegionKeys, Rule, RuleKeys, Subject};
+use super::{Bound, BrokerKeys, Config, ConfigError, GateBound, HttpKeys, Keys, RegionKeys, Rule, RuleKeys, Subject};
 /// What counts although the file alone doesn't say it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Known {
@@ -125,7 +125,10 @@ impl Keys {
         for keys in mqtt.as_mut().map(|mqtt| &mut mqtt.broker).into_iter().chain(frigate) {
             paths.extend([&mut keys.password_file, &mut keys.ca_file].into_iter().flatten());
         }
-        paths.extend(http.iter_mut().filter_map(|keys| keys.token_file.as_mut()));
+        if let Some(keys) = http {
+            let HttpKeys { token_file, tls_certificate_file, tls_key_file, files, .. } = keys;
+            paths.extend([token_file, tls_certificate_file, tls_key_file, files].into_iter().flatten());
+        }
         paths.into_iter().for_each(|path| absolute(path, folder));
     }
 }

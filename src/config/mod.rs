@@ -1,6 +1,7 @@
 //! The configuration file (TOML) as typed, checked values. Every key is documented beside its type, with unit and
 //! default; `config/miqa.toml` shows them all.
 
+mod added;
 mod change;
 mod daemon;
 mod effective;
@@ -17,10 +18,14 @@ mod rule;
 mod schedule;
 mod stream;
 
-use std::{collections::HashSet, path::Path};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
+pub use added::{AddKind, Addition};
 pub use change::Change;
 pub use daemon::{Snapshots, StateKeys};
 pub use effective::{EffectiveThresholds, Known};
@@ -33,8 +38,8 @@ pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
 pub(crate) use gate_readers::{LONGEST_NAME, MOST_SLOTS};
 pub use location::{Address, Credentials, Location, Login};
 pub use output::{
-    Broker, BrokerKeys, Frigate, FrigateKeys, FrigateMode, FrigateUnknown, Http, HttpKeys, Jsonl, JsonlKeys, Mqtt,
-    MqttKeys, Outputs, Webhook, WebhookKeys,
+    Additions, Broker, BrokerKeys, Frigate, FrigateKeys, FrigateMode, FrigateUnknown, Http, HttpKeys, Jsonl, JsonlKeys,
+    Mqtt, MqttKeys, Outputs, Webhook, WebhookKeys,
 };
 pub use period::Period;
 pub use region::{Region, RegionKeys};
@@ -43,7 +48,7 @@ pub use schedule::{Day, Schedule, ScheduleKeys, Thresholds, TimeOfDay, in_force}
 pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 
 /// The file as written.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Keys {
     engine: EngineKeys,
@@ -88,6 +93,15 @@ pub struct Config {
     pub readers: GateReaders,
     /// Where events and gates are told.
     pub outputs: Outputs,
+    /// What this was made from, so that streams can be added to it.
+    pub(crate) written: Written,
+}
+
+/// A file's keys and the folder where its relative paths start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Written {
+    keys: Keys,
+    folder: PathBuf,
 }
 
 impl Config {
@@ -113,11 +127,29 @@ impl Config {
             reason,
         })
     }
+
+    /// The same file's configuration with these streams added behind its own. What was added before is left out.
+    ///
+    /// # Errors
+    /// The path of the first wrong key and why it is wrong.
+    pub fn with(&self, additions: &[Addition]) -> Result<Self, (String, String)> {
+        let mut keys = self.written.keys.clone();
+        keys.stream.extend(additions.iter().map(|addition| addition.keys().clone()));
+        let config = keys.check(&self.written.folder)?;
+        // Where the model was found is known already.
+        Ok(Self { engine: self.engine.clone(), written: self.written.clone(), ..config })
+    }
+
+    /// Whether a stream of this name stands in the file.
+    pub fn is_written(&self, stream: &str) -> bool {
+        self.written.keys.stream.iter().any(|keys| keys.name == stream)
+    }
 }
 
 impl Keys {
     /// The values these keys mean, or the path of the first wrong key and why.
     fn check(self, folder: &Path) -> Result<Config, (String, String)> {
+        let written = Written { keys: self.clone(), folder: folder.into() };
         let mut engine = self.engine;
         if engine.threads == 0 || engine.threads > 256 {
             return Err(("engine.threads".into(), format!("{} must be 1 to 256", engine.threads)));
@@ -135,7 +167,7 @@ impl Keys {
         if let Some((key, reason)) = self.facts.fault() {
             return Err((format!("facts.{key}"), reason));
         }
-        if self.stream.is_empty() {
+        if self.stream.is_empty() && !self.http.as_ref().is_some_and(HttpKeys::can_add) {
             return Err(("stream".into(), "no stream; add a [[stream]] with name and location".into()));
         }
         let (mut streams, mut names) = (Vec::new(), HashSet::new());
@@ -181,7 +213,7 @@ impl Keys {
         let readers = GateReaders { socket: self.socket, slot: self.slot }.check(&streams, folder)?;
         let Self { jsonl, webhook, mqtt, frigate, http, .. } = self;
         let outputs = output::OutputKeys { jsonl, webhook, mqtt, frigate, http }.check(folder, &names)?;
-        Ok(Config { engine, streams, rules, snapshots, state, readers, outputs })
+        Ok(Config { engine, streams, rules, snapshots, state, readers, outputs, written })
     }
 }
 

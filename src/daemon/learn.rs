@@ -67,6 +67,9 @@ impl Watched {
         *told = Some(light);
         let status = baseline.status(light);
         drop(learner);
+        if let Some(screen) = self.outlet().screen() {
+            screen.pane(&self.stream.name).set_normal(status.band.map(Into::into));
+        }
         self.step(now, Input::Baseline(Some(status)), None);
         news.into_iter().for_each(|news| self.tell_news(now, news));
     }

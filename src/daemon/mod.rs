@@ -4,12 +4,15 @@
 //! notices, ticks, reloads and the end.
 
 mod clock;
+mod enrol;
 mod framing;
 mod latency;
 mod learn;
 mod outlet;
+mod report;
 mod roster;
 mod schedule;
+mod show;
 mod silences;
 mod stream;
 mod survive;
@@ -29,22 +32,22 @@ use std::{
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::{
-    config::Config,
-    control::{Control, Request},
+    config::{Additions, Config},
+    control::{self, Asks, Control, Desk, Request},
     engine::{Card, EngineError, Runtime},
     event::{Event, GateState, Seconds, Summary},
     gate::{Board, Readers, ReadersError},
-    http::{self, About, HttpError, Metrics},
+    http::{self, About, HttpError, Metrics, Screen, Served},
     monitor::{Fact, SettingsError},
     sink::{self, Queue, Record, Setting, Sink, SinkError},
     snapshot::Album,
     source::Notice,
-    state::{StateError, Store},
+    state::{Roll, StateError, Store},
 };
 use clock::Clock;
 use learn::Library;
 use outlet::Outlet;
-use roster::Roster;
+use roster::{Remembered, Roster};
 use schedule::Load;
 use silences::Silences;
 use stream::Watched;
@@ -137,6 +140,14 @@ pub fn run(
     let store = config.state.as_ref().map(|keys| Store::open(&keys.folder)).transpose()?.map(Arc::new);
     let album = config.snapshots.as_ref().map(Album::start).transpose().map_err(DaemonError::Snapshots)?;
     let runtime = Runtime::open(config.engine.device)?;
+    let (roll, left_out) = roll(config, store.as_deref())?;
+    let (config, left_out) = show::with_added(config, &roll, left_out);
+    let config = &config;
+    let kept = store.as_ref().map(|store| store.get()).unwrap_or_default();
+    let silences = Silences::of(kept.silences.clone(), survive::quiet(&kept, &config.rules));
+    let known = survive::known(&kept, &config.rules);
+    let screen = config.outputs.http.as_ref().map(|_| Screen::new(silences.shared(), known)).transpose()?.map(Arc::new);
+    sinks.extend(screen.iter().map(|screen| Box::new(show::Show(Arc::clone(screen))) as Box<dyn Sink>));
     if let Some(store) = &store {
         sinks.push(Box::new(Survive::new(Arc::clone(store))));
         sinks.push(Box::new(Record::open(store.folder()).map_err(DaemonError::Record)?));
@@ -145,8 +156,6 @@ pub fn run(
     let mut queues = queues?;
     let board: Arc<Board> = Arc::default();
     let (ask, asked) = bounded(COMMANDS);
-    let kept = store.as_ref().map(|store| store.get()).unwrap_or_default();
-    let silences = Silences::of(kept.silences.clone(), survive::quiet(&kept, &config.rules));
     let setting = Setting {
         board: Arc::clone(&board),
         silences: silences.shared(),
@@ -165,14 +174,26 @@ pub fn run(
         distortions: card.output.distortions.clone(),
     };
     let (metrics, health) = (Arc::new(Metrics::new(&about, Arc::clone(&board))), Arc::<http::Health>::default());
+    let (desk, asks) = control::desk();
     for queue in &queues {
         let tally = queue.tally();
         metrics.sink(queue.label(), move || tally.reading());
     }
-    let server = config.outputs.http.as_ref();
-    let server = server.map(|keys| http::Server::start(keys, Arc::clone(&metrics), Arc::clone(&health))).transpose()?;
+    let served = |screen: &Arc<Screen>| Served {
+        about: Arc::new(about),
+        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
+        screen: Arc::clone(screen),
+        desk: desk.clone(),
+        kept: store.is_some(),
+        report: report::reporter(config),
+        snapshot: show::snapshots(config),
+    };
+    let served = screen.as_ref().map(served);
+    let server = config.outputs.http.as_ref().zip(served);
+    let server = server.map(|(keys, served)| http::Server::start(keys, served)).transpose()?;
     let readers = Readers::start(&config.readers, &board)?;
-    let outlet = Arc::new(Outlet::new(queues, board, metrics, album, clock.clone()));
+    let outlet = Arc::new(Outlet::new(queues, board, metrics, album, screen, clock.clone()));
     *outlet.silences() = silences;
     let control = store.as_ref().and_then(|store| {
         let failed = |error| {
@@ -181,16 +202,20 @@ pub fn run(
                 store.folder().display()
             )));
         };
-        Control::start(store.folder()).map_err(failed).ok()
+        Control::start(store.folder(), desk.clone()).map_err(failed).ok()
     });
     let run = if options.repeatable { "" } else { clock.run() };
     let (library, unread) = store.as_ref().map(|store| Library::open(store.folder())).unwrap_or_default();
     unread.into_iter().for_each(|event| outlet.say(event));
-    let mut roster = Roster::start(config, card, runtime, outlet, run, options.wall, library)?;
+    let remembered = Remembered { roll, library };
+    let mut roster = Roster::start(config, remembered, card, runtime, outlet, run, options.wall)?;
+    left_out.into_iter().for_each(|reason| roster.outlet.say(roster::trouble(reason)));
     if let Some(store) = &store {
         roster.take_up(store);
     }
-    Watch { stop, options, asked, control, store, health }.look_after(&mut roster);
+    Watch { stop, options, asked, asks, _desk: desk, store, health }.look_after(&mut roster);
+    // What was asked and not heard any more is answered by its end.
+    drop(control);
     Systemd::stopping();
     let streams = roster.close();
     let summary = close(&roster.outlet, &streams);
@@ -198,12 +223,20 @@ pub fn run(
     Ok(summary)
 }
 
+/// The roll that an earlier run left, and what of it may no longer be.
+fn roll(config: &Config, store: Option<&Store>) -> Result<(Roll, Vec<String>), StateError> {
+    let allowed = config.outputs.http.as_ref().map_or_else(Additions::default, |http| http.additions.clone());
+    store.map_or_else(|| Ok(Default::default()), |store| Roll::read(store.folder(), &allowed))
+}
+
 /// What the caller's thread looks at beside the streams.
 struct Watch<'a> {
     stop: &'a AtomicBool,
     options: Options,
     asked: Receiver<Request>,
-    control: Option<Control>,
+    asks: Asks,
+    /// So that somebody can ask as long as this looks.
+    _desk: Desk,
     store: Option<Arc<Store>>,
     health: Arc<http::Health>,
 }
@@ -214,10 +247,11 @@ impl Watch<'_> {
         let (mut systemd, mut load, mut stretch, mut measured) = (Systemd::new(), Load::default(), 1.0, Duration::ZERO);
         loop {
             let streams = roster.shared.streams();
-            if self.stop.load(Ordering::Acquire) || streams.iter().all(|stream| stream.is_over()) {
+            if self.stop.load(Ordering::Acquire) || roster.is_over() {
                 return;
             }
-            for (stream, notice) in roster.notices(TICK) {
+            self.asks.wait(roster.told(), TICK);
+            for (stream, notice) in roster.notices() {
                 match notice {
                     Notice::Ended => stream.ends(Fact::Ended),
                     Notice::Failed(error) => stream.ends(Fact::Failed(error.to_string())),
@@ -227,9 +261,7 @@ impl Watch<'_> {
                 }
             }
             self.asked.try_iter().for_each(|request| roster.obey(request, self.store.as_deref()));
-            if let Some(control) = &self.control {
-                control.serve(|request| roster.answer(request, self.store.as_deref()));
-            }
+            self.asks.serve(|request| roster.answer(request, self.store.as_deref()));
             let now = roster.now();
             streams.iter().for_each(|stream| stream.pass(now, || roster.shared.is_idle(stream)));
             if let Some((factor, news)) = load.measure(now, streams.iter().map(|stream| stream.work())) {
@@ -247,6 +279,9 @@ impl Watch<'_> {
                 roster.end_silences(self.store.as_deref());
                 roster.write_baselines(false);
                 streams.iter().for_each(|stream| stream.measure(stretch));
+                if let Some(screen) = roster.outlet.screen() {
+                    screen.note(stretch, roster.refused());
+                }
             }
             if roster.shared.is_alive(HUNG) {
                 self.health.beat();

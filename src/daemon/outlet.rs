@@ -15,7 +15,7 @@ use super::{
 use crate::{
     event::{Event, GateStatus, Said},
     gate::Board,
-    http::Metrics,
+    http::{Metrics, Screen},
     sink::Queue,
     snapshot::Album,
 };
@@ -25,6 +25,8 @@ pub(super) struct Outlet {
     board: Arc<Board>,
     metrics: Arc<Metrics>,
     album: Option<Album>,
+    /// What the HTTP server shows, if there is one.
+    screen: Option<Arc<Screen>>,
     clock: Clock,
     said: AtomicU64,
     silences: Mutex<Silences>,
@@ -38,6 +40,7 @@ impl Outlet {
         board: Arc<Board>,
         metrics: Arc<Metrics>,
         album: Option<Album>,
+        screen: Option<Arc<Screen>>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -45,6 +48,7 @@ impl Outlet {
             board,
             metrics,
             album,
+            screen,
             clock,
             said: AtomicU64::new(0),
             silences: Mutex::default(),
@@ -72,6 +76,10 @@ impl Outlet {
 
     pub(super) fn album(&self) -> Option<&Album> {
         self.album.as_ref()
+    }
+
+    pub(super) fn screen(&self) -> Option<&Arc<Screen>> {
+        self.screen.as_ref()
     }
 
     pub(super) fn clock(&self) -> &Clock {

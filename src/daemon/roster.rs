@@ -12,6 +12,7 @@ use super::{
     DaemonError, Read,
     learn::Library,
     outlet::Outlet,
+    show,
     stream::Watched,
     survive::orphan,
     timetable::Wall,
@@ -23,7 +24,7 @@ use crate::{
     event::{Event, Seconds},
     monitor::{Settings, SettingsError},
     source::{Notice, Source},
-    state::{FiringAlert, Store},
+    state::{FiringAlert, Roll, State, Store},
 };
 
 /// How long a worker may take to finish its frame.
@@ -38,9 +39,19 @@ pub(super) fn trouble(error: String) -> Event {
 
 type Told = (Arc<Watched>, Notice);
 
+/// What earlier runs left of streams.
+pub(super) struct Remembered {
+    /// What differs from the configuration file.
+    pub(super) roll: Roll,
+    /// What was learnt of each.
+    pub(super) library: Library,
+}
+
 /// The streams and the threads that serve them.
 pub(super) struct Roster {
     config: Config,
+    /// What differs from the configuration file.
+    roll: Roll,
     card: Card,
     runtime: Runtime,
     run: String,
@@ -62,12 +73,12 @@ impl Roster {
     /// Opens the models, then starts workers and sources.
     pub(super) fn start(
         config: &Config,
+        remembered: Remembered,
         card: Card,
         runtime: Runtime,
         outlet: Arc<Outlet>,
         run: &str,
         wall: Wall,
-        library: Library,
     ) -> Result<Self, DaemonError> {
         let (ring, bell) = bounded(RINGS);
         let (tell, told) = unbounded();
@@ -76,8 +87,10 @@ impl Roster {
         let (config, run) = (config.clone(), run.to_owned());
         let (sources, workers) = (Vec::new(), Vec::new());
         let refused = None;
+        let Remembered { roll, library } = remembered;
         let mut roster = Self {
             config,
+            roll,
             card,
             runtime,
             run,
@@ -101,9 +114,40 @@ impl Roster {
         streams.iter().for_each(|stream| roster.begin(stream));
         roster.shared.watch(streams.clone());
         for stream in &streams {
-            roster.play(stream)?;
+            roster.play_unless_paused(stream)?;
         }
+        roster.arrange();
         Ok(roster)
+    }
+
+    fn arrange(&self) {
+        if let Some(screen) = self.outlet.screen() {
+            show::arrange(screen, &self.config, &self.shared.streams());
+        }
+    }
+
+    pub(super) fn roll(&self) -> &Roll {
+        &self.roll
+    }
+
+    pub(super) fn set_roll(&mut self, roll: Roll) {
+        self.roll = roll;
+    }
+
+    pub(super) fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// What begins the ids of this run's alerts.
+    pub(super) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Whether every stream is over; one that rests is not, and where there is none, one may be added.
+    pub(super) fn is_over(&self) -> bool {
+        let streams = self.shared.streams();
+        let over = |stream: &Arc<Watched>| stream.is_over() && !self.roll.paused.contains(&stream.stream.name);
+        !streams.is_empty() && streams.iter().all(over)
     }
 
     /// The configuration in force.
@@ -120,10 +164,14 @@ impl Roster {
         self.outlet.clock().now()
     }
 
-    /// What sources told, after waiting for the first at most this long.
-    pub(super) fn notices(&self, wait: Duration) -> Vec<Told> {
-        let first = self.told.recv_timeout(wait).ok();
-        first.into_iter().chain(self.told.try_iter()).collect()
+    /// Where sources tell; what is there is taken with [`Self::notices`].
+    pub(super) fn told(&self) -> &Receiver<Told> {
+        &self.told
+    }
+
+    /// What sources told by now.
+    pub(super) fn notices(&self) -> Vec<Told> {
+        self.told.try_iter().collect()
     }
 
     fn settings(&self, config: &Config) -> Result<Vec<Settings>, SettingsError> {
@@ -148,7 +196,9 @@ impl Roster {
         Ok(())
     }
 
-    fn watched(&self, stream: &Stream, settings: Settings) -> Arc<Watched> {
+    /// A stream that nobody plays yet.
+    pub(super) fn watched(&self, stream: &Stream, settings: Settings) -> Arc<Watched> {
+        self.describe(stream);
         let ring = self.ring.clone();
         let bell = move || {
             // A full channel has enough rings in it to wake everyone.
@@ -170,7 +220,33 @@ impl Roster {
         event.into_iter().for_each(|event| self.outlet.say(event));
     }
 
-    fn play(&mut self, watched: &Arc<Watched>) -> std::io::Result<()> {
+    /// Shows what a stream is.
+    fn describe(&self, stream: &Stream) {
+        if let Some(screen) = self.outlet.screen() {
+            let (added, paused) = (!self.config.is_written(&stream.name), self.roll.paused.contains(&stream.name));
+            screen.pane(&stream.name).set_about(show::about(stream, added, paused));
+        }
+    }
+
+    fn play_unless_paused(&mut self, watched: &Arc<Watched>) -> std::io::Result<()> {
+        if self.roll.paused.contains(&watched.stream.name) {
+            watched.stop(self.now());
+            return Ok(());
+        }
+        self.play(watched)
+    }
+
+    /// Stops a stream's source and waits until it has.
+    pub(super) fn silence_source(&mut self, stream: &str) {
+        self.sources.retain(|(name, source)| {
+            if name == stream {
+                source.stop();
+            }
+            name != stream
+        });
+    }
+
+    pub(super) fn play(&mut self, watched: &Arc<Watched>) -> std::io::Result<()> {
         let (tell, told) = (self.tell.clone(), Arc::clone(watched));
         let notify = move |notice| drop(tell.send((Arc::clone(&told), notice)));
         let epoch = self.outlet.clock().epoch();
@@ -184,15 +260,7 @@ impl Roster {
     /// model is said.
     pub(super) fn take_up(&self, store: &Store) {
         let state = store.get();
-        let wall = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-        for stream in self.shared.streams().iter() {
-            match state.overrides.get(&stream.stream.name) {
-                Some(set) if set.until.is_none_or(|until| until > wall) => {
-                    stream.set(self.now(), Some(*set));
-                }
-                _ => {}
-            }
-        }
+        self.shared.streams().iter().for_each(|stream| self.take_up_override(stream, &state));
         let mut orphans: Vec<String> = state.alerts.keys().cloned().collect();
         for stream in self.shared.streams().iter() {
             let of = |(id, alert): (&String, &_)| {
@@ -222,9 +290,22 @@ impl Roster {
         }
     }
 
+    /// Sets a gate again that was set by hand, if that still holds.
+    pub(super) fn take_up_override(&self, stream: &Watched, state: &State) {
+        let wall = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+        match state.overrides.get(&stream.stream.name) {
+            Some(set) if set.until.is_none_or(|until| until > wall) => stream.set(self.now(), Some(*set)),
+            _ => {}
+        }
+    }
+
     /// Reads the configuration again and changes what it changes; a bad one is refused and the old one stays.
     pub(super) fn reload(&mut self, read: &Read) {
-        let done = read().and_then(|new| self.adopt(new));
+        let done = read().and_then(|new| {
+            let (new, left_out) = show::with_added(&new, &self.roll, Vec::new());
+            left_out.into_iter().for_each(|reason| self.outlet.say(trouble(reason)));
+            self.adopt(new)
+        });
         self.refused = done.as_ref().err().cloned();
         match done {
             Ok(streams) => self.outlet.say(Event::Reloaded { streams, at: Seconds(self.now()) }),
@@ -235,7 +316,8 @@ impl Roster {
         }
     }
 
-    fn adopt(&mut self, new: Config) -> Result<Vec<String>, String> {
+    /// These streams from now on; the names of those that something changed for.
+    pub(super) fn adopt(&mut self, new: Config) -> Result<Vec<String>, String> {
         let change = Change::between(&self.config, &new);
         if !change.fixed.is_empty() {
             let sections: Vec<_> = change.fixed.iter().map(|section| format!("[{section}]")).collect();
@@ -259,11 +341,13 @@ impl Roster {
             self.outlet.metrics().remove(name);
         }
         let (mut streams, mut fresh) = (Vec::new(), Vec::new());
+        self.config = new.clone();
         for (stream, settings) in new.streams.iter().zip(settings) {
             match old.iter().find(|s| s.stream.name == stream.name && !leaves(&stream.name)) {
                 Some(same) => {
                     if change.regated.contains(&stream.name) {
                         same.reconfigure(&stream.gate, settings);
+                        self.describe(stream);
                     }
                     streams.push(Arc::clone(same));
                 }
@@ -276,8 +360,8 @@ impl Roster {
             }
         }
         self.shared.watch(streams);
-        self.config = new;
-        let started = fresh.iter().try_for_each(|stream| self.play(stream));
+        self.arrange();
+        let started = fresh.iter().try_for_each(|stream| self.play_unless_paused(stream));
         started.map_err(|e| format!("a stream could not be started: {e}"))?;
         self.hire(self.config.streams.len()).map_err(|e| e.to_string())?;
         Ok(change.streams())

@@ -21,7 +21,7 @@ use crate::{
     event::{AlertEvent, AlertState, ByHand, Event, GateState, GateStatus, Seconds, StreamSummary},
     facts::Inspector,
     frame::Frame,
-    http::{Frames, StreamMetrics},
+    http::{Frames, Pane, StreamMetrics},
     monitor::{Fact, Input, Monitor, Seen, Settings},
     snapshot::{Album, Kept},
     source::{Look, Slot, StatusReader},
@@ -44,6 +44,8 @@ pub(super) struct Watched {
     pub(super) served: Mutex<Option<Duration>>,
     outlet: Arc<Outlet>,
     metrics: StreamMetrics,
+    /// What is shown of it, if anything is.
+    pane: Option<Arc<Pane>>,
     monitor: Mutex<Monitor>,
     inspector: Mutex<Inspector>,
     learner: Mutex<Learner>,
@@ -78,6 +80,10 @@ impl Watched {
         wall: Wall,
         bell: impl Fn() + Send + Sync + 'static,
     ) -> Arc<Self> {
+        let pane = outlet.screen().map(|screen| screen.pane(&stream.name));
+        if let Some(pane) = &pane {
+            pane.set_thresholds(settings.gate());
+        }
         Arc::new_cyclic(|watched: &Weak<Self>| {
             let watched = watched.clone();
             let look: Look =
@@ -90,6 +96,7 @@ impl Watched {
                 served: Mutex::default(),
                 outlet: Arc::clone(outlet),
                 metrics: outlet.metrics().stream(&stream.name),
+                pane,
                 framing: Framing::new(&stream),
                 inspector: Mutex::new(Inspector::new(&stream.facts)),
                 learner: Mutex::default(),
@@ -117,6 +124,9 @@ impl Watched {
         let at = frame.pts.unwrap_or(frame.arrived);
         if !self.started.swap(true, Ordering::AcqRel) {
             let (width, height) = (frame.width, frame.height);
+            if let Some(pane) = &self.pane {
+                pane.set_size(width, height);
+            }
             self.step(at, Input::Fact(Fact::Started { width, height }), None);
         }
         let (changed, seen, light) = {
@@ -127,6 +137,15 @@ impl Watched {
         };
         if due && let Some(thresholds) = lock(&self.timetable).turn(at, light) {
             self.step(at, Input::Retune(thresholds), None);
+            if let Some(pane) = &self.pane {
+                pane.set_thresholds(thresholds);
+            }
+        }
+        if let Some(pane) = self.pane.as_ref().filter(|_| self.stream.snapshots) {
+            pane.show(frame);
+        }
+        if let (true, Some(pane)) = (due, &self.pane) {
+            pane.set_light(light);
         }
         if changed || due && !seen.is_empty() {
             self.step(at, Input::Sights(&seen), Some(frame));
@@ -143,6 +162,9 @@ impl Watched {
     /// Other thresholds and rules from now on.
     pub(super) fn reconfigure(&self, gate: &Gate, settings: Settings) {
         *lock(&self.timetable) = Timetable::new(gate.schedules.clone(), settings.gate(), self.wall);
+        if let Some(pane) = &self.pane {
+            pane.set_thresholds(settings.gate());
+        }
         let mut monitor = lock(&self.monitor);
         let events = monitor.reconfigure(settings);
         self.outlet.put(monitor.status(), *lock(&self.evidence), monitor.stale_after());
@@ -170,6 +192,9 @@ impl Watched {
                 self.pace(monitor.pending());
                 self.remember(now, frame, &status);
                 score = status.smoothed;
+            }
+            if let Some(pane) = &self.pane {
+                pane.stand(&status, evidence);
             }
             self.outlet.put(status, *lock(&self.evidence), monitor.stale_after());
         }
@@ -217,11 +242,16 @@ impl Watched {
 
     /// Keeps the last good picture.
     fn remember(&self, now: Duration, frame: Option<&Frame>, status: &GateStatus) {
-        let (Some(album), Some(frame), GateState::Open) = (self.album(), frame, status.decided) else { return };
+        let (Some(frame), GateState::Open, true) = (frame, status.decided, self.stream.snapshots) else { return };
         let mut good_at = lock(&self.good_at);
         if good_at.is_none_or(|then| now.saturating_sub(then) >= GOOD_EVERY) {
             *good_at = Some(now);
-            album.keep(frame, &self.good);
+            if let Some(album) = self.album() {
+                album.keep(frame, &self.good);
+            }
+            if let Some(pane) = &self.pane {
+                pane.keep_good(frame);
+            }
         }
     }
 

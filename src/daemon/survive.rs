@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, io, sync::Arc, time::SystemTime};
 use crate::{
     config::{Rule, Severity},
     event::{AlertEvent, AlertState, Event, Said, Seconds, Unjudged},
+    http::Known,
     sink::Sink,
     state::{FiringAlert, State, Store},
 };
@@ -38,7 +39,8 @@ impl Sink for Survive {
                 // One that was silenced is said again once the silence ends.
                 let before = self.owed.get(&alert.id).and_then(Option::as_ref).or(known.get(&alert.id));
                 let since = before.map_or(since, |before| before.since);
-                Some(FiringAlert { stream, rule, since, silenced: alert.silenced })
+                let acknowledged = before.and_then(|before| before.acknowledged);
+                Some(FiringAlert { stream, rule, since, silenced: alert.silenced, acknowledged })
             }
             AlertState::Resolved => None,
         };
@@ -74,6 +76,19 @@ pub(super) fn quiet(state: &State, rules: &[Rule]) -> Vec<AlertEvent> {
         Some(AlertEvent { severity, subject, ..bare(id, &alert.stream, &alert.rule) })
     };
     quiet.filter_map(event).collect()
+}
+
+/// Every alert of an earlier run that fires still, for those who show them.
+pub(super) fn known(state: &State, rules: &[Rule]) -> Vec<Known> {
+    let of = |(id, alert): (&String, &FiringAlert)| {
+        let event = bare(id, &alert.stream, &alert.rule);
+        let rule = rules.iter().find(|rule| rule.name == alert.rule);
+        let (severity, subject) =
+            rule.map_or((event.severity, event.subject.clone()), |rule| (rule.severity, rule.subject.name().into()));
+        let alert_event = AlertEvent { severity, subject, silenced: alert.silenced, ..event };
+        Known { alert: alert_event, fired: alert.since, acknowledged: alert.acknowledged }
+    };
+    state.alerts.iter().map(of).collect()
 }
 
 /// An alert that fires, of which nothing but its name is known.

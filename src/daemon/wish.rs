@@ -1,4 +1,4 @@
-//! What people ask of gates and alerts, over MQTT or the control socket: done, remembered, and said.
+//! What people ask of streams, gates and alerts, over MQTT, HTTP or the control socket: done, remembered, and said.
 
 use super::{
     clock::today,
@@ -12,14 +12,14 @@ use crate::{
 
 impl Roster {
     /// Does what somebody asks and remembers it; what can't be done is said.
-    pub(super) fn obey(&self, request: Request, store: Option<&Store>) {
+    pub(super) fn obey(&mut self, request: Request, store: Option<&Store>) {
         if let Err(error) = self.grant(request, store) {
             self.outlet.say(trouble(error));
         }
     }
 
-    /// Does what somebody asks over the control socket.
-    pub(super) fn answer(&self, request: Request, store: Option<&Store>) -> Answer {
+    /// Does what somebody asks at the desk.
+    pub(super) fn answer(&mut self, request: Request, store: Option<&Store>) -> Answer {
         Answer {
             refused: self.grant(request, store).err(),
             silences: self.outlet.silences().list(today()),
@@ -27,7 +27,7 @@ impl Roster {
         }
     }
 
-    fn grant(&self, request: Request, store: Option<&Store>) -> Result<(), String> {
+    fn grant(&mut self, request: Request, store: Option<&Store>) -> Result<(), String> {
         let streams = self.shared.streams();
         let find = |name: &str| {
             let names = || streams.iter().map(|s| s.stream.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -40,6 +40,23 @@ impl Roster {
         };
         match request {
             Request::Standing => Ok(()),
+            Request::Add(addition) => self.add(addition, store),
+            Request::Remove { stream } => {
+                find(&stream)?;
+                self.remove(&stream, store)
+            }
+            Request::Pause { stream, paused } => self.pause(&stream, paused, store),
+            Request::Acknowledge { alert } => {
+                let now = today();
+                if let Some(screen) = self.outlet.screen() {
+                    screen.acknowledge(&alert, now);
+                }
+                remember(&|kept| {
+                    if let Some(alert) = kept.alerts.get_mut(&alert) {
+                        alert.acknowledged.get_or_insert(now);
+                    }
+                })
+            }
             Request::Gate { stream, state, until } => {
                 let set = state.map(|state| Override { state, until });
                 find(&stream)?.set(self.now(), set);

@@ -1,4 +1,4 @@
-//! Who may ask: under which names, and with which token. Pure.
+//! Who may ask: under which names, from which pages, and with which token. Pure.
 
 use std::net::IpAddr;
 
@@ -21,11 +21,29 @@ pub(super) fn knows_host(host: Option<&str>, names: &[String]) -> bool {
     name.parse::<IpAddr>().is_ok() || name == "localhost" || names.contains(&name)
 }
 
+/// Whether a request comes from one of our own pages, or from no page at all.
+///
+/// A browser says where a request comes from: `Origin` with whatever changes something or is read by a script
+/// (RFC 6454), `Sec-Fetch-Site` with everything (Fetch Metadata). Other programs send neither. `page` is whether only the
+/// page itself is asked for: whoever follows a link to it comes from elsewhere.
+pub(super) fn is_ours(host: &str, origin: Option<&str>, site: Option<&str>, page: bool) -> bool {
+    let same = |origin: &str| {
+        let name = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
+        name.is_some_and(|name| name.eq_ignore_ascii_case(host))
+    };
+    let from = origin.is_none_or(same);
+    from && (page || site.is_none_or(|site| ["same-origin", "none"].contains(&site)))
+}
+
 /// Whether the `Authorization` header bears the token. Takes as long for a wrong token as for the right one.
 pub(super) fn bears(header: Option<&str>, token: &Secret) -> bool {
     let given =
         header.and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let given = given.map_or("", |(_, given)| given.trim());
+    is_token(given.map_or("", |(_, given)| given.trim()), token)
+}
+
+/// Whether this is the token. Takes as long for a wrong one as for the right one.
+pub(super) fn is_token(given: &str, token: &Secret) -> bool {
     // Digests are compared instead of texts: `verify` looks at all of them, whatever their beginnings.
     let digest = |text: &str| {
         let mut mac = Hmac::<Sha256>::new_from_slice(token.reveal().as_bytes())
@@ -59,6 +77,25 @@ mod tests {
             (None, false),
         ] {
             assert_eq!(knows_host(host, &names), known, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn pages_of_others_are_refused() {
+        let host = "127.0.0.1:9464";
+        for (origin, site, page, ours) in [
+            (None, None, false, true),
+            (Some("http://127.0.0.1:9464"), Some("same-origin"), false, true),
+            (Some("https://127.0.0.1:9464"), None, false, true),
+            (None, Some("none"), false, true),
+            (Some("http://127.0.0.1:8080"), Some("same-site"), false, false),
+            (Some("http://evil.example"), None, false, false),
+            (Some("null"), Some("cross-site"), false, false),
+            (None, Some("cross-site"), false, false),
+            (None, Some("cross-site"), true, true),
+            (Some("http://evil.example"), Some("cross-site"), true, false),
+        ] {
+            assert_eq!(is_ours(host, origin, site, page), ours, "{origin:?} {site:?} {page}");
         }
     }
 

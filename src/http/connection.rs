@@ -2,14 +2,12 @@
 
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use axum::serve::Listener;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -36,13 +34,9 @@ impl Bounded {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self { listener, places: Arc::new(Semaphore::new(MOST)) }
     }
-}
 
-impl Listener for Bounded {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+    /// The next connection, once there is a place for it.
+    pub(super) async fn accept(&self) -> Connection {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
                 // Never closed; if it were, nothing would be accepted.
@@ -50,14 +44,14 @@ impl Listener for Bounded {
                 continue;
             };
             match self.listener.accept().await {
-                Ok((stream, from)) => return (Connection { stream, idle: Box::pin(sleep(IDLE)), _place: place }, from),
+                Ok((stream, _)) => {
+                    // Answers are written whole: waiting for more would only delay them.
+                    let _as_it_is = stream.set_nodelay(true);
+                    return Connection { stream, idle: Box::pin(sleep(IDLE)), _place: place };
+                }
                 Err(_) => sleep(BREATHER).await,
             }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 

@@ -1,35 +1,41 @@
-//! Routes and the thread that serves them.
+//! The thread that serves, and what every request goes through.
 
 use std::{
     io,
     net::SocketAddr,
-    sync::Arc,
+    path::PathBuf,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use axum::{
-    Json, Router,
-    extract::{Path, Request, State},
-    http::{HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn_with_state},
-    response::{IntoResponse, Response},
-    routing::get,
+use axum::Router;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
 };
-use serde_json::json;
-use tokio::{net::TcpListener, sync::oneshot};
-
-use super::{Health, Metrics, access, connection::Bounded};
-use crate::{
-    config::Http,
-    gate::{Kind, Line, monotonic_ns},
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::oneshot,
+    time::timeout,
 };
+use tokio_rustls::TlsAcceptor;
 
-/// OpenMetrics 1.0, section 4.2.
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use super::{Served, api, connection::Bounded, tls};
+use crate::config::Http;
 
 /// How long answers under way may take once the server stops.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a request's head, or a TLS handshake, may take to come.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// Header lines of a request.
+const HEADERS: usize = 64;
+
+/// Bytes of a request's head that are kept.
+const HEAD_BYTES: usize = 32 << 10;
 
 /// Why the server can't be started.
 #[derive(Debug, thiserror::Error)]
@@ -45,16 +51,17 @@ pub enum HttpError {
     /// Off loopback without a token.
     #[error("http: {0} can be reached from elsewhere; add [http] token_file or token_env")]
     Open(SocketAddr),
+    /// Certificate or key can't be used.
+    #[error("http: {}: {reason}; give PEM files that belong together as tls_certificate_file and tls_key_file", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The system gives no thread.
     #[error("http: cannot start a thread: {0}; raise the limit on processes")]
     Thread(io::Error),
-}
-
-#[derive(Clone)]
-struct Shared {
-    settings: Arc<Http>,
-    metrics: Arc<Metrics>,
-    health: Arc<Health>,
 }
 
 /// The running server; ends when dropped.
@@ -70,23 +77,38 @@ impl Server {
     ///
     /// # Errors
     /// [`HttpError`] if the address can't be had or would be open to everybody.
-    pub fn start(settings: &Http, metrics: Arc<Metrics>, health: Arc<Health>) -> Result<Self, HttpError> {
+    pub fn start(settings: &Http, served: Served) -> Result<Self, HttpError> {
         if !settings.listen.ip().is_loopback() && settings.token.is_none() {
             return Err(HttpError::Open(settings.listen));
+        }
+        let tls = settings.tls.as_ref().map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
+        if !settings.listen.ip().is_loopback() && tls.is_none() {
+            tracing::warn!(
+                "http: the token travels unencrypted; add [http] tls_certificate_file and tls_key_file, or a proxy that does TLS"
+            );
         }
         let listen = |source| HttpError::Listen { address: settings.listen, source };
         let listener = std::net::TcpListener::bind(settings.listen).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(HttpError::Thread)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(2)
+            .thread_name("http-files")
+            .build()
+            .map_err(HttpError::Thread)?;
         let (stop, stopped) = oneshot::channel();
-        let routes = routes(Shared { settings: Arc::new(settings.clone()), metrics, health });
+        let shared = api::Shared::new(settings, served, address.port());
         let work = move || {
-            runtime.block_on(async {
-                if let Err(error) = serve(listener, routes, stopped).await {
-                    tracing::error!(%error, "the HTTP server ended; restart miqa to have it back");
-                }
+            let done = runtime.block_on(async {
+                tokio::spawn(api::tell_standings(shared.clone()));
+                serve(listener, tls, api::router(shared), stopped).await
             });
+            if let Err(error) = done {
+                tracing::error!(%error, "the HTTP server ended; restart miqa to have it back");
+            }
+            // What reads a file at this moment is not waited for.
+            runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("http".into()).spawn(work).map_err(HttpError::Thread)?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
@@ -109,100 +131,52 @@ impl Drop for Server {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, routes: Router, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+async fn serve(
+    listener: std::net::TcpListener,
+    tls: Option<TlsAcceptor>,
+    routes: Router,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
     let listener = Bounded::new(TcpListener::from_std(listener)?);
-    let (over, ended) = oneshot::channel::<()>();
-    let stop = async move {
-        // Told, or the server was dropped: both end it.
-        let _ = stopped.await;
-        drop(over);
-    };
-    let server = axum::serve(listener, routes).with_graceful_shutdown(stop);
-    tokio::select! {
-        done = async { server.await } => done,
-        () = async { let _ = ended.await; tokio::time::sleep(GRACE).await } => Ok(()),
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(stopped);
+    loop {
+        let connection = tokio::select! {
+            connection = listener.accept() => connection,
+            // Told, or the server was dropped: both end it.
+            _ = &mut stopped => break,
+        };
+        let (routes, watcher) = (routes.clone(), graceful.watcher());
+        match &tls {
+            None => drop(tokio::spawn(talk(connection, routes, watcher))),
+            Some(tls) => {
+                let shaken = tls.accept(connection);
+                tokio::spawn(async move {
+                    // Whoever can't shake hands is told so by TLS itself.
+                    if let Ok(Ok(connection)) = timeout(HEAD, shaken).await {
+                        talk(connection, routes, watcher).await;
+                    }
+                });
+            }
+        }
     }
+    drop(listener);
+    // Event streams have no end of their own.
+    let _cut = timeout(GRACE, graceful.shutdown()).await;
+    Ok(())
 }
 
-fn routes(shared: Shared) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
-        .route("/v1/gates", get(gates))
-        .route("/v1/gates/{stream}", get(gate))
-        .fallback(async || {
-            problem(StatusCode::NOT_FOUND, "there is nothing; try /metrics, /healthz, /readyz or /v1/gates")
-        })
-        .layer(from_fn_with_state(shared.clone(), guard))
-        .with_state(shared)
-}
-
-fn problem(status: StatusCode, error: &str) -> Response {
-    (status, Json(json!({ "error": error }))).into_response()
-}
-
-async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let mut response = match refusal(&shared, &request) {
-        Some(refused) => refused,
-        None => next.run(request).await,
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
-}
-
-/// What is answered to those who may not ask. Health says nothing about anything else, so supervisors need no token for
-/// it.
-fn refusal(shared: &Shared, request: &Request) -> Option<Response> {
-    let header = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    // HTTP/1.1 requires the header; a request in absolute form (RFC 9112, section 3.2.2) carries the name itself.
-    let host = request.uri().authority().map(|name| name.as_str()).or(header(header::HOST));
-    if !access::knows_host(host, &shared.settings.hosts) {
-        let error = "this name is not ours; use the address, or add the name to [http] hosts";
-        return Some(problem(StatusCode::FORBIDDEN, error));
-    }
-    let token = shared.settings.token.as_ref()?;
-    if ["/healthz", "/readyz"].contains(&request.uri().path()) || access::bears(header(header::AUTHORIZATION), token) {
-        return None;
-    }
-    let mut refused = problem(StatusCode::UNAUTHORIZED, "send the token as Authorization: Bearer …");
-    refused.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    Some(refused)
-}
-
-async fn metrics(State(shared): State<Shared>) -> Response {
-    match shared.metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
-        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
-    }
-}
-
-fn verdict(good: bool, word: &'static str) -> Response {
-    if good { word.into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, format!("not {word}")).into_response() }
-}
-
-async fn alive(State(shared): State<Shared>) -> Response {
-    verdict(shared.health.is_alive(), "alive")
-}
-
-async fn ready(State(shared): State<Shared>) -> Response {
-    verdict(shared.health.is_ready(), "ready")
-}
-
-fn lines(shared: &Shared) -> Vec<Line> {
-    let now = monotonic_ns();
-    shared.metrics.gates().standings(now).into_iter().map(|standing| Line::new(standing, Kind::State, now)).collect()
-}
-
-async fn gates(State(shared): State<Shared>) -> Response {
-    Json(json!({ "gates": lines(&shared) })).into_response()
-}
-
-async fn gate(State(shared): State<Shared>, Path(stream): Path<String>) -> Response {
-    match lines(&shared).into_iter().find(|line| line.stream == stream) {
-        Some(line) => Json(line).into_response(),
-        None => problem(StatusCode::NOT_FOUND, "there is no such stream; /v1/gates names them all"),
-    }
+async fn talk<C: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    connection: C,
+    routes: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(connection), TowerToHyperService::new(routes));
+    // Whoever breaks off misses nothing.
+    let _gone = watcher.watch(served).await;
 }

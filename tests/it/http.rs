@@ -9,9 +9,10 @@ use std::{
 
 use miqa::{
     config::{Config, Http},
+    control,
     event::{GateState, GateStatus},
     gate::{Board, monotonic_ns},
-    http::{About, Health, Metrics, Server},
+    http::{About, Health, Metrics, Screen, Served, Server},
 };
 
 struct Rig {
@@ -28,12 +29,27 @@ fn settings(rest: &str) -> Http {
 
 fn rig(rest: &str) -> Rig {
     let board = Arc::new(Board::default());
-    let metrics = Metrics::new(&About::default(), Arc::clone(&board));
-    metrics.stream("yard");
-    let health = Arc::new(Health::default());
+    let served = served(&board);
+    served.metrics.stream("yard");
+    let health = Arc::clone(&served.health);
     let settings = settings(&format!("listen = \"127.0.0.1:0\"\n{rest}"));
-    let server = Server::start(&settings, Arc::new(metrics), Arc::clone(&health)).unwrap();
+    let server = Server::start(&settings, served).unwrap();
     Rig { board, health, server }
+}
+
+/// A server's other end without a daemon: nobody answers at the desk.
+fn served(board: &Arc<Board>) -> Served {
+    let screen = Screen::new(Arc::default(), []).unwrap();
+    Served {
+        about: Arc::default(),
+        metrics: Arc::new(Metrics::new(&About::default(), Arc::clone(board))),
+        health: Arc::new(Health::default()),
+        screen: Arc::new(screen),
+        desk: control::desk().0,
+        kept: false,
+        report: Arc::new(|_| Err("no record".into())),
+        snapshot: Arc::new(|_, _| None),
+    }
 }
 
 /// Status and body of a GET with these header lines.
@@ -58,7 +74,7 @@ fn gates_health_and_metrics_are_read() {
     health.set_ready();
     assert_eq!(get("/readyz"), (200, "ready".into()));
     let line = |path| -> serde_json::Value { serde_json::from_str(&get(path).1).unwrap() };
-    assert_eq!(line("/v1/gates/yard")["decided"], "unknown");
+    assert_eq!(line("/api/v1/gates/yard")["decided"], "unknown");
     let status = GateStatus {
         stream: "yard".into(),
         decided: GateState::Open,
@@ -67,17 +83,17 @@ fn gates_health_and_metrics_are_read() {
         ..GateStatus::default()
     };
     board.put(status.clone(), monotonic_ns() + 60_000_000_000);
-    let open = line("/v1/gates/yard");
+    let open = line("/api/v1/gates/yard");
     assert_eq!((&open["decided"], &open["enforced"], &open["score"]), (&"open".into(), &"open".into(), &0.75.into()));
     assert!(open["valid_for"].as_f64().unwrap() > 50.0, "{open}");
-    assert_eq!(line("/v1/gates")["gates"][0]["stream"], "yard");
+    assert_eq!(line("/api/v1/gates")["gates"][0]["stream"], "yard");
     board.put(status, monotonic_ns());
-    let stale = line("/v1/gates/yard");
+    let stale = line("/api/v1/gates/yard");
     assert_eq!((&stale["decided"], &stale["reason"]), (&"unknown".into(), &"stale".into()));
     let (status, metrics) = get("/metrics");
     assert!(status == 200 && metrics.ends_with("# EOF\n"), "{metrics}");
     assert!(metrics.contains("miqa_gate_state{stream=\"yard\",state=\"unknown\"} 1.0"), "{metrics}");
-    assert_eq!(get("/v1/gates/barn").0, 404);
+    assert_eq!(get("/api/v1/gates/barn").0, 404);
     assert_eq!(get("/else").0, 404);
 }
 
@@ -91,8 +107,8 @@ fn strangers_are_refused() {
         ("/metrics", format!("{LOCAL}{bearer}"), 200),
         ("/metrics", format!("Host: nvr.lan:9464\r\n{bearer}"), 200),
         ("/metrics", LOCAL.into(), 401),
-        ("/v1/gates", format!("{LOCAL}Authorization: Bearer x{token}\r\n"), 401),
-        ("/v1/gates", format!("{LOCAL}Authorization: Basic {token}\r\n"), 401),
+        ("/api/v1/gates", format!("{LOCAL}Authorization: Bearer x{token}\r\n"), 401),
+        ("/api/v1/gates", format!("{LOCAL}Authorization: Basic {token}\r\n"), 401),
         ("/else", LOCAL.into(), 401),
         ("/healthz", LOCAL.into(), 200),
         ("/readyz", LOCAL.into(), 503),
@@ -100,6 +116,17 @@ fn strangers_are_refused() {
         ("/healthz", "Host: evil.example\r\n".into(), 403),
         ("/metrics", bearer.clone(), 403),
         ("http://evil.example/metrics", format!("{LOCAL}{bearer}"), 403),
+        // The page's own files are the same for everybody; what they show is not.
+        ("/", LOCAL.into(), 200),
+        ("/page/app.js", LOCAL.into(), 200),
+        ("/api/v1/streams", LOCAL.into(), 401),
+        ("/api/v1/events", LOCAL.into(), 401),
+        ("/api/v1/openapi.json", LOCAL.into(), 401),
+        // Other pages may not ask, whatever they know.
+        ("/api/v1/gates", format!("{LOCAL}{bearer}Origin: http://evil.example\r\n"), 403),
+        ("/api/v1/gates", format!("{LOCAL}{bearer}Origin: http://localhost\r\n"), 200),
+        ("/api/v1/gates", format!("{LOCAL}{bearer}Sec-Fetch-Site: cross-site\r\n"), 403),
+        ("/", format!("{LOCAL}Sec-Fetch-Site: cross-site\r\n"), 200),
     ] {
         let (got, body) = get(server.address(), path, &headers);
         assert_eq!(got, status, "{path} {}", headers.replace(&token, "***"));
@@ -141,7 +168,6 @@ fn a_silent_connection_is_closed() {
 fn an_address_in_use_is_said() {
     let Rig { server, .. } = rig("");
     let settings = settings(&format!("listen = \"{}\"", server.address()));
-    let metrics = Arc::new(Metrics::new(&About::default(), Arc::default()));
-    let error = Server::start(&settings, metrics, Arc::default()).unwrap_err().to_string();
+    let error = Server::start(&settings, served(&Arc::default())).unwrap_err().to_string();
     assert!(error.contains("cannot listen on 127.0.0.1:") && error.contains("[http] listen"), "{error}");
 }

@@ -93,7 +93,7 @@ fn with_everything_on_all_tell_the_same_and_no_secret() {
     assert_eq!(shown.status.code(), Some(0));
     let slot = miqa(["gate", "show", "--slot", &at("gates").display().to_string()]);
     let metrics = get(http, "/metrics", "zq7-http");
-    let gates = get(http, "/v1/gates/cam", "zq7-http");
+    let gates = get(http, "/api/v1/gates/cam", "zq7-http");
     assert!(stdout(&shown).contains("\"open\"") && stdout(&slot).contains("open"), "{}", stdout(&slot));
     assert!(gates.contains("\"decided\":\"open\""), "{gates}");
     assert!(

@@ -148,6 +148,11 @@ fn write(kept: &mut State, request: &Request) {
             kept.set_by_hand(stream, state.map(|state| ByHand { state, until: *until }));
         }
         Request::Silence { stream, rule, until } => kept.silence(stream, rule.as_deref(), *until, today()),
-        Request::Standing => {}
+        // These are asked of a running daemon only.
+        Request::Add(_)
+        | Request::Remove { .. }
+        | Request::Pause { .. }
+        | Request::Acknowledge { .. }
+        | Request::Standing => {}
     }
 }

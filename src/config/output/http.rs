@@ -1,4 +1,4 @@
-//! `[http]`: the server for metrics, health and gates.
+//! `[http]`: the server for metrics, health, the API and the page.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{Fault, credential, fault, is_plain};
-use crate::secret::Secret;
+use crate::{config::AddKind, secret::Secret};
 
 /// The keys of `[http]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,12 +23,32 @@ pub struct HttpKeys {
     pub token_file: Option<PathBuf>,
     /// An environment variable whose value is that token.
     pub token_env: Option<String>,
+    /// Certificate chain (PEM, the server's own first) for TLS, with `tls_key_file`. Default: no TLS.
+    pub tls_certificate_file: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    pub tls_key_file: Option<PathBuf>,
+    /// Whether gates may be set, alerts silenced and streams paused from there. Default `true`.
+    pub commands: bool,
+    /// Kinds of streams that may be added from there: `"rtsp"`, `"http"`, `"test"`. Default: these three.
+    pub add: Vec<AddKind>,
+    /// Folder whose files and folders of pictures may be added, too. Default: none.
+    pub files: Option<PathBuf>,
 }
 
 impl Default for HttpKeys {
     fn default() -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 9464));
-        Self { listen, hosts: Vec::new(), token_file: None, token_env: None }
+        Self {
+            listen,
+            hosts: Vec::new(),
+            token_file: None,
+            token_env: None,
+            tls_certificate_file: None,
+            tls_key_file: None,
+            commands: true,
+            add: AddKind::ALL.to_vec(),
+            files: None,
+        }
     }
 }
 
@@ -50,9 +70,29 @@ pub struct Http {
     pub hosts: Vec<String>,
     /// The token that requests must bear.
     pub token: Option<Secret>,
+    /// Files of certificate chain and private key, for TLS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whether anything may be changed from there.
+    pub commands: bool,
+    /// What may be added from there.
+    pub additions: Additions,
+}
+
+/// Which streams may be added to a running daemon.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Additions {
+    /// Kinds of locations.
+    pub kinds: Vec<AddKind>,
+    /// Folder whose files may be added.
+    pub files: Option<PathBuf>,
 }
 
 impl HttpKeys {
+    /// Whether streams may be added from there, so that a file may do without any.
+    pub(in crate::config) fn can_add(&self) -> bool {
+        self.commands && !(self.add.is_empty() && self.files.is_none())
+    }
+
     pub(super) fn check(self, folder: &Path) -> Result<Http, Fault> {
         let token = credential::read("token", self.token_file, self.token_env, folder)?;
         if !self.listen.ip().is_loopback() && token.is_none() {
@@ -64,10 +104,21 @@ impl HttpKeys {
         if let Some(host) = self.hosts.iter().find(|host| !is_plain(host)) {
             return Err(fault("hosts", format!("\"{host}\" must be a name without a port")));
         }
+        let tls = match (self.tls_certificate_file, self.tls_key_file) {
+            (Some(certificate), Some(key)) => Some((folder.join(certificate), folder.join(key))),
+            (None, None) => None,
+            (None, Some(_)) => return Err(fault("tls_certificate_file", "is missing beside tls_key_file")),
+            (Some(_), None) => return Err(fault("tls_key_file", "is missing beside tls_certificate_file")),
+        };
+        let files = self.files.map(|files| folder.join(files));
+        let kinds = if self.commands { self.add } else { Vec::new() };
         Ok(Http {
             listen: self.listen,
             hosts: self.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             token,
+            tls,
+            commands: self.commands,
+            additions: Additions { kinds, files: files.filter(|_| self.commands) },
         })
     }
 }

@@ -13,7 +13,7 @@ use std::{collections::HashSet, path::Path};
 
 pub use broker::{Broker, BrokerKeys};
 pub use frigate::{Frigate, FrigateKeys, FrigateMode, FrigateUnknown};
-pub use http::{Http, HttpKeys};
+pub use http::{Additions, Http, HttpKeys};
 pub use jsonl::{Jsonl, JsonlKeys};
 pub use mqtt::{Mqtt, MqttKeys};
 pub use webhook::{Webhook, WebhookKeys};
@@ -196,6 +196,8 @@ mod tests {
             ("[http]\nlisten = \"0.0.0.0:1\"\n".into(), "http.listen: 0.0.0.0:1 can be reached from elsewhere"),
             ("[http]\nlisten = \"here\"\n".into(), "expected an address and port"),
             ("[http]\nhosts = [\"a:1\"]\n".into(), "http.hosts: \"a:1\" must be"),
+            ("[http]\ntls_key_file = \"k\"\n".into(), "http.tls_certificate_file: is missing"),
+            ("[http]\nadd = [\"gst\"]\n".into(), "unknown variant `gst`, expected one of"),
         ] {
             let error = check(&text).expect_err(&text);
             assert!(error.contains(expected), "\n{text}\n gave: {error}\n want: {expected}");
