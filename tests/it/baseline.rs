@@ -111,7 +111,7 @@ fn what_was_learnt_survives_and_what_is_torn_is_learnt_anew() {
     let other = learnt("another");
     for (text, event) in [
         (json!({ "version": 1, "kept": { "yard": other } }).to_string(), ("baseline", "another model")),
-        ("{\"version\":1,\"kept\":{\"yard\":{\"origin\":1}}}".into(), ("baseline", "origin")),
+        ("{\"version\":1,\"kept\":{\"yard\":{\"origin\":1}}}".into(), ("baseline", "expected struct")),
         ("{\"version\":1,\"ke".into(), ("error", "learnt anew")),
     ] {
         std::fs::write(&kept, text).unwrap();

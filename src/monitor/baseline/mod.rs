@@ -113,7 +113,10 @@ impl Baseline {
             let others: Vec<_> = others.filter_map(|(course, _)| course.cleaned(day)).collect();
             news.extend(others);
         }
-        news.extend(turned.into_iter().flat_map(|turned| turned.news));
+        let is_cleaned = turned.iter().any(|turned| turned.cleaned.is_some());
+        let turned = turned.into_iter().flat_map(|turned| turned.news);
+        // A date that was found on the day of the cleaning is gone with the dirt.
+        news.extend(turned.filter(|news| !(is_cleaned && matches!(news, BaselineNews::CleanBy(_)))));
         let known = self.course(look.light).usual(Measure::Texture);
         // By another light the same scene has about as much.
         let elsewhere = || self.courses.iter().find_map(|course| course.usual(Measure::Texture));
