@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The tests that take minutes; their last figures are in docs/measured.md.
 #   1. memory: one stream, 10,000 scored frames with the shipped model; at most 400 MB, no growth over the second half
-#   2. integration tests marked slow
+#   2. integration tests marked slow; the month of one camera is among them (docs/baselines.md)
 #   3. shards under GNU parallel and a real Slurm, with killed workers (skipped where the packages are missing)
 #   4. the offline chain on the images of a package, killed in each step and resumed (with DATA=<folder>: on those)
 set -euo pipefail
@@ -42,7 +42,7 @@ echo "resident: peak $((last_peak / 1024)) MB, half way $((half / 1024)) MB, at 
 [ "$last_peak" -le $((400 * 1024)) ] || { echo "FAILED: more than 400 MB" >&2; exit 1; }
 [ "$end" -le $((half + half / 50)) ] || { echo "FAILED: grew by more than 2 % over the second half" >&2; exit 1; }
 
-echo "== tests that are slow: 500 reloads, timeouts of half a minute, tables of encoders"
+echo "== tests that are slow: 500 reloads, timeouts of half a minute, tables of encoders, a month of one camera"
 cargo test --locked -p miqa --test it -- --ignored --test-threads 1
 
 echo "== shards under GNU parallel"

@@ -24,7 +24,7 @@ use crate::{
 };
 use flaps::Flaps;
 use gate::{Machine, Move};
-use rules::{Normal, Rules};
+use rules::{Known, Normal, Rules};
 use smooth::Smooth;
 
 /// Something that is known of a stream without a score.
@@ -397,8 +397,8 @@ impl Monitor {
         let score = self.heads[self.settings.head].0.value();
         let fall = normal.zip(score).map(|(normal, score)| (normal - score).max(0.0));
         let normal = Normal { known: normal.is_some(), fall };
-        let lost = self.lost.is_some();
-        let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, &self.sights, lost, normal);
+        let known = Known { sights: &self.sights, lost: self.lost.is_some(), normal };
+        let changes = self.rules.judge(now, fresh, &self.heads, &self.distortions, known);
         self.say_alerts(now, changes, events);
     }
 

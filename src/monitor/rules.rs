@@ -42,6 +42,16 @@ pub(super) struct Normal {
     pub(super) fall: Option<f32>,
 }
 
+/// What is known beside the scores.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    /// What is seen in the picture itself.
+    pub(super) sights: &'a [Seen],
+    /// No frames arrive.
+    pub(super) lost: bool,
+    pub(super) normal: Normal,
+}
+
 /// What became of a rule's alert.
 pub(super) struct RuleChange {
     index: usize,
@@ -110,9 +120,7 @@ impl Rules {
         fresh: bool,
         heads: &[Series],
         distortions: &[Series],
-        sights: &[Seen],
-        lost: bool,
-        normal: Normal,
+        Known { sights, lost, normal }: Known<'_>,
     ) -> Vec<RuleChange> {
         let scored = heads.iter().any(|(smooth, _)| smooth.value().is_some());
         let mut changes = Vec::new();

@@ -92,8 +92,15 @@ fn what_was_learnt_survives_and_what_is_torn_is_learnt_anew() {
         (&alert["rule"], &alert["state"], &alert["subject"]),
         (&json!("odd"), &json!("firing"), &json!("under_normal"))
     );
-    let shown = stdout(&miqa(["gate", "show", "--config", file.to_str().unwrap()]));
-    assert!(shown.contains("baseline of yard: normal 0.8"), "{shown}");
+    // The socket's own thread follows the board.
+    let begun = Instant::now();
+    loop {
+        let shown = stdout(&miqa(["gate", "show", "--config", file.to_str().unwrap()]));
+        if shown.contains("baseline of yard: normal 0.8") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{shown}");
+    }
     daemon.end();
     let written: Value = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
     let again: Baseline = serde_json::from_value(written["kept"]["yard"].clone()).unwrap();
@@ -104,7 +111,7 @@ fn what_was_learnt_survives_and_what_is_torn_is_learnt_anew() {
     let other = learnt("another");
     for (text, event) in [
         (json!({ "version": 1, "kept": { "yard": other } }).to_string(), ("baseline", "another model")),
-        ("{\"version\":1,\"kept\":{\"yard\":{\"origin\":1}}}".into(), ("baseline", "origin")),
+        ("{\"version\":1,\"kept\":{\"yard\":{\"origin\":1}}}".into(), ("baseline", "expected struct")),
         ("{\"version\":1,\"ke".into(), ("error", "learnt anew")),
     ] {
         std::fs::write(&kept, text).unwrap();

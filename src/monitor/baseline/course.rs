@@ -25,7 +25,7 @@ const LEAST_FALL: f32 = 0.04;
 /// Further away no date is said, in days.
 const HORIZON: f32 = 60.0;
 /// A date is said anew once it has moved by this many days or by this share of the time left, whichever is more.
-const MOVED: (f32, f32) = (1.0, 0.2);
+const MOVED: (f32, f32) = (1.0, 0.15);
 /// Days without a certain fall until a date is taken back.
 const DOUBT: u8 = 4;
 /// By a light whose pictures never reach the floor a loss of so much wants cleaning.
@@ -37,6 +37,14 @@ const BEST: usize = 2;
 const STEP_UP: (f32, f32) = (0.05, 4.0);
 
 const DAY: f32 = 86_400.0;
+
+/// What follows from a day that is over.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Turned {
+    pub(super) news: Vec<BaselineNews>,
+    /// The day, if it shows that somebody has cleaned the lens.
+    pub(super) cleaned: Option<u32>,
+}
 
 /// One light's part of a baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,15 +111,16 @@ impl Course {
     }
 
     /// Closes the day before `number`, if it is over: what follows from it. `floor` is the score that matters to the gate.
-    pub(super) fn turn(&mut self, number: u32, floor: f32) -> Vec<BaselineNews> {
+    pub(super) fn turn(&mut self, number: u32, floor: f32) -> Turned {
         if self.today.number() >= number {
-            return Vec::new();
+            return Turned::default();
         }
         let over = std::mem::replace(&mut self.today, Today::new(number)).close();
         let Some(day) = over.filter(|day| self.days.last().is_none_or(|last| last.number < day.number)) else {
-            return Vec::new();
+            return Turned::default();
         };
-        let mut news: Vec<_> = self.judge(&day).into_iter().collect();
+        let cleaned = self.steps_up(&day).then_some(day.number);
+        let mut news: Vec<_> = cleaned.and_then(|number| self.cleaned(number)).into_iter().collect();
         self.days.push(day);
         if self.days.len() > KEPT {
             self.days.remove(0);
@@ -122,7 +131,7 @@ impl Course {
         {
             news.push(BaselineNews::Ready { light: self.light, band, days: NEEDED as u32 });
         }
-        news
+        Turned { news, cleaned }
     }
 
     /// Each day since the last cleaning with a quantile of its scores.
@@ -136,20 +145,36 @@ impl Course {
         Fall::of(&self.series(BEST), &self.series(MIDDLE))
     }
 
-    /// Whether a day that is over steps up from a fall: somebody has cleaned.
-    fn judge(&mut self, day: &Day) -> Option<BaselineNews> {
-        let Fall { best: trend, .. } = self.falling()?;
+    /// Whether a day that is over steps up from a fall: somebody has cleaned. On the day of the cleaning itself half of the
+    /// pictures may still be dirty, so it is compared with the days before the last one, too.
+    fn steps_up(&self, day: &Day) -> bool {
         let [_, middle, best] = day.of(Measure::Score);
-        let ahead = (day.number as f32 - self.series(BEST).last()?.0).max(1.0);
-        let lately = &self.days[self.days.len().saturating_sub(3)..];
-        let before = |i: usize| lately.iter().map(|day| day.of(Measure::Score)[i]).fold(0.0, f32::max);
-        let step = f32::max(STEP_UP.0, STEP_UP.1 * trend.spread);
-        let up = best > f32::max(trend.after(ahead), before(BEST)) + step && middle > before(MIDDLE) + STEP_UP.0;
-        if !up {
-            return None;
+        (0..2).any(|mixed| {
+            let known = self.days.len().saturating_sub(mixed);
+            let cut = |quantile: usize| {
+                let mut series = self.series(quantile);
+                series.truncate(series.len().saturating_sub(mixed));
+                series
+            };
+            let (bests, middles) = (cut(BEST), cut(MIDDLE));
+            let (Some(fall), Some((last, _))) = (Fall::of(&bests, &middles), bests.last()) else { return false };
+            let lately = &self.days[known.saturating_sub(3)..known];
+            let before = |i: usize| lately.iter().map(|day| day.of(Measure::Score)[i]).fold(0.0, f32::max);
+            let step = f32::max(STEP_UP.0, STEP_UP.1 * fall.best.spread);
+            let line = fall.best.after((day.number as f32 - last).max(1.0));
+            best > f32::max(line, before(BEST)) + step && middle > before(MIDDLE) + STEP_UP.0
+        })
+    }
+
+    /// The lens was cleaned by the end of that day, as some light shows. What was learnt of the dirt no longer counts.
+    pub(super) fn cleaned(&mut self, number: u32) -> Option<BaselineNews> {
+        let middles = self.series(MIDDLE);
+        let level = |five: &[(f32, f32)]| median(five.iter().map(|(_, value)| *value)).unwrap_or_default();
+        let best = middles.windows(5).map(|five| (level(five), five[4].0)).max_by(|a, b| a.0.total_cmp(&b.0));
+        if let (Some((_, clean)), Some(_)) = (best, self.falling()) {
+            self.days.retain(|day| day.number as f32 <= clean || day.number >= number);
         }
-        self.since = day.number;
-        self.doubt = 0;
+        (self.since, self.doubt) = (number, 0);
         self.told.take().map(|_| BaselineNews::Clean { light: self.light, cleaned: true })
     }
 
@@ -256,7 +281,7 @@ mod tests {
     fn play(days: u32, score: impl Fn(u32) -> f32) -> (Vec<(u32, BaselineNews)>, Course) {
         let (mut course, mut said) = (Course::new(LightMode::Colour), Vec::new());
         for day in 100..100 + days {
-            said.extend(course.turn(day, FLOOR).into_iter().map(|news| (day - 100, news)));
+            said.extend(course.turn(day, FLOOR).news.into_iter().map(|news| (day - 100, news)));
             for look in 0..1440 {
                 let off = ((look * 7919) % 1440) as f32 / 1440.0 - 0.5;
                 course.add(day, score(day - 100) + 0.2 * off, &Scalars { texture: 0.4, ..Scalars::default() });
@@ -312,9 +337,9 @@ mod tests {
     #[test]
     fn a_clock_set_back_loses_what_was_learnt_in_the_future_and_no_more() {
         let (_, mut course) = play(5, |_| 0.7);
-        assert_eq!(course.turn(5000, FLOOR), []);
+        assert_eq!(course.turn(5000, FLOOR), Turned::default());
         (0..200).for_each(|_| course.add(5000, 0.3, &Scalars::default()));
-        assert_eq!((course.turn(5001, FLOOR), course.days()), (vec![], 6));
+        assert_eq!((course.turn(5001, FLOOR), course.days()), (Turned::default(), 6));
         course.add(5001, 0.3, &Scalars::default());
         course.add(105, 0.7, &Scalars::default());
         assert_eq!(course.days(), 5);

@@ -104,8 +104,19 @@ impl Baseline {
             return Vec::new();
         }
         self.looked = wall;
+        let mut news = Vec::new();
         let number = u32::try_from(wall / DAY).unwrap_or(u32::MAX);
-        let mut news: Vec<_> = self.courses.iter_mut().flat_map(|course| course.turn(number, floor)).collect();
+        let turned = self.courses.each_mut().map(|course| course.turn(number, floor));
+        // There is one lens: what one light shows is so for the others.
+        if let Some(day) = turned.iter().find_map(|turned| turned.cleaned) {
+            let others = self.courses.iter_mut().zip(&turned).filter(|(_, turned)| turned.cleaned.is_none());
+            let others: Vec<_> = others.filter_map(|(course, _)| course.cleaned(day)).collect();
+            news.extend(others);
+        }
+        let is_cleaned = turned.iter().any(|turned| turned.cleaned.is_some());
+        let turned = turned.into_iter().flat_map(|turned| turned.news);
+        // A date that was found on the day of the cleaning is gone with the dirt.
+        news.extend(turned.filter(|news| !(is_cleaned && matches!(news, BaselineNews::CleanBy(_)))));
         let known = self.course(look.light).usual(Measure::Texture);
         // By another light the same scene has about as much.
         let elsewhere = || self.courses.iter().find_map(|course| course.usual(Measure::Texture));

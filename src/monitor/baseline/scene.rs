@@ -145,7 +145,7 @@ mod tests {
         // Learnt: a day and a night, by two lights; passers-by change one look in three.
         let usual = |minute: u64| {
             let light = if minute % 1440 < 720 { Colour } else { Infrared };
-            (light, if minute % 3 == 0 { view(50 + minute as i32, 0) } else { view(1, 0) })
+            (light, if minute.is_multiple_of(3) { view(50 + minute as i32, 0) } else { view(1, 0) })
         };
         assert_eq!(play(&mut scene, 0, 4320, false, usual), [] as [u64; 0]);
         assert_eq!(play(&mut scene, 4320, 2880, true, usual), [] as [u64; 0]);
