@@ -19,6 +19,7 @@
 //! * [`sink`]: where events go.
 //! * [`gate`]: how detectors read where the gates stand.
 //! * [`http`]: metrics, health and gates over HTTP.
+//! * [`ledger`]: how gates stood, for a year.
 //! * [`snapshot`]: pictures of alerts.
 //! * [`state`]: what must survive the program.
 //! * [`control`]: what people ask of a running daemon.
@@ -49,6 +50,8 @@ pub mod daemon;
 pub mod gate;
 #[cfg(feature = "daemon")]
 pub mod http;
+#[cfg(feature = "daemon")]
+pub mod ledger;
 #[cfg(feature = "daemon")]
 pub mod sink;
 #[cfg(feature = "daemon")]
