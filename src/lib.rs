@@ -23,10 +23,12 @@
 //! * [`snapshot`]: pictures of alerts.
 //! * [`state`]: what must survive the program.
 //! * [`control`]: what people ask of a running daemon.
+//! * [`calibrate`]: a detector's own losses → thresholds; pure.
 //! * [`config`]: the TOML file as typed values.
 //! * [`daemon`]: wires the above with threads; decides nothing.
 //! * [`command`]: one file a subcommand of the `miqa` binary.
 
+pub mod calibrate;
 pub mod config;
 pub mod engine;
 pub mod event;

@@ -80,6 +80,9 @@ pub enum CommandError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A calibration that can't be made.
+    #[error("{0}")]
+    Calibrate(String),
     /// Gates that can't be read the way that was asked for.
     #[error("{0}")]
     Gate(String),

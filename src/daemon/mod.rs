@@ -42,6 +42,7 @@ use crate::{
     state::{StateError, Store},
 };
 use clock::Clock;
+pub(crate) use framing::Framing;
 use outlet::Outlet;
 use roster::Roster;
 use schedule::Load;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How often moves are written to the disk: what a kill costs at most.
-pub const WRITE_EVERY: Duration = Duration::from_secs(10);
+const WRITE_EVERY: Duration = Duration::from_secs(10);
 
 /// How often it is written that a gate still stands: by how much a kill makes a stretch too short.
 const LASTING_EVERY: f64 = 60.0;
@@ -96,14 +96,15 @@ impl Keeper {
             self.owe(&stream, stretch);
         }
         // A clock that was set back must not silence the ledger.
-        if (now - self.lasting_written).abs() >= LASTING_EVERY {
-            let lasting: Vec<_> =
-                self.course.lasting().map(|(name, stretch)| (name.clone(), stretch.clone())).collect();
-            lasting.into_iter().for_each(|(stream, stretch)| self.owe(&stream, stretch));
-            self.lasting_written = now;
+        let since = |then: f64| (now - then).abs();
+        let renew = since(self.lasting_written) >= LASTING_EVERY && self.course.lasting().next().is_some();
+        if (self.owed.is_empty() && !renew) || since(self.written) < WRITE_EVERY.as_secs_f64() {
+            return self.trouble.clone().map_or(Ok(()), |why| Err(io::Error::other(why)));
         }
-        let due = !self.owed.is_empty() && (now - self.written).abs() >= WRITE_EVERY.as_secs_f64();
-        if due { self.flush(now) } else { self.trouble.clone().map_or(Ok(()), |why| Err(io::Error::other(why))) }
+        let lasting: Vec<_> = self.course.lasting().map(|(name, stretch)| (name.clone(), stretch.clone())).collect();
+        lasting.into_iter().for_each(|(stream, stretch)| self.owe(&stream, stretch));
+        self.lasting_written = now;
+        self.flush(now)
     }
 
     fn flush(&mut self, now: f64) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
@@ -51,7 +52,7 @@ impl Store {
     /// # Errors
     /// [`LedgerError`].
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let db = builder().create(path).map_err(|e| LedgerError::of(path, e))?;
+        let db = guarded(path, || Ok(builder().create(path)?))?;
         let store = Self { path: path.into(), db };
         store.prepare()?;
         Ok(store)
@@ -94,7 +95,7 @@ impl Store {
             write.commit()?;
             Ok(result)
         };
-        changed().map_err(|error: redb::Error| LedgerError::of(&self.path, error))
+        guarded(&self.path, changed)
     }
 
     /// Writes stretches, replacing what is known of them; when this returns they have reached the disk.
@@ -120,7 +121,7 @@ impl Store {
             let read = self.db.begin_read()?;
             Ok((read.open_table(STRETCHES)?.len()?, read.open_table(DAYS)?.len()?))
         };
-        count().map_err(|error: redb::Error| LedgerError::of(&self.path, error))
+        guarded(&self.path, count)
     }
 
     /// Folds into sums of days what began before `before` (seconds since 1970) and has ended, and of the rest the oldest
@@ -196,6 +197,7 @@ fn decode(bytes: &[u8]) -> Option<Stretch> {
     serde_json::from_slice(bytes).ok()
 }
 
+/// Refuses other versions.
 fn known(path: &Path, version: u64) -> Result<(), LedgerError> {
     if version == VERSION {
         return Ok(());
@@ -220,25 +222,32 @@ pub(super) fn content(path: &Path) -> Result<Option<Content>, LedgerError> {
     if !path.exists() {
         return Ok(None);
     }
-    let of = |error: redb::Error| LedgerError::of(path, error);
-    match builder().open_read_only(path) {
-        Ok(db) => read_all(path, &db),
-        // Left by a program that was killed: nobody writes it, so a copy in memory can be mended and read.
-        Err(redb::DatabaseError::RepairAborted) => read_all(path, &mended(path)?),
-        Err(error) => Err(of(error.into())),
-    }
-    .map(Some)
+    // What somebody writes was checked when it was opened. Otherwise the whole file is checked, and mended if its program was
+    // killed, in memory: the file is the next writer's to mend.
+    let all = if is_held(path) {
+        read_all(path, &guarded(path, || Ok(builder().open_read_only(path)?))?)
+    } else {
+        read_all(path, &mended(path)?)
+    };
+    all.map(Some)
 }
 
 fn mended(path: &Path) -> Result<Database, LedgerError> {
-    let io = |source| LedgerError::Io { path: path.into(), source };
-    let bytes = std::fs::read(path).map_err(io)?;
-    let backend = InMemoryBackend::new();
-    backend
-        .set_len(bytes.len() as u64)
-        .and_then(|()| backend.write(0, &bytes))
-        .map_err(|e| LedgerError::of(path, redb::Error::from(redb::StorageError::from(e))))?;
-    Builder::new().create_with_backend(backend).map_err(|e| LedgerError::of(path, e))
+    let bytes = std::fs::read(path).map_err(|source| LedgerError::Io { path: path.into(), source })?;
+    guarded(path, || {
+        let backend = InMemoryBackend::new();
+        backend.set_len(bytes.len() as u64).map_err(redb::StorageError::from)?;
+        backend.write(0, &bytes).map_err(redb::StorageError::from)?;
+        Ok(Builder::new().set_check_integrity_on_open(true).create_with_backend(backend)?)
+    })
+}
+
+/// The database's own errors, and its panics: on pages that make no sense it may have nothing else to say.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, LedgerError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| LedgerError::of(path, error)),
+        Err(_) => Err(LedgerError::Form { path: path.into(), message: "it is damaged".into() }),
+    }
 }
 
 fn read_all(path: &Path, db: &impl ReadableDatabase) -> Result<Content, LedgerError> {
@@ -272,7 +281,7 @@ fn read_all(path: &Path, db: &impl ReadableDatabase) -> Result<Content, LedgerEr
         }
         Ok((version, content))
     };
-    let (version, content) = all().map_err(|error: redb::Error| LedgerError::of(path, error))?;
+    let (version, content) = guarded(path, all)?;
     known(path, version).map(|()| content)
 }
 

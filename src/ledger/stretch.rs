@@ -148,16 +148,16 @@ pub(super) mod tests {
     fn a_part_of_a_stretch_is_between_two_times() {
         let mut stretch = Stretch::begun(&event(GateState::Closed, GateState::Open, GateReason::Black), 20.0);
         stretch.until = 26.0;
-        let cut = |since, until| stretch.within(since, until).map(|part| (part.from, part.until));
-        assert_eq!(cut(0.0, 30.0), Some((20.0, 26.0)));
-        assert_eq!(cut(22.0, 24.0), Some((22.0, 24.0)));
-        assert_eq!((cut(26.0, 30.0), cut(0.0, 20.0)), (None, None));
+        let cut = |stretch: &Stretch, since, until| stretch.within(since, until).map(|part| (part.from, part.until));
+        assert_eq!(cut(&stretch, 0.0, 30.0), Some((20.0, 26.0)));
+        assert_eq!(cut(&stretch, 22.0, 24.0), Some((22.0, 24.0)));
+        assert_eq!((cut(&stretch, 26.0, 30.0), cut(&stretch, 0.0, 20.0)), (None, None));
         // The clock of the day was set back: it began, and has no length.
         stretch.until = 19.0;
         assert_eq!(stretch.length(), 0.0);
         // One without length counts as begun.
         stretch.until = 20.0;
-        assert_eq!(cut(20.0, 30.0), Some((20.0, 20.0)));
+        assert_eq!(cut(&stretch, 20.0, 30.0), Some((20.0, 20.0)));
         assert_eq!(stretch.by_day().count(), 1);
     }
 }

@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(read[0].get_column_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(","), text[0]);
         for (row, line) in read.iter().zip(&text[1..]) {
             let shown: Vec<String> = line.split(',').map(Into::into).collect();
-            assert!(row.is_null_at(3).expect("a column") == shown[3].is_empty());
+            assert!(row.is_null(3).expect("a column") == shown[3].is_empty());
             assert_eq!(row.get_string(1).expect("text"), &shown[1]);
             assert_eq!(row.get_uint(6).expect("a number").to_string(), shown[6]);
             assert_eq!(format!("{:.3}", row.get_double(5).expect("a number")), shown[5]);
