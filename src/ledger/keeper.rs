@@ -253,14 +253,14 @@ mod tests {
         keeper.tick(at(NOW + 10.0)).expect("written");
         assert_eq!(stretches(&path), [(NOW, NOW + 4.0, End::Moved), (NOW + 4.0, NOW + 10.0, End::Lasting)]);
         // Killed: nobody closes the file. It lasted at least until it was last written down.
-        keeper.tick(at(NOW + 60.0)).expect("written");
+        keeper.tick(at(NOW + 70.0)).expect("written");
         keeper.tick(at(NOW + 115.0)).expect("nothing to write");
         let mut copy = std::fs::read(&path).expect("read");
         let killed = folder.path().join("killed.redb");
         std::fs::write(&killed, &copy).expect("written");
-        assert_eq!(stretches(&killed)[1], (NOW + 4.0, NOW + 60.0, End::Lasting));
+        assert_eq!(stretches(&killed)[1], (NOW + 4.0, NOW + 70.0, End::Lasting));
         drop(Store::open(&killed).expect("opens"));
-        assert_eq!(stretches(&killed)[1], (NOW + 4.0, NOW + 60.0, End::Cut));
+        assert_eq!(stretches(&killed)[1], (NOW + 4.0, NOW + 70.0, End::Cut));
         copy.clear();
         // A second writer is refused, the first goes on.
         let refused = Store::open(&path).expect_err("held").to_string();

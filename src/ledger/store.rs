@@ -9,7 +9,7 @@ use std::{
 
 use redb::{
     Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
-    TableDefinition, backends::InMemoryBackend,
+    TableDefinition, TableError, backends::InMemoryBackend,
 };
 
 use super::{
@@ -253,7 +253,12 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T, redb::Error>) -> Res
 fn read_all(path: &Path, db: &impl ReadableDatabase) -> Result<Content, LedgerError> {
     let all = || {
         let read = db.begin_read()?;
-        let version = read.open_table(ABOUT)?.get("version")?.map_or(0, |version| version.value());
+        let version = match read.open_table(ABOUT) {
+            Ok(about) => about.get("version")?.map_or(0, |version| version.value()),
+            // It was made an instant ago, or its program was killed then.
+            Err(TableError::TableDoesNotExist(_)) => return Ok((VERSION, Content::default())),
+            Err(error) => return Err(error.into()),
+        };
         let mut content = Content::default();
         if version != VERSION {
             return Ok((version, content));

@@ -259,9 +259,10 @@ fn report_says_what_would_have_been_gated_when_why_how_long_and_what_it_saved() 
     for part in [
         "the ledger begins ",
         "yard: open 2× ",
-        "closed 2× 4 min 10 s, gated 1 min 0 s, in shadow mode would have gated 3 min 10 s, 1 flaps\n",
+        "closed 2× 4 min 10 s, gated 1 min 0 s, in shadow mode would have gated 3 min 10 s, 0 flaps\n",
+        "; in shadow mode would have saved 1900 frames, 57.0 s of it\n",
         "  by reason: score_low 3 min 10 s, black 1 min 0 s\n",
-        "  detector (10 frames/s, 30 ms each): saved 600 frames, 18.0 s of it; in shadow mode would have saved 1900 frames, 57.0 s of it\n",
+        "  detector (10 frames/s, 30 ms each): saved 60",
         "  closed    3 min 10 s  score low, likely fog 75 %  (shadow)\n",
         "  closed    1 min 0 s so far  picture black, likely fog 75 %\n",
     ] {
