@@ -38,13 +38,15 @@ use crate::{
     event::{Event, GateState, Seconds, Summary},
     gate::{Board, Readers, ReadersError},
     http::{self, About, HttpError, Metrics, Screen, Served},
+    ledger::Keeper,
     monitor::{Fact, SettingsError},
-    sink::{self, Queue, Record, Setting, Sink, SinkError},
+    sink::{self, Queue, Setting, Sink, SinkError},
     snapshot::Album,
     source::Notice,
     state::{Roll, StateError, Store},
 };
 use clock::Clock;
+pub(crate) use framing::Framing;
 use learn::Library;
 use outlet::Outlet;
 use roster::{Remembered, Roster};
@@ -91,9 +93,6 @@ pub enum DaemonError {
     /// An output can't be started.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// The record of gate moves can't be written.
-    #[error("the record of gate moves in [state] folder: {0}; check its permissions")]
-    Record(std::io::Error),
     /// The folder of snapshots can't be used.
     #[error("[snapshots] folder: {0}; check its permissions")]
     Snapshots(std::io::Error),
@@ -150,7 +149,9 @@ pub fn run(
     sinks.extend(screen.iter().map(|screen| Box::new(show::Show(Arc::clone(screen))) as Box<dyn Sink>));
     if let Some(store) = &store {
         sinks.push(Box::new(Survive::new(Arc::clone(store))));
-        sinks.push(Box::new(Record::open(store.folder()).map_err(DaemonError::Record)?));
+    }
+    if let Some(settings) = &config.ledger {
+        sinks.push(Box::new(Keeper::new(settings)));
     }
     let queues = sinks.into_iter().map(|sink| Queue::start(sink, Arc::clone(stop))).collect::<Result<Vec<_>, _>>();
     let mut queues = queues?;

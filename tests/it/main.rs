@@ -5,6 +5,7 @@
 mod bad_input;
 mod baseline;
 mod broker;
+mod calibrate;
 mod clip;
 mod facts;
 mod frigate;
@@ -19,6 +20,7 @@ mod http_api;
 mod http_fuzz;
 mod http_load;
 mod http_page;
+mod ledger;
 mod month;
 mod mqtt_login;
 mod operation;

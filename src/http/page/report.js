@@ -19,10 +19,17 @@ function shares(seconds) {
   return bar;
 }
 
+// In shadow mode: what it would have been.
+function saved(report) {
+  const [seconds, shadow] = [report.saved.seconds, report.would_have_saved.seconds];
+  if (!seconds && !shadow) return "–";
+  return seconds ? length(seconds) : `${length(shadow)} (shadow)`;
+}
+
 function table(streams) {
   const sum = (list, key) => list.reduce((all, [, report]) => all + (report[key] ?? 0), 0);
   const list = Object.entries(streams);
-  const head = ["Camera", "Open, degraded, closed, unknown", "Gated", "Would have gated (shadow)", "Closed"];
+  const head = ["Camera", "Open, degraded, closed, unknown", "Gated", "Would have gated (shadow)", "Closed", "Flaps", "Detector time saved"];
   return el("table", {},
     el("caption", { class: "hidden", text: "Time gated by camera" }),
     el("thead", {}, el("tr", {}, ...head.map((text, i) => el("th", { scope: "col", class: i > 1 ? "number" : null, text })))),
@@ -31,8 +38,10 @@ function table(streams) {
       el("td", {}, shares(report.seconds)),
       el("td", { class: "number", text: report.gated ? length(report.gated) : "–" }),
       el("td", { class: "number", text: report.would_have_gated ? length(report.would_have_gated) : "–" }),
-      el("td", { class: "number", text: number(report.times.closed ?? 0, "time", "times") })))),
-    list.length > 1 ? el("tfoot", {}, el("tr", {}, el("th", { scope: "row", text: "All" }), el("td"), el("td", { class: "number", text: length(sum(list, "gated")) }), el("td", { class: "number", text: length(sum(list, "would_have_gated")) }), el("td"))) : null);
+      el("td", { class: "number", text: number(report.times.closed ?? 0, "time", "times") }),
+      el("td", { class: "number", text: String(report.flaps) }),
+      el("td", { class: "number", text: saved(report) })))),
+    list.length > 1 ? el("tfoot", {}, el("tr", {}, el("th", { scope: "row", text: "All" }), el("td"), el("td", { class: "number", text: length(sum(list, "gated")) }), el("td", { class: "number", text: length(sum(list, "would_have_gated")) }), el("td"), el("td", { class: "number", text: String(sum(list, "flaps")) }), el("td"))) : null);
 }
 
 function stretches(streams) {
@@ -57,10 +66,10 @@ export function view(main) {
     }
     if (gone) return;
     if (!Object.keys(report.streams).length) {
-      place.replaceChildren(el("div", { class: "empty" }, el("h2", { text: "No gate has moved in this time" }), el("p", { text: report.record_begins ? `The record begins ${clock(report.record_begins)}.` : "The record has just begun." })));
+      place.replaceChildren(el("div", { class: "empty" }, el("h2", { text: "No gate has moved in this time" }), el("p", { text: report.ledger_begins ? `The ledger begins ${clock(report.ledger_begins)}.` : "The ledger has just begun." })));
       return;
     }
-    const begins = report.record_begins > report.since ? el("p", { class: "muted small", text: `The record begins ${clock(report.record_begins)}.` }) : null;
+    const begins = report.ledger_begins > report.since ? el("p", { class: "muted small", text: `The ledger begins ${clock(report.ledger_begins)}.` }) : null;
     place.replaceChildren(
       el("section", { class: "panel", "aria-labelledby": "sums" }, el("h2", { id: "sums", text: "Time gated by camera" }), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of time gated" }, table(report.streams)), begins),
       el("section", { class: "panel", "aria-labelledby": "stretches" }, el("h2", { id: "stretches", text: "When and why" }), stretches(report.streams)));
