@@ -11,7 +11,8 @@ packages=(
   gstreamer1.0-libav gstreamer1.0-tools
 )
 if [ "${1:-}" = test ]; then
-  packages+=(g++ git libfaketime mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0)
+  packages+=(g++ git libfaketime man-db mosquitto openssl python3-gi python3-jsonschema gir1.2-gst-rtsp-server-1.0
+    gir1.2-gst-plugins-base-1.0 systemd)
 fi
 
 rust_is_new_enough() {
@@ -49,5 +50,6 @@ scripts/onnxruntime.sh
 if [ "${GPU:-0}" = 1 ]; then GPU=0 scripts/onnxruntime.sh; fi
 if [ "${1:-}" = test ]; then
   scripts/libtorch.sh
+  scripts/promtool.sh
   scripts/moto.sh >/dev/null
 fi

@@ -1,12 +1,16 @@
 //! The `miqa` program's command line: one file a subcommand.
 
 mod check;
+mod completions;
+mod doctor;
 mod error;
 mod gate;
 mod locate;
+mod man;
 mod probe;
 mod replay;
 mod run;
+mod schema;
 mod score;
 
 use std::process::ExitCode;
@@ -39,6 +43,16 @@ enum Command {
     Probe(probe::Arguments),
     /// Where gates stand and stood, and back to how things were
     Gate(gate::Arguments),
+    /// What this machine lacks for a configuration, and the commands that mend it
+    Doctor(doctor::Arguments),
+    /// Print the JSON schema of the configuration, for editors
+    Schema,
+    /// Write manual pages, one a subcommand, into a folder
+    #[command(hide = true)]
+    Man(man::Arguments),
+    /// Print what a shell needs to complete this program's words
+    #[command(hide = true)]
+    Completions(completions::Arguments),
 }
 
 /// How a command that could do its work came out.
@@ -75,6 +89,10 @@ impl Cli {
             Command::Check(arguments) => check::run(arguments),
             Command::Probe(arguments) => probe::run(arguments),
             Command::Gate(arguments) => gate::run(arguments),
+            Command::Doctor(arguments) => doctor::run(arguments),
+            Command::Schema => schema::run(),
+            Command::Man(arguments) => man::run(arguments),
+            Command::Completions(arguments) => completions::run(arguments),
         }
     }
 }

@@ -15,10 +15,13 @@ mod period;
 mod region;
 mod rule;
 mod schedule;
+mod schema;
+mod secret_files;
 mod stream;
 
 use std::{collections::HashSet, path::Path};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use change::Change;
@@ -43,13 +46,15 @@ pub use schedule::{Day, Schedule, ScheduleKeys, Thresholds, TimeOfDay, in_force}
 pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 
 /// The file as written.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "miqa's configuration", extend("required" = ["stream"]))]
 struct Keys {
     engine: EngineKeys,
     #[serde(skip_serializing_if = "is_default")]
     gate: GateKeys,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
     stream: Vec<StreamKeys>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rule: Vec<RuleKeys>,

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alerts;
 mod bad_input;
 mod broker;
 mod clip;
+mod container;
+mod doctor;
 mod facts;
 mod frigate;
 mod frigate_stand_in;
@@ -14,6 +17,7 @@ mod gate_socket;
 mod gate_state;
 mod golden;
 mod http;
+mod manual;
 mod mqtt_login;
 mod operation;
 mod program;
@@ -22,6 +26,7 @@ mod receiver;
 mod regions;
 mod rtsp;
 mod rtsp_camera;
+mod schema;
 mod silence;
 mod sink_jsonl;
 mod sink_mqtt;
@@ -33,5 +38,6 @@ mod stream_kinds;
 mod stream_secrets;
 mod stream_watched;
 mod support;
+mod units;
 mod watch;
 mod whole;
