@@ -11,7 +11,8 @@ packages=(
   gstreamer1.0-libav gstreamer1.0-tools
 )
 if [ "${1:-}" = test ]; then
-  packages+=(g++ git libfaketime mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gir1.2-gst-plugins-base-1.0 chromium)
+  packages+=(g++ git libfaketime man-db mosquitto openssl python3-gi python3-jsonschema gir1.2-gst-rtsp-server-1.0
+    gir1.2-gst-plugins-base-1.0 systemd chromium)
   command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
@@ -50,6 +51,7 @@ scripts/onnxruntime.sh
 if [ "${GPU:-0}" = 1 ]; then GPU=0 scripts/onnxruntime.sh; fi
 if [ "${1:-}" = test ]; then
   scripts/libtorch.sh
+  scripts/promtool.sh
   scripts/moto.sh >/dev/null
   scripts/schemathesis.sh >/dev/null
   scripts/page.sh

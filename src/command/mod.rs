@@ -2,12 +2,16 @@
 
 mod calibrate;
 mod check;
+mod completions;
+mod doctor;
 mod error;
 mod gate;
 mod locate;
+mod man;
 mod probe;
 mod replay;
 mod run;
+mod schema;
 mod score;
 
 use std::process::ExitCode;
@@ -42,6 +46,16 @@ enum Command {
     Probe(probe::Arguments),
     /// Where gates stand and stood, and back to how things were
     Gate(gate::Arguments),
+    /// What this machine lacks for a configuration, and the commands that mend it
+    Doctor(doctor::Arguments),
+    /// Print the JSON schema of the configuration, for editors
+    Schema,
+    /// Write manual pages, one a subcommand, into a folder
+    #[command(hide = true)]
+    Man(man::Arguments),
+    /// Print what a shell needs to complete this program's words
+    #[command(hide = true)]
+    Completions(completions::Arguments),
 }
 
 /// How a command that could do its work came out.
@@ -79,6 +93,10 @@ impl Cli {
             Command::Check(arguments) => check::run(arguments),
             Command::Probe(arguments) => probe::run(arguments),
             Command::Gate(arguments) => gate::run(arguments),
+            Command::Doctor(arguments) => doctor::run(arguments),
+            Command::Schema => schema::run(),
+            Command::Man(arguments) => man::run(arguments),
+            Command::Completions(arguments) => completions::run(arguments),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Period;
 
 /// The keys of `[snapshots]`; without the section no picture is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshots {
     /// Folder of the pictures, relative to the configuration file. Required.
@@ -29,7 +30,7 @@ fn two_hundred() -> u64 {
 }
 
 /// The keys of `[state]`; without the section nothing survives the program, and bridges that need it are refused.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateKeys {
     /// Folder of what must survive, relative to the configuration file; one program at a time. Required.

@@ -1,9 +1,10 @@
 //! `[detector]` and `[stream.detector]`: what the detector behind a stream costs, for the ledger's sums.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The keys of `[detector]`; those of a `[stream.detector]` win over it, key by key.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DetectorKeys {
     /// Frames that it looks at in a second. Default 5, as Frigate's.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Period;
@@ -50,7 +51,7 @@ impl<'de> Deserialize<'de> for After {
 }
 
 /// The keys of `[facts]`; those of a `[stream.facts]` win over it, key by key.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FactKeys {
     /// How long the picture must repeat while frames flow, at least `"2s"`, or `"off"`. Default `"10s"`.

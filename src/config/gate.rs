@@ -1,12 +1,13 @@
 //! `[gate]` and `[stream.gate]`: when a stream counts as good enough.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{GateBound, Period, Schedule, ScheduleKeys};
 use crate::event::GateState;
 
 /// Whether readers are told to obey.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GateMode {
     /// What is decided is enforced.
@@ -17,7 +18,7 @@ pub enum GateMode {
 }
 
 /// The keys of `[gate]`; those of a `[stream.gate]` win over it, key by key.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateKeys {
     /// Model output that decides. Default `"cls_consistency"`.
@@ -30,6 +31,7 @@ pub struct GateKeys {
     /// automatic `close_below` 0.7 times its share, with a relative one half its points.
     pub open_above: Option<GateBound>,
     /// Score (0–1) below which an open gate is degraded, between the two. Default: halfway between them.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub degrade_below: Option<f32>,
     /// How long the score must stay below before the gate closes. Default `"800ms"`.
     pub close_for: Option<Period>,
@@ -44,6 +46,7 @@ pub struct GateKeys {
     /// `"enforce"`.
     pub mode: Option<GateMode>,
     /// What readers are told to take an unknown gate for: `"unknown"`, `"open"` or `"closed"`. Default `"unknown"`.
+    #[schemars(extend("not" = { "const": "degraded" }))]
     pub when_unknown: Option<GateState>,
     /// Other thresholds at other times or in other light; the first that applies counts. Those of a `[stream.gate]`
     /// replace the general ones.

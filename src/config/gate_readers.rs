@@ -6,6 +6,7 @@ use std::{
     str::FromStr,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Period, Stream};
@@ -62,7 +63,7 @@ impl<'de> Deserialize<'de> for FileMode {
 }
 
 /// The keys of `[socket]`: a unix socket that tells gates as JSON lines. Without the section there is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SocketKeys {
     /// Where it is, relative to the configuration file; its folder is made if need be. Default `"/run/miqa/gate.sock"`.
@@ -70,6 +71,7 @@ pub struct SocketKeys {
     /// Its permission bits; who may write may connect. Default `"0660"`.
     pub mode: FileMode,
     /// Readers at a time; more are turned away. Default 256.
+    #[schemars(range(min = 1, max = 10_000))]
     pub readers: usize,
     /// Time after which a reader that takes nothing of what waits for it is cut off. Default `"10s"`.
     pub stuck_after: Period,
@@ -87,7 +89,7 @@ impl Default for SocketKeys {
 }
 
 /// The keys of `[slot]`: a mapped file with a slot of 64 bytes a stream. Without the section there is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SlotKeys {
     /// Where it is, relative to the configuration file; a folder in memory is best. Default `"/dev/shm/miqa.gates"`.
@@ -96,6 +98,7 @@ pub struct SlotKeys {
     pub mode: FileMode,
     /// Streams it has room for, fixed as long as the program runs: leave room for those that a reload may add.
     /// Default 256.
+    #[schemars(range(min = 1, max = 65_536))]
     pub capacity: u32,
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::StateKeys;
@@ -10,16 +11,18 @@ use super::StateKeys;
 const FILE: &str = "ledger.redb";
 
 /// The keys of `[ledger]`. With `[state]` the ledger is kept without this section, too.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LedgerKeys {
     /// Folder of the ledger, relative to the configuration file. Default: that of `[state]`.
     pub folder: Option<PathBuf>,
     /// Days of which anything is kept, 1 to 3660. Default 366.
+    #[schemars(range(min = 1, max = 3660))]
     pub days: u32,
     /// Days whose stretches are kept one by one, at most `days`; older ones are folded to sums of days. Default 35.
     pub detail_days: u32,
     /// Size of the file, in megabytes (2²⁰ bytes), 4 to 4096; where it doesn't reach, days are folded sooner. Default 64.
+    #[schemars(range(min = 4, max = 4096))]
     pub max_mb: u64,
 }
 

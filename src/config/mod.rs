@@ -18,6 +18,8 @@ mod period;
 mod region;
 mod rule;
 mod schedule;
+mod schema;
+mod secret_files;
 mod stream;
 
 use std::{
@@ -25,6 +27,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use added::{AddKind, Addition};
@@ -52,8 +55,9 @@ pub use schedule::{Day, Schedule, ScheduleKeys, Thresholds, TimeOfDay, in_force}
 pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 
 /// The file as written.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "miqa's configuration")]
 struct Keys {
     engine: EngineKeys,
     #[serde(skip_serializing_if = "is_default")]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,12 +20,13 @@ pub struct Region {
 }
 
 /// The keys of one region: exactly one of the three shapes. Of several regions the worst counts. Fractions run from 0 (left, top) to 1 (right, bottom).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegionKeys {
     /// `[left, top, right, bottom]` in fractions of the picture.
     pub rectangle: Option<[f64; 4]>,
     /// Corners `[[x, y], ...]` in fractions of the picture, 3 to 64 of them.
+    #[schemars(length(min = 3, max = 64))]
     pub polygon: Option<Vec<[f64; 2]>>,
     /// A PNG, relative to the configuration file: what is white (128 and above) counts. It is laid over the whole
     /// picture, whatever its own size.

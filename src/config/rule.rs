@@ -1,12 +1,13 @@
 //! `[[rule]]`: when to raise an alert. Rules never drive the gate.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::Period;
 use crate::event::Sight;
 
 /// How much an alert matters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth a line.
@@ -30,7 +31,7 @@ impl Severity {
 }
 
 /// The keys of one `[[rule]]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleKeys {
     /// Unique name. Required.
@@ -46,6 +47,7 @@ pub struct RuleKeys {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
     /// Fall of the score (0–1) under this camera's mean over `over`, as when it is covered or moved.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub drop: Option<f32>,
     /// Time constant of the mean that `drop` compares with. Default `"5m"`.
     pub over: Option<Period>,
@@ -55,12 +57,16 @@ pub struct RuleKeys {
     /// while that is being learnt.
     pub under_normal: Option<f32>,
     /// Smoothed value below which the rule fires; this or `fire_above`.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub fire_below: Option<f32>,
     /// Smoothed value from which it resolves, at least `fire_below`. Default: `fire_below`.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub resolve_above: Option<f32>,
     /// Smoothed value above which the rule fires; this or `fire_below`.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub fire_above: Option<f32>,
     /// Smoothed value up to which it resolves, at most `fire_above`. Default: `fire_above`.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub resolve_below: Option<f32>,
     /// How long the value must be bad before the alert fires. Default `"0s"`.
     #[serde(default, rename = "for")]
@@ -88,7 +94,7 @@ pub enum SightKey {
 
 impl SightKey {
     /// Every word there is.
-    const WORDS: [&str; 8] = [
+    pub(super) const WORDS: [&str; 8] = [
         "any",
         Sight::Slate.name(),
         Sight::Black.name(),

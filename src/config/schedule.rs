@@ -12,12 +12,13 @@ use jiff::{
     civil::{Date, Time, Weekday},
     tz::TimeZone,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::facts::LightMode;
 
 /// A day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Day {
     /// Monday.
@@ -84,7 +85,7 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 }
 
 /// The keys of one schedule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleKeys {
     /// Name that events give for it. Required.
@@ -101,8 +102,10 @@ pub struct ScheduleKeys {
     /// Only in this light: `"colour"`, `"infrared"` or `"low_light"`. Default: any.
     pub light: Option<LightMode>,
     /// Score (0–1) below which the gate closes. Required.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub close_below: f32,
     /// Score (0–1) from which it opens again, at least `close_below`. Required.
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub open_above: f32,
 }
 

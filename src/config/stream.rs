@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
 use crate::{engine::Device, preprocess::ViewSet};
 
 /// The keys of `[engine]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineKeys {
     /// Folder of the model and its card, looked for beside the configuration file first, then in the working folder.
@@ -20,9 +21,11 @@ pub struct EngineKeys {
     /// `"auto"` (CUDA if it works, else CPU), `"cuda"` or `"cpu"`. Default `"auto"`.
     pub device: Device,
     /// Threads of one session. Default 1: more threads cost more CPU time a score.
+    #[schemars(range(min = 1, max = 256))]
     pub threads: usize,
     /// Sessions that score side by side, each with its own copy of the model; 0 for one a core, at most one a stream.
     /// Default 0.
+    #[schemars(range(max = 256))]
     pub workers: usize,
 }
 
@@ -33,7 +36,7 @@ impl Default for EngineKeys {
 }
 
 /// How fast a file plays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Pace {
     /// At its own speed; what can't be scored in time is dropped, as with a camera.
@@ -44,7 +47,7 @@ pub enum Pace {
 }
 
 /// What RTSP's pictures travel over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// The connection that RTSP itself uses: nothing is lost, what is late comes late.
@@ -70,7 +73,7 @@ impl std::str::FromStr for Transport {
 }
 
 /// Which pictures of encoded video are decoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decode {
     /// Keyframes only, as long as they come as often as frames are due; otherwise all.
@@ -83,10 +86,11 @@ pub enum Decode {
 }
 
 /// The keys of one `[[stream]]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamKeys {
     /// Unique name: letters, digits, `_`, `-` and `.`. Required.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
     pub name: String,
     /// A video file or `images:FOLDER` (relative to the configuration file), an `rtsp://` or `http://` address, a device
     /// `/dev/videoN`, `test:PATTERN` or `gst:FRAGMENT`. Required.

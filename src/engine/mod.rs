@@ -10,6 +10,7 @@ mod model;
 #[cfg(feature = "engine")]
 pub mod runtime;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::preprocess::Combine;
@@ -22,7 +23,7 @@ pub use model::Model;
 pub use runtime::{EngineError, Provider, Runtime};
 
 /// Which execution provider is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Device {
     /// CUDA where it works, else the CPU; which one it was, and why, is said.

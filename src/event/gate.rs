@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BaselineStatus, Seconds};
 
 /// Whether a picture is good enough for the models behind it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GateState {
     /// Good enough, by a score younger than the stream's limit.
@@ -43,7 +44,7 @@ impl fmt::Display for GateState {
 }
 
 /// Something seen in the pictures themselves that no model has to guess; docs/facts.md says how each is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
     /// A drawn placeholder: writing, bars or a sign on flat ground, and it repeats.

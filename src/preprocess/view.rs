@@ -1,5 +1,6 @@
 //! Which square of a picture the model looks at, and its resize to 288×288.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
@@ -24,7 +25,7 @@ pub enum View {
 }
 
 /// How the scores of several views of one picture become the picture's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Combine {
     /// The worst view counts, score by score.

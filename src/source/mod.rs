@@ -12,6 +12,7 @@ mod fragment;
 mod frames;
 mod images;
 mod input;
+mod inventory;
 mod keyframe;
 mod log;
 mod pipeline;
@@ -28,6 +29,7 @@ mod watchdog;
 
 pub use error::SourceError;
 pub use frames::{Frames, frames};
+pub use inventory::{Part, parts};
 pub use policy::Mode;
 pub use probe::{Probe, Probed, probe};
 pub use slot::{Counts, Look, Slot};

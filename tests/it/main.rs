@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alerts;
 mod bad_input;
 mod baseline;
 mod broker;
 mod calibrate;
 mod clip;
+mod container;
+mod doctor;
 mod facts;
 mod frigate;
 mod frigate_stand_in;
@@ -21,6 +24,7 @@ mod http_fuzz;
 mod http_load;
 mod http_page;
 mod ledger;
+mod manual;
 mod month;
 mod mqtt_login;
 mod operation;
@@ -30,6 +34,7 @@ mod receiver;
 mod regions;
 mod rtsp;
 mod rtsp_camera;
+mod schema;
 mod silence;
 mod sink_jsonl;
 mod sink_mqtt;
@@ -41,5 +46,6 @@ mod stream_kinds;
 mod stream_secrets;
 mod stream_watched;
 mod support;
+mod units;
 mod watch;
 mod whole;

@@ -1,7 +1,7 @@
 //! `miqa check`: everything that `miqa run` needs, tried without running.
 
 mod made;
-mod places;
+pub(super) mod places;
 
 use std::{
     io::{self, Write},
@@ -16,7 +16,7 @@ use crate::{
     engine::{Card, Model, Runtime},
     monitor::{GateSettings, Settings},
     secret::scrub,
-    sink, source, state,
+    sink, source,
 };
 
 #[derive(Debug, Args)]
@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// Only print the configuration with every default written out and secrets masked
     #[arg(long)]
     print_effective: bool,
+    /// Streams whose files, folders or devices aren't there are said, but are no problem: a camera may come later
+    #[arg(long)]
+    sources_may_be_away: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
@@ -71,9 +74,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         }
         writeln!(out)?;
     }
-    let problems = problems(&config);
+    let file = arguments.config.display();
+    let mut problems = problems(&config);
+    let away = sources(&config);
+    let word = if arguments.sources_may_be_away { "away" } else { "problem" };
+    for (key, reason) in &away {
+        writeln!(out, "{word:<9} {file}: {key}: {}", scrub(reason))?;
+    }
     for (key, reason) in &problems {
-        writeln!(out, "problem   {}: {key}: {}", arguments.config.display(), scrub(reason))?;
+        writeln!(out, "problem   {file}: {key}: {}", scrub(reason))?;
+    }
+    if !arguments.sources_may_be_away {
+        problems.extend(away);
     }
     Ok(if problems.is_empty() { Outcome::Good } else { Outcome::Bad })
 }
@@ -97,7 +109,14 @@ fn effective(path: &Path) -> Result<String, CommandError> {
     Ok(note + &Config::effective(path, &known)?)
 }
 
-/// What could not run: the keys' paths, and why. Nothing is connected to, and what is tried on the disk is undone.
+/// The streams that could not run now: the keys' paths, and why. Nothing is connected to.
+fn sources(config: &Config) -> Vec<(String, String)> {
+    let tried = config.streams.iter().map(|stream| source::trial(&stream.location, stream.transport));
+    let failed = tried.enumerate().filter_map(|(i, tried)| Some((i, tried.err()?)));
+    failed.map(|(i, error)| (format!("stream[{i}].location"), error.to_string())).collect()
+}
+
+/// What else could not run. Nothing is connected to, and what is tried on the disk is undone.
 fn problems(config: &Config) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut note = |key: String, result: Result<(), String>| found.extend(result.err().map(|reason| (key, reason)));
@@ -105,25 +124,8 @@ fn problems(config: &Config) -> Vec<(String, String)> {
         let tried = source::trial(&stream.location, stream.transport);
         note(format!("stream[{i}].location"), tried.map_err(|e| e.to_string()));
     }
-    if let Some(keys) = &config.state {
-        let tried = places::folder(&keys.folder).and_then(|()| places::file(&keys.folder.join(state::FILE)));
-        let read = || state::read(&keys.folder.join(state::FILE)).map(drop).map_err(|e| e.to_string());
-        note("state.folder".into(), tried.and_then(|()| read()));
-    }
-    if let Some(keys) = &config.ledger {
-        note("ledger.folder".into(), places::folder(&keys.folder).and_then(|()| places::file(&keys.file())));
-    }
-    if let Some(keys) = &config.snapshots {
-        note("snapshots.folder".into(), places::folder(&keys.folder));
-    }
-    if let Some(settings) = &config.outputs.jsonl {
-        note("jsonl.path".into(), places::file(&settings.path));
-    }
-    if let Some(keys) = &config.readers.socket {
-        note("socket.path".into(), places::beside(&keys.path));
-    }
-    if let Some(keys) = &config.readers.slot {
-        note("slot.path".into(), places::beside(&keys.path));
+    for place in places::all(config) {
+        note(place.key.into(), place.tried);
     }
     if config.outputs.frigate.is_some() && config.state.is_none() {
         note("frigate".into(), Err("there is no state folder to remember its settings in; add [state] folder".into()));

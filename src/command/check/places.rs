@@ -6,11 +6,51 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::{config::Config, state};
+
+/// A place that miqa writes to.
+#[derive(Debug)]
+pub(in crate::command) struct Place {
+    /// The key that names it.
+    pub(in crate::command) key: &'static str,
+    pub(in crate::command) path: PathBuf,
+    /// Whether it could be written to, and for the state whether it can be read.
+    pub(in crate::command) tried: Result<(), String>,
+}
+
+/// Every place that a configuration names, tried and left as it was.
+pub(in crate::command) fn all(config: &Config) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut note = |key, path: &Path, tried| places.push(Place { key, path: path.into(), tried });
+    if let Some(keys) = &config.state {
+        let kept = keys.folder.join(state::FILE);
+        let read = || state::read(&kept).map(drop).map_err(|e| e.to_string());
+        note("state.folder", &keys.folder, folder(&keys.folder).and_then(|()| file(&kept)).and_then(|()| read()));
+    }
+    if let Some(keys) = &config.ledger {
+        let kept = keys.file();
+        note("ledger.folder", &keys.folder, folder(&keys.folder).and_then(|()| file(&kept)));
+    }
+    if let Some(keys) = &config.snapshots {
+        note("snapshots.folder", &keys.folder, folder(&keys.folder));
+    }
+    if let Some(settings) = &config.outputs.jsonl {
+        note("jsonl.path", &settings.path, file(&settings.path));
+    }
+    if let Some(keys) = &config.readers.socket {
+        note("socket.path", &keys.path, beside(&keys.path));
+    }
+    if let Some(keys) = &config.readers.slot {
+        note("slot.path", &keys.path, beside(&keys.path));
+    }
+    places
+}
+
 /// Whether files can be made in a folder that is there or can be made. What was made for that is removed again.
 ///
 /// # Errors
 /// The folder, why not, and what to do.
-pub(super) fn folder(folder: &Path) -> Result<(), String> {
+fn folder(folder: &Path) -> Result<(), String> {
     let missing: Vec<PathBuf> = folder
         .ancestors()
         .filter(|up| !up.as_os_str().is_empty())
@@ -32,7 +72,7 @@ pub(super) fn folder(folder: &Path) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`folder`].
-pub(super) fn file(path: &Path) -> Result<(), String> {
+fn file(path: &Path) -> Result<(), String> {
     if path.exists() {
         return OpenOptions::new().append(true).open(path).map(drop).map_err(|e| words(path, &e));
     }
@@ -43,7 +83,7 @@ pub(super) fn file(path: &Path) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`folder`].
-pub(super) fn beside(path: &Path) -> Result<(), String> {
+fn beside(path: &Path) -> Result<(), String> {
     if path.is_dir() {
         return Err(words(path, &io::ErrorKind::IsADirectory.into()));
     }

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fault, credential, fault};
 use crate::secret::Secret;
 
 /// The keys of a broker.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BrokerKeys {
     /// `mqtt://HOST[:PORT]`, or `mqtts://HOST[:PORT]` for TLS; ports 1883 and 8883 without one. Required.
+    #[schemars(regex(pattern = "^mqtts?://[^@]+$"))]
     pub address: String,
     /// User name. Default: none.
     pub user: Option<String>,
@@ -22,6 +24,7 @@ pub struct BrokerKeys {
     /// Certificates (PEM) trusted instead of the system's; `mqtts://` only.
     pub ca_file: Option<PathBuf>,
     /// Client id, unique at the broker. Default `miqa-` and the machine's name.
+    #[schemars(length(min = 1, max = 64))]
     pub client_id: Option<String>,
 }
 

@@ -5,12 +5,13 @@ use std::{
     path::Path,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Broker, BrokerKeys, Fault, fault, is_plain, is_topic};
 
 /// Whether Frigate is told anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FrigateMode {
     /// Decided and logged only.
@@ -21,7 +22,7 @@ pub enum FrigateMode {
 }
 
 /// What becomes of detection while a gate is unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FrigateUnknown {
     /// It is as it was before us.
@@ -34,7 +35,7 @@ pub enum FrigateUnknown {
 }
 
 /// The keys of `[frigate]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrigateKeys {
     /// Frigate's broker. Default: that of `[mqtt]`.
@@ -44,6 +45,7 @@ pub struct FrigateKeys {
     pub mode: FrigateMode,
     /// Frigate's `mqtt.topic_prefix`. Default `"frigate"`.
     #[serde(default = "prefix")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"))]
     pub prefix: String,
     /// Detection while a gate is unknown: `"on"` (as it was before), `"off"` or `"keep"`. Default `"on"`.
     #[serde(default)]

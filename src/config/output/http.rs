@@ -5,17 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{Fault, credential, fault, is_plain};
 use crate::{config::AddKind, secret::Secret};
 
 /// The keys of `[http]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpKeys {
     /// Address and port. What is not loopback needs a token. Default `"127.0.0.1:9464"`.
     #[serde(deserialize_with = "address")]
+    #[schemars(with = "String", regex(pattern = r"^(\[[0-9A-Fa-f:.%]+\]|[0-9.]+):[0-9]+$"))]
     pub listen: SocketAddr,
     /// Names under which the server may be asked, besides addresses and `localhost`. Default: none.
     pub hosts: Vec<String>,

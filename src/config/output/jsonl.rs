@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fault, all_events, fault};
@@ -14,20 +15,23 @@ const SMALLEST: u64 = 4096;
 const MOST: u32 = 1000;
 
 /// The keys of `[jsonl]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JsonlKeys {
     /// The file, relative to the configuration file; older ones stand beside it as `<path>.1` (the newest), `<path>.2` …
     /// Required.
+    #[schemars(length(min = 1))]
     pub path: PathBuf,
     /// Size in bytes above which a new file is begun, at least 4096. Default 67108864 (64 MiB).
     #[serde(default = "rotate_bytes")]
+    #[schemars(range(min = 4096))]
     pub rotate_bytes: u64,
     /// Age of the first line at which a new file is begun. Default `"168h"`.
     #[serde(default = "rotate_after")]
     pub rotate_after: Period,
     /// Older files that are kept, 0 to 1000. Default 5.
     #[serde(default = "keep")]
+    #[schemars(range(max = 1000))]
     pub keep: u32,
     /// Which events: `"stream"`, `"gate"`, `"alert"`, `"overload"`, `"reloaded"`, `"error"`, `"summary"`. Default: all.
     #[serde(default = "all_events")]

@@ -2,19 +2,21 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Broker, BrokerKeys, Fault, fault, is_topic};
 use crate::{config::Period, event::EventKind};
 
 /// The keys of `[mqtt]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MqttKeys {
     /// The broker. Required.
     pub broker: BrokerKeys,
     /// What every topic of ours begins with. Default `"miqa"`.
     #[serde(default = "prefix")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"))]
     pub prefix: String,
     /// Which events: `"stream"`, `"gate"`, `"alert"`, `"overload"`, `"reloaded"`, `"error"`, `"summary"`. Default
     /// `["gate", "alert"]`.
@@ -29,6 +31,7 @@ pub struct MqttKeys {
     pub home_assistant: bool,
     /// What Home Assistant's discovery topics begin with. Default `"homeassistant"`.
     #[serde(default = "discovery_prefix")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"))]
     pub discovery_prefix: String,
     /// Whether gates may be set and alerts silenced from there (`<prefix>/<stream>/gate/set` and `…/silence/set`). Default
     /// `true`.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Fault, credential, fault, is_plain};
@@ -12,14 +13,16 @@ use crate::{
 };
 
 /// The keys of one `[[webhook]]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookKeys {
     /// Unique name, seen in logs and metrics: letters, digits, `_`, `-` and `.`. Default `"webhook"`.
     #[serde(default = "name")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
     pub name: String,
     /// The receiver, `https://…` or `http://…`. An address that holds a secret belongs in `url_file` or `url_env`.
     #[serde(serialize_with = "masked", skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^https?://[^/?#@]+([/?#]|$)"))]
     pub url: Option<Secret>,
     /// A file whose first line is the receiver's address.
     pub url_file: Option<PathBuf>,
@@ -47,6 +50,7 @@ pub struct WebhookKeys {
     pub retry_for: Period,
     /// How often an event is tried that the receiver answers with an error of its own (500). Default 8.
     #[serde(default = "attempts")]
+    #[schemars(range(min = 1))]
     pub attempts: u32,
     /// `source` of the CloudEvents. Default `/miqa/` and the machine's name.
     pub source: Option<String>,
