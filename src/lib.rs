@@ -19,13 +19,16 @@
 //! * [`sink`]: where events go.
 //! * [`gate`]: how detectors read where the gates stand.
 //! * [`http`]: metrics, health and gates over HTTP.
+//! * [`ledger`]: how gates stood, for a year.
 //! * [`snapshot`]: pictures of alerts.
 //! * [`state`]: what must survive the program.
 //! * [`control`]: what people ask of a running daemon.
+//! * [`calibrate`]: a detector's own losses → thresholds; pure.
 //! * [`config`]: the TOML file as typed values.
 //! * [`daemon`]: wires the above with threads; decides nothing.
 //! * [`command`]: one file a subcommand of the `miqa` binary.
 
+pub mod calibrate;
 pub mod config;
 pub mod engine;
 pub mod event;
@@ -49,6 +52,8 @@ pub mod daemon;
 pub mod gate;
 #[cfg(feature = "daemon")]
 pub mod http;
+#[cfg(feature = "daemon")]
+pub mod ledger;
 #[cfg(feature = "daemon")]
 pub mod sink;
 #[cfg(feature = "daemon")]

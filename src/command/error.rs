@@ -7,6 +7,7 @@ use crate::{
     daemon::DaemonError,
     engine::{CardError, EngineError},
     gate::slot::SlotError,
+    ledger::LedgerError,
     monitor::SettingsError,
     picture::PictureError,
     preprocess::PreprocessError,
@@ -76,6 +77,12 @@ pub enum CommandError {
     /// The state folder.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A calibration that can't be made.
+    #[error("{0}")]
+    Calibrate(String),
     /// Gates that can't be read the way that was asked for.
     #[error("{0}")]
     Gate(String),

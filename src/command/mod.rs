@@ -1,5 +1,6 @@
 //! The `miqa` program's command line: one file a subcommand.
 
+mod calibrate;
 mod check;
 mod error;
 mod gate;
@@ -33,6 +34,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Score images and video files
     Score(score::Arguments),
+    /// Find at which scores a detector of your own loses what it saw
+    Calibrate(calibrate::Arguments),
     /// Check a configuration, its model and the execution provider
     Check(check::Arguments),
     /// Connect to a camera or file and say what it is like
@@ -72,6 +75,7 @@ impl Cli {
             Command::Run(arguments) => run::run(arguments),
             Command::Replay(arguments) => replay::run(arguments),
             Command::Score(arguments) => score::run(arguments),
+            Command::Calibrate(arguments) => calibrate::run(arguments),
             Command::Check(arguments) => check::run(arguments),
             Command::Probe(arguments) => probe::run(arguments),
             Command::Gate(arguments) => gate::run(arguments),

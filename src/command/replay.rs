@@ -40,7 +40,7 @@ fn moment(text: &str) -> Result<jiff::Timestamp, String> {
 /// Every due frame is scored, times are the file's own, so verdicts don't depend on the machine's speed. Nothing is
 /// commanded and nothing is kept: outputs, bridges, snapshots and state of the configuration stay out of it.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let Config { mut engine, streams, rules, .. } = Config::read(&arguments.config)?;
+    let Config { mut engine, streams, detector, rules, .. } = Config::read(&arguments.config)?;
     engine.model = locate::model(&engine.model);
     let known: Vec<_> = streams.iter().map(|s| s.name.clone()).collect();
     let asked = arguments.stream.as_ref();
@@ -63,7 +63,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         .map(|rule| crate::config::Rule { streams: None, ..rule })
         .collect();
     let (readers, outputs) = (GateReaders::default(), Outputs::default());
-    let config = Config { engine, streams: vec![stream], rules, snapshots: None, state: None, readers, outputs };
+    let config = Config {
+        engine,
+        streams: vec![stream],
+        detector,
+        rules,
+        snapshots: None,
+        state: None,
+        ledger: None,
+        readers,
+        outputs,
+    };
     let wall = arguments.at.map_or(Wall::Unknown, Wall::From);
     let options = Options { repeatable: true, wall, ..Options::default() };
     let summary = daemon::run(&config, vec![run::output(arguments.json)], &run::until_told()?, options)?;

@@ -25,7 +25,10 @@ impl Change {
             let name = stream.name.clone();
             match old.streams.iter().find(|s| s.name == name) {
                 None => change.added.push(name),
-                Some(before) if (Stream { gate: stream.gate.clone(), ..before.clone() }) != *stream => {
+                Some(before)
+                    if (Stream { gate: stream.gate.clone(), detector: stream.detector, ..before.clone() })
+                        != *stream =>
+                {
                     change.restarted.push(name);
                 }
                 Some(before) => {
@@ -44,6 +47,7 @@ impl Change {
             ("engine", old.engine != new.engine),
             ("snapshots", old.snapshots != new.snapshots),
             ("state", old.state != new.state),
+            ("ledger", old.state == new.state && old.ledger != new.ledger),
             ("socket", old.readers.socket != new.readers.socket),
             ("slot", old.readers.slot != new.readers.slot),
             ("jsonl", old.outputs.jsonl != new.outputs.jsonl),

@@ -38,7 +38,7 @@ impl Known {
 }
 
 impl Config {
-    /// The file as it would be with every default written out: `[gate]` and `[facts]` are moved into the streams, paths
+    /// The file as it would be with every default written out: `[gate]`, `[facts]` and `[detector]` are moved into the streams, paths
     /// are absolute, secrets are masked (so streams and receivers whose address holds one can't be reached with it).
     ///
     /// # Errors
@@ -72,6 +72,7 @@ impl Keys {
     /// Writes every default out.
     fn fill(&mut self, checked: &Config, known: &Known) {
         let (gate, facts) = (std::mem::take(&mut self.gate), std::mem::take(&mut self.facts));
+        let detector = std::mem::take(&mut self.detector);
         for (i, (keys, stream)) in self.stream.iter_mut().zip(&checked.streams).enumerate() {
             keys.gate = gate.filled(&keys.gate, &stream.gate);
             if let Some(thresholds) = known.thresholds.get(i) {
@@ -80,10 +81,14 @@ impl Keys {
                 keys.gate.open_above = Some(thresholds.open_above.into());
             }
             keys.facts = facts.filled(&keys.facts);
+            keys.detector = detector.filled(&keys.detector);
             keys.fast_interval = Some(stream.fast_interval);
         }
         for (keys, rule) in self.rule.iter_mut().zip(&checked.rules) {
             keys.fill(rule);
+        }
+        if let Some(state) = &self.state {
+            self.ledger.get_or_insert_default().folder.get_or_insert_with(|| state.folder.clone());
         }
         for webhook in &mut self.webhook {
             webhook.source.get_or_insert_with(|| Known::source(&known.host));
@@ -101,7 +106,7 @@ impl Keys {
     /// Makes every path absolute, so that the file may stand anywhere.
     fn settle(&mut self, folder: &Path) {
         let mut paths: Vec<&mut PathBuf> = Vec::new();
-        let Self { stream, snapshots, state, socket, slot, jsonl, webhook, mqtt, frigate, http, .. } = self;
+        let Self { stream, snapshots, state, ledger, socket, slot, jsonl, webhook, mqtt, frigate, http, .. } = self;
         for keys in stream {
             let here = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
             keys.location = keys.location.clone().under(&here);
@@ -110,6 +115,7 @@ impl Keys {
         }
         paths.extend(snapshots.iter_mut().map(|keys| &mut keys.folder));
         paths.extend(state.iter_mut().map(|keys| &mut keys.folder));
+        paths.extend(ledger.iter_mut().filter_map(|keys| keys.folder.as_mut()));
         paths.extend(socket.iter_mut().map(|keys| &mut keys.path));
         paths.extend(slot.iter_mut().map(|keys| &mut keys.path));
         paths.extend(jsonl.iter_mut().map(|keys| &mut keys.path));
@@ -239,6 +245,7 @@ mod tests {
             ("engine", &real["engine"]),
             ("gate", &stream["gate"]),
             ("facts", &stream["facts"]),
+            ("detector", &stream["detector"]),
             ("stream", stream),
             ("stream.region", &stream["region"][0]),
             ("rule", one("rule")),
@@ -246,6 +253,7 @@ mod tests {
             ("socket", &real["socket"]),
             ("slot", &real["slot"]),
             ("state", &real["state"]),
+            ("ledger", &real["ledger"]),
             ("jsonl", &real["jsonl"]),
             ("webhook", one("webhook")),
             ("mqtt", &real["mqtt"]),

@@ -3,12 +3,14 @@
 
 mod change;
 mod daemon;
+mod detector;
 mod effective;
 mod error;
 mod facts;
 mod gate;
 mod gate_bound;
 mod gate_readers;
+mod ledger;
 mod location;
 mod output;
 mod period;
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use change::Change;
 pub use daemon::{Snapshots, StateKeys};
+pub use detector::{Detector, DetectorKeys};
 pub use effective::{EffectiveThresholds, Known};
 pub use error::{ConfigError, explained, nearest};
 pub use facts::{After, FactKeys, Facts};
@@ -31,6 +34,7 @@ pub use gate_bound::GateBound;
 pub use gate_readers::{FileMode, GateReaders, SlotKeys, SocketKeys};
 #[cfg(feature = "daemon")]
 pub(crate) use gate_readers::{LONGEST_NAME, MOST_SLOTS};
+pub use ledger::{Ledger, LedgerKeys};
 pub use location::{Address, Credentials, Location, Login};
 pub use output::{
     Broker, BrokerKeys, Frigate, FrigateKeys, FrigateMode, FrigateUnknown, Http, HttpKeys, Jsonl, JsonlKeys, Mqtt,
@@ -55,8 +59,11 @@ struct Keys {
     rule: Vec<RuleKeys>,
     #[serde(skip_serializing_if = "is_default")]
     facts: FactKeys,
+    #[serde(skip_serializing_if = "is_default")]
+    detector: DetectorKeys,
     snapshots: Option<Snapshots>,
     state: Option<StateKeys>,
+    ledger: Option<LedgerKeys>,
     socket: Option<SocketKeys>,
     slot: Option<SlotKeys>,
     jsonl: Option<JsonlKeys>,
@@ -78,12 +85,16 @@ pub struct Config {
     pub engine: EngineKeys,
     /// The streams, at least one, with unique names.
     pub streams: Vec<Stream>,
+    /// What a detector costs where no stream says it.
+    pub detector: Detector,
     /// The alert rules, with unique names.
     pub rules: Vec<Rule>,
     /// Pictures of alerts, if they are to be kept.
     pub snapshots: Option<Snapshots>,
     /// What survives the program, if anything is to.
     pub state: Option<StateKeys>,
+    /// How long it is remembered how gates stood, if at all.
+    pub ledger: Option<Ledger>,
     /// How gates can be read from outside.
     pub readers: GateReaders,
     /// Where events and gates are told.
@@ -135,6 +146,9 @@ impl Keys {
         if let Some((key, reason)) = self.facts.fault() {
             return Err((format!("facts.{key}"), reason));
         }
+        if let Some((key, reason)) = self.detector.fault() {
+            return Err((format!("detector.{key}"), reason));
+        }
         if self.stream.is_empty() {
             return Err(("stream".into(), "no stream; add a [[stream]] with name and location".into()));
         }
@@ -147,6 +161,9 @@ impl Keys {
             if let Some((key, reason)) = stream.facts.fault() {
                 return Err(at((&format!("facts.{key}"), reason)));
             }
+            if let Some((key, reason)) = stream.detector.fault() {
+                return Err(at((&format!("detector.{key}"), reason)));
+            }
             let gate = self
                 .gate
                 .with(&stream.gate, stream.interval)
@@ -157,7 +174,8 @@ impl Keys {
                 regions.push(region.map_err(|(key, reason)| at((&format!("region[{j}].{key}"), reason)))?);
             }
             let facts = self.facts.with(&stream.facts);
-            let mut stream = stream.check(gate, facts, regions, folder).map_err(at)?;
+            let detector = self.detector.with(&stream.detector);
+            let mut stream = stream.check(gate, facts, detector, regions, folder).map_err(at)?;
             if !names.insert(stream.name.clone()) {
                 return Err(at(("name", format!("\"{}\" is the name of an earlier stream", stream.name))));
             }
@@ -178,10 +196,13 @@ impl Keys {
         }
         let snapshots = self.snapshots.map(|keys| keys.under(folder));
         let state = self.state.map(|keys| keys.under(folder));
+        let ledger = LedgerKeys::check(self.ledger, state.as_ref(), folder)
+            .map_err(|(key, reason)| (format!("ledger.{key}"), reason))?;
         let readers = GateReaders { socket: self.socket, slot: self.slot }.check(&streams, folder)?;
         let Self { jsonl, webhook, mqtt, frigate, http, .. } = self;
         let outputs = output::OutputKeys { jsonl, webhook, mqtt, frigate, http }.check(folder, &names)?;
-        Ok(Config { engine, streams, rules, snapshots, state, readers, outputs })
+        let detector = self.detector.with(&DetectorKeys::default());
+        Ok(Config { engine, streams, detector, rules, snapshots, state, ledger, readers, outputs })
     }
 }
 

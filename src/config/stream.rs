@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credentials, FactKeys, Facts, Gate, GateBound, GateKeys, Location, Period, Region, RegionKeys};
+use super::{
+    Credentials, Detector, DetectorKeys, FactKeys, Facts, Gate, GateBound, GateKeys, Location, Period, Region,
+    RegionKeys,
+};
 use crate::{engine::Device, preprocess::ViewSet};
 
 /// The keys of `[engine]`.
@@ -130,6 +133,9 @@ pub struct StreamKeys {
     /// This stream's own hold times of facts.
     #[serde(default)]
     pub facts: FactKeys,
+    /// What the detector behind this stream costs.
+    #[serde(default)]
+    pub detector: DetectorKeys,
     /// This stream's own gate keys.
     #[serde(default)]
     pub gate: GateKeys,
@@ -178,6 +184,8 @@ pub struct Stream {
     pub snapshots: bool,
     /// What is looked for in every picture.
     pub facts: Facts,
+    /// What the detector behind it costs.
+    pub detector: Detector,
     /// Parts of the picture that count; `views` where there are none.
     pub regions: Vec<Region>,
     /// Its gate, with general keys and defaults filled in.
@@ -202,6 +210,7 @@ impl StreamKeys {
         self,
         gate: Gate,
         facts: Facts,
+        detector: Detector,
         regions: Vec<Region>,
         folder: &Path,
     ) -> Result<Stream, (&'static str, String)> {
@@ -269,6 +278,7 @@ impl StreamKeys {
             stall_after,
             snapshots,
             facts,
+            detector,
             regions,
             gate,
         })
@@ -282,7 +292,7 @@ mod tests {
     fn check(keys: &str) -> Result<Stream, (&'static str, String)> {
         let keys: StreamKeys = toml::from_str(&format!("name = \"a\"\n{keys}")).expect(keys);
         let gate = GateKeys::default().with(&GateKeys::default(), Period::default()).expect("no schedules");
-        keys.check(gate, Facts::default(), Vec::new(), Path::new("conf"))
+        keys.check(gate, Facts::default(), Detector::default(), Vec::new(), Path::new("conf"))
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The views of a stream.
-pub(super) struct Framing {
+pub(crate) struct Framing {
     views: ViewSet,
     regions: Vec<Region>,
     /// The regions' views, for pictures of the newest size.
@@ -20,15 +20,15 @@ pub(super) struct Framing {
 
 /// One frame as the model sees it: groups of views, each with how its scores become one. Of several groups the worst
 /// counts.
-pub(super) struct Framed(Vec<(Vec<Rgb288>, Combine)>);
+pub(crate) struct Framed(Vec<(Vec<Rgb288>, Combine)>);
 
 impl Framing {
-    pub(super) fn new(stream: &Stream) -> Self {
+    pub(crate) fn new(stream: &Stream) -> Self {
         Self { views: stream.views, regions: stream.regions.clone(), covers: Mutex::default() }
     }
 
     /// The frame's views, or why there are none.
-    pub(super) fn frame(&self, frame: &Frame) -> Result<Framed, String> {
+    pub(crate) fn frame(&self, frame: &Frame) -> Result<Framed, String> {
         self.groups(frame).map(Framed).map_err(|e| e.to_string())
     }
 
@@ -49,12 +49,12 @@ impl Framing {
 
 impl Framed {
     /// All views, group after group.
-    pub(super) fn views(&self) -> impl Iterator<Item = &Rgb288> {
+    pub(crate) fn views(&self) -> impl Iterator<Item = &Rgb288> {
         self.0.iter().flat_map(|(views, _)| views)
     }
 
     /// The verdict of the scores of all views, in their order; `None` if there are fewer scores than views.
-    pub(super) fn verdict(&self, mut scores: &[Scores]) -> Option<Scores> {
+    pub(crate) fn verdict(&self, mut scores: &[Scores]) -> Option<Scores> {
         let mut groups = Vec::with_capacity(self.0.len());
         for (views, combine) in &self.0 {
             let (own, rest) = scores.split_at_checked(views.len())?;

@@ -34,13 +34,15 @@ use crate::{
     event::{Event, GateState, Seconds, Summary},
     gate::{Board, Readers, ReadersError},
     http::{self, About, HttpError, Metrics},
+    ledger::Keeper,
     monitor::{Fact, SettingsError},
-    sink::{self, Queue, Record, Setting, Sink, SinkError},
+    sink::{self, Queue, Setting, Sink, SinkError},
     snapshot::Album,
     source::Notice,
     state::{StateError, Store},
 };
 use clock::Clock;
+pub(crate) use framing::Framing;
 use outlet::Outlet;
 use roster::Roster;
 use schedule::Load;
@@ -86,9 +88,6 @@ pub enum DaemonError {
     /// An output can't be started.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// The record of gate moves can't be written.
-    #[error("the record of gate moves in [state] folder: {0}; check its permissions")]
-    Record(std::io::Error),
     /// The folder of snapshots can't be used.
     #[error("[snapshots] folder: {0}; check its permissions")]
     Snapshots(std::io::Error),
@@ -137,7 +136,9 @@ pub fn run(
     let runtime = Runtime::open(config.engine.device)?;
     if let Some(store) = &store {
         sinks.push(Box::new(Survive::new(Arc::clone(store))));
-        sinks.push(Box::new(Record::open(store.folder()).map_err(DaemonError::Record)?));
+    }
+    if let Some(settings) = &config.ledger {
+        sinks.push(Box::new(Keeper::new(settings)));
     }
     let queues = sinks.into_iter().map(|sink| Queue::start(sink, Arc::clone(stop))).collect::<Result<Vec<_>, _>>();
     let mut queues = queues?;

@@ -12,7 +12,6 @@ mod readers;
 pub mod slot;
 mod socket;
 mod standing;
-pub mod stretch;
 
 pub use board::{Bell, Board, Entry};
 pub use line::{Kind, Line};

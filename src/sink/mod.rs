@@ -10,7 +10,6 @@ mod jsonl;
 mod log;
 mod mqtt;
 mod queue;
-pub mod record;
 mod start;
 mod tally;
 mod tls;
@@ -19,6 +18,7 @@ mod webhook;
 use std::{
     io,
     sync::{Arc, atomic::AtomicBool},
+    time::{Duration, SystemTime},
 };
 
 pub use error::SinkError;
@@ -28,7 +28,6 @@ pub use jsonl::JsonLines;
 pub use log::Log;
 pub use mqtt::Mqtt;
 pub use queue::Queue;
-pub use record::Record;
 pub(crate) use start::host;
 pub use start::{Setting, start, trial};
 pub use tally::Tally;
@@ -55,6 +54,20 @@ pub trait Sink: Send {
     /// without.
     fn hurry(&self) -> Arc<AtomicBool> {
         Arc::default()
+    }
+
+    /// Where time matters though nothing happens: [`tick`](Sink::tick) is called after this long without an event.
+    fn every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Time passed without an event; `now` is the time of day.
+    ///
+    /// # Errors
+    /// As [`write`](Sink::write).
+    fn tick(&mut self, now: SystemTime) -> io::Result<()> {
+        let _ = now;
+        Ok(())
     }
 
     /// Writes one event out; may block.

@@ -7,10 +7,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::{Sink, Tally};
 use crate::{
@@ -98,16 +98,26 @@ impl Queue {
 /// Writes what comes until nothing more will, or nobody reads it. Trouble is said once, until it is over.
 fn work(mut sink: Box<dyn Sink>, label: &str, from: &Receiver<Arc<Said>>, tally: &Tally, gone: &AtomicBool) {
     let mut failing = 0_u64;
-    for said in from {
-        tally.leaves();
-        match sink.write(&said) {
-            Ok(()) => {
-                tally.is_written();
-                if failing > 0 {
-                    tracing::warn!(sink = label, "events are written again; {failing} were not");
-                    failing = 0;
-                }
+    let every = sink.every();
+    loop {
+        let next = match every {
+            Some(every) => from.recv_timeout(every),
+            None => from.recv().map_err(RecvTimeoutError::from),
+        };
+        let result = match next {
+            Ok(said) => {
+                tally.leaves();
+                sink.write(&said).inspect(|()| tally.is_written())
             }
+            Err(RecvTimeoutError::Timeout) => sink.tick(SystemTime::now()),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        match result {
+            Ok(()) if failing > 0 => {
+                tracing::warn!(sink = label, "events are written again; {failing} were not");
+                failing = 0;
+            }
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return gone.store(true, Ordering::Release),
             Err(error) => {
                 tally.has_failed();

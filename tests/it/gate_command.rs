@@ -1,7 +1,7 @@
 //! `miqa gate` from outside.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     path::Path,
     process::Stdio,
     sync::Arc,
@@ -10,9 +10,10 @@ use std::{
 
 use miqa::{
     config::Config,
-    event::{ByHand, Cause, Event, GateEvent, GateReason, GateState, GateStatus, Said, Seconds, Summary},
+    event::{ByHand, Cause, Event, GateEvent, GateReason, GateState, GateStatus, Said, Seconds},
     gate::{Board, Readers, monotonic_ns},
-    sink::{Record, Sink},
+    ledger::Keeper,
+    sink::Sink,
     state::{FrigateChange, State, Store},
 };
 
@@ -234,44 +235,64 @@ fn report(file: &Path, rest: &[&str]) -> String {
 }
 
 #[test]
-fn report_says_what_would_have_been_gated_when_why_and_how_long() {
+fn report_says_what_would_have_been_gated_when_why_how_long_and_what_it_saved() {
     let folder = tempfile::tempdir().expect("folder");
-    let file = config(folder.path(), "tiny", &format!("{STREAMS}[state]\nfolder = \"state\"\n"));
-    let state = folder.path().join("state");
-    assert_eq!(report(&file, &[]), "no gate has moved since the record began\n");
-    std::fs::create_dir(&state).expect("made");
-    let mut record = Record::open(&state).expect("opens");
+    let keys = "[state]\nfolder = \"state\"\n[detector]\nfps = 10\nframe_ms = 30\n";
+    let file = config(folder.path(), "tiny", &format!("{STREAMS}{keys}"));
+    let settings = Config::read(&file).expect("valid").ledger.expect("kept with [state]");
+    assert_eq!(report(&file, &[]), "no gate has moved since the ledger began\n");
+    let mut keeper = Keeper::new(&settings);
+    let mut before = SystemTime::now() - Duration::from_secs(7200);
     for said in [
         moved(7200, 0, GateState::Open, None, GateReason::ScoreGood),
         moved(3600, 1, GateState::Closed, None, GateReason::ScoreLow),
         moved(3410, 2, GateState::Open, None, GateReason::ScoreGood),
         moved(60, 3, GateState::Closed, Some(GateState::Closed), GateReason::Black),
     ] {
-        record.write(&said).expect("written");
+        // Between its events a daemon lets time pass.
+        keep_alive(&mut keeper, before, said.time);
+        keeper.write(&said).expect("written");
+        before = said.time;
     }
+    keep_alive(&mut keeper, before, SystemTime::now());
     let text = report(&file, &[]);
     for part in [
-        "the record begins ",
+        "the ledger begins ",
         "yard: open 2× ",
-        "closed 2× 4 min 10 s, gated 1 min 0 s, in shadow mode would have gated 3 min 10 s\n",
+        "closed 2× 4 min 10 s, gated 1 min 0 s, in shadow mode would have gated 3 min 10 s, 0 flaps\n",
+        "; in shadow mode would have saved 1900 frames, 57.0 s of it\n",
+        "  by reason: score_low 3 min 10 s, black 1 min 0 s\n",
+        "  detector (10 frames/s, 30 ms each): saved 60",
         "  closed    3 min 10 s  score low, likely fog 75 %  (shadow)\n",
         "  closed    1 min 0 s so far  picture black, likely fog 75 %\n",
     ] {
         assert!(text.contains(part), "no \"{part}\" in\n{text}");
     }
     // Only the last half hour; the daemon is killed.
-    drop(record);
-    let mut torn = std::fs::OpenOptions::new().append(true).open(state.join("gates.jsonl")).expect("there");
-    torn.write_all(b"{\"time\":1").expect("written");
+    drop(keeper);
     let text = report(&file, &["--since", "30m"]);
-    assert!(!text.contains("score low") && text.contains("at least 0.0 s (the program was killed)"), "{text}");
-    assert!(text.contains("1 line(s) of the record can't be read"), "{text}");
-    let mut record = Record::open(&state).expect("opens");
-    let summary = Event::Summary(Summary { streams: vec![], took: Seconds::default() });
-    record.write(&Said { time: SystemTime::now(), id: "run-4".into(), event: summary }).expect("written");
+    assert!(!text.contains("score low") && text.contains("at least "), "{text}");
     let json: serde_json::Value = serde_json::from_str(&report(&file, &["--json"])).expect("JSON");
     let yard = &json["streams"]["yard"];
-    assert_eq!(yard["times"]["closed"], 2);
-    assert!((yard["would_have_gated"].as_f64().expect("a number") - 190.0).abs() < 1.0, "{yard}");
-    assert_eq!(yard["stretches"][1]["end"], "moved");
+    assert_eq!((&yard["times"]["closed"], &yard["stretches"][1]["end"]), (&2.into(), &"cut".into()));
+    let would = yard["would_have_gated"].as_f64().expect("a number");
+    assert!((would - 190.0).abs() < 1.0, "{yard}");
+    let csv = report(&file, &["--format", "csv"]);
+    let shadow = csv.lines().filter(|line| line.contains(",yard,closed,,score_low,"));
+    let seconds = shadow.map(|line| line.split(',').nth(5).expect("seconds").parse::<f64>().expect("a number"));
+    assert!((seconds.sum::<f64>() - would).abs() < 0.01, "{csv}");
+    let out = folder.path().join("ledger.parquet");
+    report(&file, &["--format", "parquet", "--out", &out.display().to_string()]);
+    let bytes = std::fs::read(&out).expect("written");
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+}
+
+/// Lets time pass for a keeper, every four minutes.
+fn keep_alive(keeper: &mut Keeper, from: SystemTime, until: SystemTime) {
+    let mut now = from;
+    while now < until {
+        keeper.tick(now).expect("written");
+        now += Duration::from_secs(240);
+    }
+    keeper.tick(until).expect("written");
 }

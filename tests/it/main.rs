@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod broker;
+mod calibrate;
 mod clip;
 mod facts;
 mod frigate;
@@ -14,6 +15,7 @@ mod gate_socket;
 mod gate_state;
 mod golden;
 mod http;
+mod ledger;
 mod mqtt_login;
 mod operation;
 mod program;

@@ -105,6 +105,9 @@ fn problems(config: &Config) -> Vec<(String, String)> {
         let read = || state::read(&keys.folder.join(state::FILE)).map(drop).map_err(|e| e.to_string());
         note("state.folder".into(), tried.and_then(|()| read()));
     }
+    if let Some(keys) = &config.ledger {
+        note("ledger.folder".into(), places::folder(&keys.folder).and_then(|()| places::file(&keys.file())));
+    }
     if let Some(keys) = &config.snapshots {
         note("snapshots.folder".into(), places::folder(&keys.folder));
     }
