@@ -4,6 +4,7 @@
 #   2. integration tests marked slow; the month of one camera is among them (docs/baselines.md)
 #   3. shards under GNU parallel and a real Slurm, with killed workers (skipped where the packages are missing)
 #   4. the offline chain on the images of a package, killed in each step and resumed (with DATA=<folder>: on those)
+#   5. thresholds from two detectors' losses, measured on what they don't come from (with DATA=<folder>)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,3 +59,5 @@ for seconds in 20 15 10; do
 done
 WORK=$chain DATA=${DATA:-} scripts/model-demo.sh
 
+echo "== thresholds from a detector's own losses"
+DATA=${DATA:-} scripts/calibration-bar.sh
