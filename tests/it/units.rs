@@ -37,7 +37,7 @@ fn systemd_finds_the_units_whole() {
         // And a mistake would have been found.
         fs::write(&path, unit(name).replace("WatchdogSec=30", "WatchdogSec=often")).unwrap();
         let verify = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&path).output().unwrap();
-        assert!(stderr(&verify).contains("WatchdogSec"), "{name}: {}", stderr(&verify));
+        assert!(stderr(&verify).contains("often"), "{name}: {}", stderr(&verify));
     }
 }
 

@@ -120,10 +120,6 @@ fn sources(config: &Config) -> Vec<(String, String)> {
 fn problems(config: &Config) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut note = |key: String, result: Result<(), String>| found.extend(result.err().map(|reason| (key, reason)));
-    for (i, stream) in config.streams.iter().enumerate() {
-        let tried = source::trial(&stream.location, stream.transport);
-        note(format!("stream[{i}].location"), tried.map_err(|e| e.to_string()));
-    }
     for place in places::all(config) {
         note(place.key.into(), place.tried);
     }

@@ -28,8 +28,12 @@ pub(in crate::command) fn all(config: &Config) -> Vec<Place> {
         note("state.folder", &keys.folder, folder(&keys.folder).and_then(|()| file(&kept)).and_then(|()| read()));
     }
     if let Some(keys) = &config.ledger {
-        let kept = keys.file();
-        note("ledger.folder", &keys.folder, folder(&keys.folder).and_then(|()| file(&kept)));
+        // A folder that is the state's, too, is named once.
+        let tried = folder(&keys.folder);
+        let said = tried.is_err() && config.state.as_ref().is_some_and(|state| state.folder == keys.folder);
+        if !said {
+            note("ledger.folder", &keys.folder, tried.and_then(|()| file(&keys.file())));
+        }
     }
     if let Some(keys) = &config.snapshots {
         note("snapshots.folder", &keys.folder, folder(&keys.folder));

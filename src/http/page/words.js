@@ -4,7 +4,7 @@ const REASONS = {
   starting: "nothing scored yet", score_good: "score good", score_poor: "score poor", score_low: "score low",
   stale: "newest score too old", stalled: "no frames arrive", ended: "stream ended", failed: "source failed",
   frozen: "picture frozen", black: "picture black", one_colour: "picture of one colour",
-  slate: "placeholder instead of a picture", corrupt: "picture damaged", smear: "picture smeared",
+  slate: "placeholder instead of a picture", corrupt: "picture damaged", smear: "picture smeared", plain: "too little texture to judge",
 };
 const LIGHTS = { colour: "colour", infrared: "infrared", low_light: "low light" };
 

@@ -134,9 +134,10 @@ fn draw(frame: &Frame, size: Size) -> Result<Vec<u8>, String> {
     let wanted = size.width().min(frame.width);
     // Thinned to about twice the size first: resizing what is thrown away would be most of the work.
     let rgb = to_rgb(&thin(frame, frame.width / (2 * wanted).max(1))).map_err(|e| e.to_string())?;
-    let (width, height) = rgb.dimensions();
-    let target = (wanted, (u64::from(height) * u64::from(wanted) / u64::from(width.max(1))).clamp(1, 4096) as u32);
-    let bytes = resize_rgb(rgb.as_raw(), (width, height), None, target, Filter::Bilinear).map_err(|e| e.to_string())?;
+    let height = u64::from(frame.height) * u64::from(wanted) / u64::from(frame.width.max(1));
+    let target = (wanted, height.clamp(1, 4096) as u32);
+    let bytes =
+        resize_rgb(rgb.as_raw(), rgb.dimensions(), None, target, Filter::Bilinear).map_err(|e| e.to_string())?;
     let (Ok(width), Ok(height)) = (u16::try_from(target.0), u16::try_from(target.1)) else {
         return Err("too large".into());
     };
