@@ -22,7 +22,7 @@ pub struct WebhookKeys {
     pub name: String,
     /// The receiver, `https://…` or `http://…`. An address that holds a secret belongs in `url_file` or `url_env`.
     #[serde(serialize_with = "masked", skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^https?://[^/?#@]+([/?#]|$)"))]
+    #[schemars(with = "Option<String>", regex(pattern = "^https?://[^/?#@]+([/?#]|$)"))]
     pub url: Option<Secret>,
     /// A file whose first line is the receiver's address.
     pub url_file: Option<PathBuf>,
