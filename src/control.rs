@@ -40,6 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// What may be asked, over the socket or by a command over MQTT. Whoever receives it decides whether it is granted.
+#[expect(clippy::large_enum_variant, reason = "one is alive at a time, for as long as it takes to answer")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {

@@ -247,7 +247,7 @@ mod tests {
             (config.streams[0].gate.close_for, true, false)
         );
         // Added again, what was added before doesn't count twice.
-        assert_eq!(both.with(&[b.clone()]).expect("valid"), both);
+        assert_eq!(both.with(std::slice::from_ref(&b)).expect("valid"), both);
         let (key, reason) = config.with(&[b.clone(), b]).expect_err("twice");
         assert!(key == "stream[2].name" && reason.contains("earlier stream"), "{key}: {reason}");
         let none = Config::parse("[http]\n", Path::new("c.toml")).expect("streams may come later");

@@ -57,7 +57,7 @@ impl Roster {
     fn enrol(&mut self, roll: Roll, store: Option<&Store>) -> Result<(), String> {
         let config = self.config().with(&roll.added).map_err(|(_, reason)| reason)?;
         self.set_roll(roll);
-        let streams = self.adopt(config)?;
+        let streams = self.adopt(&config)?;
         self.outlet.say(Event::Reloaded { streams, at: Seconds(self.now()) });
         self.keep_roll(store)
     }

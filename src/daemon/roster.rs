@@ -304,7 +304,7 @@ impl Roster {
         let done = read().and_then(|new| {
             let (new, left_out) = show::with_added(&new, &self.roll, Vec::new());
             left_out.into_iter().for_each(|reason| self.outlet.say(trouble(reason)));
-            self.adopt(new)
+            self.adopt(&new)
         });
         self.refused = done.as_ref().err().cloned();
         match done {
@@ -317,13 +317,13 @@ impl Roster {
     }
 
     /// These streams from now on; the names of those that something changed for.
-    pub(super) fn adopt(&mut self, new: Config) -> Result<Vec<String>, String> {
-        let change = Change::between(&self.config, &new);
+    pub(super) fn adopt(&mut self, new: &Config) -> Result<Vec<String>, String> {
+        let change = Change::between(&self.config, new);
         if !change.fixed.is_empty() {
             let sections: Vec<_> = change.fixed.iter().map(|section| format!("[{section}]")).collect();
             return Err(format!("{} can't change while miqa runs; restart it", sections.join(", ")));
         }
-        let settings = self.settings(&new).map_err(|e| e.to_string())?;
+        let settings = self.settings(new).map_err(|e| e.to_string())?;
         let old = self.shared.streams();
         let leaves = |name: &String| change.removed.contains(name) || change.restarted.contains(name);
         // All are asked to stop before the first is waited for.

@@ -228,8 +228,11 @@ mod tests {
     /// A move of a gate, in turn closed and open.
     fn moved(number: u32, time: f64) -> Said {
         let (open, closed) = (GateState::Open, GateState::Closed);
-        let (state, previous, reason) =
-            if number % 2 == 0 { (open, closed, GateReason::ScoreGood) } else { (closed, open, GateReason::ScoreLow) };
+        let (state, previous, reason) = if number.is_multiple_of(2) {
+            (open, closed, GateReason::ScoreGood)
+        } else {
+            (closed, open, GateReason::ScoreLow)
+        };
         said(time, Event::Gate(event(state, previous, reason)))
     }
 

@@ -27,7 +27,8 @@ const CACHE: usize = 4 << 20;
 const STRETCHES: TableDefinition<(u64, &str), &[u8]> = TableDefinition::new("stretches");
 
 /// Key: day since 1970, stream, decided, enforced (empty in shadow mode), reason. Value: milliseconds, stays, flaps.
-const DAYS: TableDefinition<(i32, &str, &str, &str, &str), (u64, u32, u32)> = TableDefinition::new("days");
+const DAYS: TableDefinition<Day, (u64, u32, u32)> = TableDefinition::new("days");
+type Day = (i32, &'static str, &'static str, &'static str, &'static str);
 
 /// `version`.
 const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("about");

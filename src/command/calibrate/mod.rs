@@ -72,8 +72,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
 }
 
 /// One line on why it can't be done.
-fn refused(reason: impl ToString) -> CommandError {
-    CommandError::Calibrate(reason.to_string())
+fn refused(reason: impl Into<String>) -> CommandError {
+    CommandError::Calibrate(reason.into())
 }
 
 /// A stream of a configuration; the first without a name.
@@ -117,7 +117,7 @@ fn run_measure(arguments: &Measure) -> Result<Outcome, CommandError> {
     if !arguments.at.is_empty() {
         return measured(arguments, &points);
     }
-    let outcome = calibrate::outcome(&points).map_err(refused)?;
+    let outcome = calibrate::outcome(&points).map_err(|refusal| refused(refusal.to_string()))?;
     let fragment = calibrate::fragment(&outcome, &stream.name, &stream.gate.head);
     let page = Page {
         stream: &stream.name,
@@ -170,7 +170,7 @@ fn measured(arguments: &Measure, points: &[Point]) -> Result<Outcome, CommandErr
     let mut out = io::stdout().lock();
     for &score in &arguments.at {
         let (loss, [low, high]) =
-            calibrate::measured(points, score).ok_or_else(|| refused(calibrate::Refusal::Nothing))?;
+            calibrate::measured(points, score).ok_or_else(|| refused(calibrate::Refusal::Nothing.to_string()))?;
         if arguments.json {
             writeln!(out, "{}", json!({ "score": score, "loss": loss, "interval": [low, high] }))?;
         } else {

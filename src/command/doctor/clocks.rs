@@ -117,9 +117,9 @@ mod tests {
         assert_eq!(verdicts(&Seen { kept: Some(false), ..good.clone() }), [Problem, Fine, Fine]);
         assert_eq!(verdicts(&Seen { kept: None, ..good.clone() }), [Note, Fine, Fine]);
         assert_eq!(verdicts(&Seen { apart: Duration::from_millis(21), ..good.clone() }), [Fine, Problem, Fine]);
-        assert_eq!(verdicts(&Seen { source: Some("hpet".into()), ..good.clone() }), [Fine, Fine, Note]);
-        assert_eq!(verdicts(&Seen { source: None, ..good.clone() }), [Fine, Fine]);
-        for seen in [early, Seen { kept: None, ..good.clone() }] {
+        assert_eq!(verdicts(&Seen { source: Some("hpet".into()), ..good }), [Fine, Fine, Note]);
+        assert_eq!(verdicts(&Seen { source: None, ..good }), [Fine, Fine]);
+        for seen in [early, Seen { kept: None, ..good }] {
             assert!(judge(&seen).iter().all(|f| (f.verdict == Fine) == f.mend.is_none()));
         }
     }

@@ -1,5 +1,7 @@
 //! The routes, and what every request goes through. `openapi.json` beside this describes them; a test holds the two together.
 
+#![expect(clippy::result_large_err, reason = "what refuses is an answer like any other, and is handed on at once")]
+
 mod about;
 mod alerts;
 mod events;
