@@ -102,7 +102,7 @@ impl Addition {
     }
 
     /// What it was asked with, secrets among it.
-    pub(crate) fn asked(&self) -> &Map<String, Value> {
+    pub fn asked(&self) -> &Map<String, Value> {
         &self.asked
     }
 
